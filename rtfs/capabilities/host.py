@@ -1,0 +1,104 @@
+"""The host of a runtime: every effect of a program goes through `execute_capability`, is checked, and is recorded."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from rtfs.capabilities.registry import CapabilityRegistry, Permissions
+from rtfs.errors import RtfsError, ToolError
+from rtfs.semantics.faults import arity_error, arity_text
+from rtfs.source import Span
+from rtfs.values.convert import to_rtfs
+from rtfs.values.printing import to_readable
+from rtfs.values.struct import Struct
+
+AUDIT_LENGTH = 10_000
+_SHOWN = 200
+
+
+class AuditEntry(Struct):
+    """One effect: which capability, with what, how it went, when (epoch seconds) and how long (seconds)."""
+
+    capability: str
+    args: str
+    outcome: str
+    started: float
+    duration_s: float
+
+
+class RuntimeHost:
+    """Implements `semantics.protocols.Host` over a registry, permissions and a context.
+
+    Attributes:
+        context: values for `@name`, `context/get` and unbound names, by name.
+        audit: the last AUDIT_LENGTH effects, oldest first.
+    """
+
+    def __init__(
+        self, registry: CapabilityRegistry, permissions: Permissions, warn: Callable[[str, Span | None], None]
+    ) -> None:
+        self.registry = registry
+        self.permissions = permissions
+        self.context: dict[str, Any] = {}
+        self.audit: deque[AuditEntry] = deque(maxlen=AUDIT_LENGTH)
+        self.on_step: Callable[[str, str, Any], None] | None = None
+        self._warn = warn
+
+    def execute_capability(self, capability: str, args: list[Any], hints: dict[str, Any]) -> Any:
+        started = time.time()
+        begun = time.perf_counter()
+        outcome = "ok"
+        try:
+            found = self.registry.find(capability)
+            self.permissions.check(found)
+            if len(args) < found.low or (found.high is not None and len(args) > found.high):
+                raise arity_error(f":{capability}", arity_text(found.low, found.high), len(args))
+            return to_rtfs(found.function(*args))
+        except RtfsError as error:
+            outcome = f"{error.kind}: {error.message}"
+            raise
+        except Exception as error:
+            outcome = f"{type(error).__name__}: {error}"
+            raise ToolError(f"capability :{capability} failed: {type(error).__name__}: {error}") from error
+        finally:
+            shown = " ".join([to_readable(a) for a in args])
+            self.audit.append(
+                AuditEntry(capability, shown[:_SHOWN], outcome[:_SHOWN], started, time.perf_counter() - begun)
+            )
+
+    def step_started(self, name: str) -> Any:
+        if self.on_step is not None:
+            self.on_step("started", name, None)
+        return (name, time.perf_counter())
+
+    def step_completed(self, step: Any, value: Any) -> None:
+        self.context[f"step/{step[0]}"] = value
+        self._record_step(step, "ok")
+        if self.on_step is not None:
+            self.on_step("completed", step[0], value)
+
+    def step_failed(self, step: Any, message: str) -> None:
+        self._record_step(step, f"failed: {message}")
+        if self.on_step is not None:
+            self.on_step("failed", step[0], message)
+
+    def _record_step(self, step: Any, outcome: str) -> None:
+        name, begun = step
+        took = time.perf_counter() - begun
+        self.audit.append(AuditEntry("step", name, outcome[:_SHOWN], time.time() - took, took))
+
+    def context_value(self, key: str) -> tuple[bool, Any]:
+        if key in self.context:
+            return True, self.context[key]
+        return False, None
+
+    def set_context_value(self, key: str, value: Any) -> None:
+        self.context[key] = value
+
+    def warn(self, message: str, span: Span | None = None) -> None:
+        self._warn(message, span)
+
+

@@ -1,0 +1,224 @@
+"""The capabilities that come with RTFS: printing, files, clock, environment, key-value store, HTTP.
+
+Streams, clock, environment and folders are passed in; nothing here reads the process's own.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO
+
+from rtfs.capabilities.registry import Capability, CapabilityRegistry
+from rtfs.errors import HostError
+from rtfs.semantics.faults import type_error
+from rtfs.values.printing import to_readable, to_text
+from rtfs.values.scalars import Keyword, ResourceHandle, Timestamp
+from rtfs.values.sequences import Vector
+
+MAX_FILE_BYTES = 256 * 2**20
+MAX_HTTP_BYTES = 16 * 2**20
+
+#: What a program may use when nobody says otherwise: it can speak and look at the clock.
+DEFAULT_ALLOW = ("io.print", "io.println", "io.log", "io.log-error", "io.close", "system.current-*", "state.kv.*", "model-call:*")
+
+
+class FileAccess:
+    """Which files may be read and written: those under the given folders, after links are resolved."""
+
+    def __init__(self, read: tuple[str, ...] = (), write: tuple[str, ...] = ()) -> None:
+        self.read = tuple(os.path.realpath(folder) for folder in read)
+        self.write = tuple(os.path.realpath(folder) for folder in write)
+
+    def check(self, path: Any, operation: str, folders: tuple[str, ...], how: str) -> str:
+        """The path, if it lies under one of the folders.
+
+        Raises:
+            EvalError: not a string; HostError: `security-violation`.
+        """
+        if type(path) is not str:
+            raise type_error(operation, "string (a path)", path, 1)
+        if "\0" in path:
+            raise HostError(f"{operation}: a path cannot contain a NUL character", kind="io-error")
+        real = os.path.realpath(path)
+        for folder in folders:
+            if real == folder or real.startswith(folder.rstrip(os.sep) + os.sep):
+                return path
+        raise HostError(
+            f"{operation}: {path} lies outside of the folders this program may {how}",
+            kind="security-violation",
+            hint=f"allow it: rtfs run --allow-{how} FOLDER, or Runtime({how}=[FOLDER])",
+        )
+
+
+def io_error(operation: str, path: str, error: Exception) -> HostError:
+    """An operating-system error in RTFS words."""
+    reason = getattr(error, "strerror", None) or str(error)
+    hint = "check the path; relative ones start at the current folder" if isinstance(error, FileNotFoundError) else None
+    return HostError(f"{operation}: {path}: {reason}", kind="io-error", hint=hint)
+
+
+def _read_text(path: str, operation: str) -> str:
+    try:
+        if os.path.getsize(path) > MAX_FILE_BYTES:
+            raise HostError(f"{operation}: {path} is larger than {MAX_FILE_BYTES:,} bytes", kind="io-error")
+        with open(path, encoding="utf-8", newline="") as file:
+            return file.read().replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise HostError(
+            f"{operation}: {path} is not UTF-8 text (byte {error.start})", kind="io-error", hint="convert it to UTF-8 first"
+        ) from error
+    except OSError as error:
+        raise io_error(operation, path, error) from error
+
+
+def standard_capabilities(
+    registry: CapabilityRegistry,
+    *,
+    stdout: Callable[[], TextIO],
+    stderr: Callable[[], TextIO],
+    files: FileAccess,
+    environ: Mapping[str, str],
+    clock: Callable[[], float] = time.time,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Register them all. `stdout` and `stderr` are asked at each use, so that redirection works."""
+
+    def add(name: str, function: Callable[..., Any], low: int, high: int | None, effects: str, doc: str) -> None:
+        registry.register(Capability(name, function, low, high, (effects,), doc))
+
+    def write(stream: TextIO, text: str) -> None:
+        try:
+            stream.write(text)
+        except UnicodeEncodeError:  # a terminal that cannot show a character, or a lone surrogate
+            encoding = stream.encoding or "ascii"
+            stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+    def println(*values: Any) -> None:
+        write(stdout(), " ".join([to_text(v) for v in values]) + "\n")
+
+    def print_(*values: Any) -> None:
+        write(stdout(), " ".join([to_text(v) for v in values]))
+
+    def log(*values: Any) -> None:
+        level = "info"
+        if len(values) > 1 and isinstance(values[0], Keyword):
+            level, values = values[0].name, values[1:]
+        write(stderr(), f"[{level}] " + " ".join([to_text(v) for v in values]) + "\n")
+
+    add("io.println", println, 0, None, "compute", "Prints the operands and a line end on standard output.")
+    add("io.print", print_, 0, None, "compute", "Prints the operands on standard output.")
+    add("io.log", log, 0, None, "compute", "Logs the operands on standard error; a keyword in front is the level.")
+    add("io.log-error", lambda *v: log(Keyword("error"), *v), 0, None, "compute", "Logs at level error.")
+    _files(add, files)
+    _system(add, environ, clock, sleep)
+    _store(add)
+    add("network.http-fetch", http_fetch, 1, 1, "network", "The body of an http or https address, by GET, as text.")
+
+
+def _files(add: Any, files: FileAccess) -> None:
+    def read_file(path: Any) -> str:
+        return _read_text(files.check(path, "io.read-file", files.read, "read"), "io.read-file")
+
+    def read_lines(path: Any) -> Vector:
+        text = _read_text(files.check(path, "io.read-lines", files.read, "read"), "io.read-lines")
+        lines = text.split("\n")
+        return Vector.adopt(lines[:-1] if lines[-1] == "" else lines)
+
+    def file_exists(path: Any) -> bool:
+        return os.path.exists(files.check(path, "io.file-exists", files.read, "read"))
+
+    def write_file(path: Any, content: Any) -> None:
+        name = files.check(path, "io.write-file", files.write, "write")
+        if type(content) is not str:
+            raise type_error("io.write-file", "string", content, 2)
+        try:
+            with open(name, "w", encoding="utf-8", newline="") as file:
+                file.write(content)
+        except OSError as error:
+            raise io_error("io.write-file", name, error) from error
+
+    def open_file(path: Any) -> ResourceHandle:
+        name = files.check(path, "io.open", files.read, "read")
+        if not os.path.isfile(name):
+            raise io_error("io.open", name, FileNotFoundError(2, "No such file"))
+        return ResourceHandle("resource://file/" + name)
+
+    def handle_path(handle: Any, operation: str) -> str:
+        if type(handle) is not ResourceHandle or not handle.text.startswith("resource://file/"):
+            raise type_error(operation, "handle of an open file", handle, 1)
+        return files.check(handle.text[len("resource://file/") :], operation, files.read, "read")
+
+    add("io.read-file", read_file, 1, 1, "filesystem", "The text of a file (UTF-8).")
+    add("io.read-lines", read_lines, 1, 1, "filesystem", "The lines of a file as a vector, without line ends.")
+    add("io.file-exists", file_exists, 1, 1, "filesystem", "Whether a path exists.")
+    add("io.write-file", write_file, 2, 2, "filesystem", "Writes text to a file, replacing it.")
+    add("io.open", open_file, 1, 1, "filesystem", "A handle for a file, for with-resource.")
+    add(
+        "io.read", lambda h: _read_text(handle_path(h, "io.read"), "io.read"), 1, 1, "filesystem", "The text behind a handle."
+    )
+    add("io.close", lambda handle: None, 1, 1, "compute", "Releases a handle; with-resource calls it.")
+
+
+def _system(add: Any, environ: Mapping[str, str], clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
+    def get_env(name: Any) -> Any:
+        if isinstance(name, Keyword):
+            name = name.name
+        if type(name) is not str:
+            raise type_error("system.get-env", "string", name, 1)
+        return environ.get(name)
+
+    def sleep_ms(duration: Any) -> None:
+        if type(duration) not in (int, float) or not duration >= 0:
+            raise type_error("system.sleep-ms", "number of milliseconds, not negative", duration, 1)
+        sleep(min(duration, 86_400_000) / 1000)
+
+    def current_time() -> Timestamp:
+        now = time.gmtime(clock())
+        return Timestamp(time.strftime("%Y-%m-%dT%H:%M:%SZ", now))
+
+    add("system.current-timestamp-ms", lambda: int(clock() * 1000), 0, 0, "system", "Milliseconds since 1970.")
+    add("system.current-time", current_time, 0, 0, "system", "The time as a timestamp, to the second, UTC.")
+    add("system.get-env", get_env, 1, 1, "system", "An environment variable, or nil.")
+    add("system.sleep-ms", sleep_ms, 1, 1, "system", "Waits.")
+
+
+def _store(add: Any) -> None:
+    table: dict[str, Any] = {}
+
+    def put(key: Any, value: Any) -> None:
+        table[to_readable(key)] = value
+
+    add("state.kv.get", lambda key: table.get(to_readable(key)), 1, 1, "state", "A value of the run's store, or nil.")
+    add("state.kv.put", put, 2, 2, "state", "Puts a value into the run's store.")
+
+
+def http_fetch(url: Any) -> str:
+    """GET an address with the standard library; no redirect to another scheme, at most MAX_HTTP_BYTES."""
+    if type(url) is not str:
+        raise type_error("network.http-fetch", "string", url, 1)
+    if not url.startswith(("http://", "https://")):
+        raise HostError("network.http-fetch: only http:// and https:// addresses", kind="network-error")
+    import urllib.error
+    import urllib.request
+
+    try:
+        with urllib.request.urlopen(url, timeout=30) as response:
+            body: bytes = response.read(MAX_HTTP_BYTES + 1)
+            charset = response.headers.get_content_charset() or "utf-8"
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        raise HostError(f"network.http-fetch: {url}: {getattr(error, 'reason', error)}", kind="network-error") from error
+    if len(body) > MAX_HTTP_BYTES:
+        raise HostError(f"network.http-fetch: {url}: more than {MAX_HTTP_BYTES:,} bytes", kind="network-error")
+    return body.decode(charset if _known_codec(charset) else "utf-8", "replace")
+
+
+def _known_codec(name: str) -> bool:
+    import codecs
+
+    try:
+        codecs.lookup(name)
+    except LookupError:
+        return False
+    return True

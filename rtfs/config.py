@@ -1,0 +1,44 @@
+"""Options, as frozen objects that are checked once."""
+
+from __future__ import annotations
+
+from rtfs.errors import ConfigError
+from rtfs.values.struct import Struct
+
+STRATEGIES = ("tree",)
+
+
+class Limits(Struct):
+    """What a program may use up. None means no limit."""
+
+    max_depth: int = 20_000
+    """Calls of RTFS functions inside one another; tail calls do not count."""
+    max_steps: int | None = None
+    """Calls and turns of loops in one run."""
+    timeout_s: float | None = None
+    """Seconds of wall time in one run."""
+
+    def check(self) -> None:
+        """
+        Raises:
+            ConfigError: a limit is not positive.
+        """
+        for name in ("max_depth", "max_steps", "timeout_s"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ConfigError(f"{name} must be positive, got {value}")
+        if self.max_depth > 1_000_000:
+            raise ConfigError(f"max_depth must be at most 1,000,000, got {self.max_depth}")
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def check_strategy(name: str) -> str:
+    """
+    Raises:
+        ConfigError: no such evaluator.
+    """
+    if name not in STRATEGIES:
+        raise ConfigError(f"unknown strategy {name!r}", hint=f"choose from: {', '.join(STRATEGIES)}")
+    return name

@@ -1,0 +1,118 @@
+"""What a function's metadata may say about how its calls are carried out.
+
+    (defn classify ^:delegation :local-model "smollm2" ^{:max-tokens 8 :examples [["great!" "praise"]]} …)
+
+| option         | value                                     | default |
+|----------------|-------------------------------------------|---------|
+| `:max-tokens`  | positive integer                          | 256     |
+| `:temperature` | number, 0 to 2                            | 0       |
+| `:seed`        | integer                                   | 0       |
+| `:timeout-s`   | positive number of seconds, each request  | 60      |
+| `:examples`    | vector of `[args result]`                 | none    |
+
+`args` of an example is a vector of as many values as the function has parameters; with one parameter, it may be the value
+itself.  Other keys of the metadata are somebody else's; one that looks like a slip of the pen gives a warning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rtfs.errors import EvalError, nearest
+from rtfs.semantics.protocols import DelegatedCall
+from rtfs.values.printing import to_readable
+from rtfs.values.sequences import List, Vector
+
+Example = tuple[tuple[Any, ...], Any]
+_NAMES = ("max-tokens", "temperature", "seed", "timeout-s", "examples")
+_MOST_TOKENS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOptions:
+    """The options of one call, checked."""
+
+    max_tokens: int = 256
+    temperature: float = 0.0
+    seed: int = 0
+    timeout_s: float = 60.0
+    examples: tuple[Example, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """Sentences for the author of the program."""
+
+    @classmethod
+    def of(cls, call: DelegatedCall) -> CallOptions:
+        """Read them from the call's metadata.
+
+        Raises:
+            EvalError: `invalid-delegation`; names the option and what it should be.
+        """
+        found = call.options
+        if not found:
+            return _DEFAULTS
+        values: dict[str, Any] = {}
+        if "max-tokens" in found:
+            values["max_tokens"] = _checked(call, "max-tokens", _is_integer, "a positive integer", 1, _MOST_TOKENS)
+        if "temperature" in found:
+            values["temperature"] = float(_checked(call, "temperature", _is_number, "a number from 0 to 2", 0, 2))
+        if "seed" in found:
+            values["seed"] = _checked(call, "seed", _is_integer, "an integer from 0 to 2147483647", 0, 2**31 - 1)
+        if "timeout-s" in found:
+            seconds = _checked(call, "timeout-s", _is_number, "a number of seconds from 0.001 to 86400", 0.001, 86_400)
+            values["timeout_s"] = float(seconds)
+        if "examples" in found:
+            values["examples"] = _examples(call)
+        warnings = []
+        for name in found:
+            near = nearest(name, _NAMES) if name not in _NAMES and name != "strict" else []
+            if near:
+                warnings.append(f"{call.name}: `:{name}` is not an option of delegation; did you mean `:{near[0]}`?")
+        return cls(**values, warnings=tuple(warnings))
+
+
+_DEFAULTS = CallOptions()
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _checked(call: DelegatedCall, name: str, is_kind: Any, expected: str, low: float, high: float) -> Any:
+    value = call.options[name]
+    if not is_kind(value) or not low <= value <= high:
+        raise _wrong(call, name, expected, value)
+    return value
+
+
+def _wrong(call: DelegatedCall, name: str, expected: str, value: Any) -> EvalError:
+    shown = to_readable(value)
+    return EvalError(
+        f"{call.name}: the option `:{name}` should be {expected}, got {shown if len(shown) <= 80 else shown[:80] + '…'}",
+        kind="invalid-delegation",
+        span=call.span,
+    )
+
+
+def _examples(call: DelegatedCall) -> tuple[Example, ...]:
+    given = call.options["examples"]
+    count = len(call.parameters)
+    expected = f"a vector of [args result], with {count} in args"
+    if not isinstance(given, (Vector, List)):
+        raise _wrong(call, "examples", expected, given)
+    examples: list[Example] = []
+    for pair in given.items():
+        if not isinstance(pair, (Vector, List)) or len(pair) != 2:
+            raise _wrong(call, "examples", expected, pair)
+        args, result = pair.items()
+        if isinstance(args, (Vector, List)) and len(args) == count:
+            examples.append((tuple(args.items()), result))
+        elif count == 1:
+            examples.append(((args,), result))
+        else:
+            raise _wrong(call, "examples", expected, pair)
+    return tuple(examples)

@@ -1,0 +1,209 @@
+"""What is known about a delegated call once it is over.
+
+One `CallRecord` per call, whether a model or the function's own body answered; `Records` collects them for a run.
+Arguments are not kept: they are the user's data, and the record is meant to be stored and shown.  Texts that come from
+outside pass through a redactor before they get here (`ModelDelegate`), so that no secret of the environment is in them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from rtfs.values.printing import to_readable
+
+_SECRET_ENDINGS = ("_API_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
+_SHORTEST_SECRET = 8  # characters: a shorter value would blot out ordinary words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One request to a model."""
+
+    provider: str
+    outcome: str
+    """`answered`, `mismatch` (the reply did not fit the type), or the kind of the error: `model-unavailable` …"""
+    problem: str | None = None
+    """What was wrong; for an answer, what a reader should know about it (it was cut off)."""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    latency_s: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "provider": self.provider,
+            "outcome": self.outcome,
+            "problem": self.problem,
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "latency_s": round(self.latency_s, 6),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord:
+    """One delegated call."""
+
+    function: str
+    target: str
+    """`local-model` or `remote`."""
+    model: str
+    """The id in the hint."""
+    answered_by: str | None = None
+    """The model that really answered, as the provider names it; None when the body did."""
+    provider: str | None = None
+    """The last provider that was asked; None when none was found."""
+    started: float
+    """Seconds since the epoch."""
+    latency_s: float
+    """Spent on models; the body's own time is not in it."""
+    attempts: tuple[Attempt, ...] = ()
+    source: str
+    """`model`; `body` (the fallback ran); `none` (a strict call that raised)."""
+    value: Any = None
+    """The RTFS value of the call; None when it raised."""
+    repairs: tuple[str, ...] = ()
+    """What was changed in the reply to make it fit the type."""
+    score: float | None = None
+    label_mass: float | None = None
+    error: str | None = None
+    """Why no model answered; None when one did."""
+    error_kind: str | None = None
+    body_error: str | None = None
+    """What the body raised when it ran as the fallback."""
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Of all attempts; what a provider did not say counts as 0."""
+        return sum(a.prompt_tokens or 0 for a in self.attempts)
+
+    @property
+    def completion_tokens(self) -> int:
+        return sum(a.completion_tokens or 0 for a in self.attempts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record for JSON: plain Python values, the RTFS value as text that reads back."""
+        return {
+            "function": self.function,
+            "target": self.target,
+            "model": self.model,
+            "answered_by": self.answered_by,
+            "provider": self.provider,
+            "started": self.started,
+            "latency_s": round(self.latency_s, 6),
+            "attempts": [a.to_dict() for a in self.attempts],
+            "source": self.source,
+            "value": to_readable(self.value),
+            "repairs": list(self.repairs),
+            "score": self.score,
+            "label_mass": self.label_mass,
+            "error": self.error,
+            "error_kind": self.error_kind,
+            "body_error": self.body_error,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Sums over all calls of a run."""
+
+    calls: int = 0
+    by_model: int = 0
+    by_body: int = 0
+    failed: int = 0
+    """Strict calls that raised, and calls whose body raised."""
+    attempts: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    latency_s: float = 0.0
+
+    def plus(self, record: CallRecord) -> Totals:
+        failed = record.source == "none" or record.body_error is not None
+        return Totals(
+            calls=self.calls + 1,
+            by_model=self.by_model + (record.source == "model"),
+            by_body=self.by_body + (record.source == "body" and not failed),
+            failed=self.failed + failed,
+            attempts=self.attempts + len(record.attempts),
+            prompt_tokens=self.prompt_tokens + record.prompt_tokens,
+            completion_tokens=self.completion_tokens + record.completion_tokens,
+            latency_s=self.latency_s + record.latency_s,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+class RecordSink(Protocol):
+    """Takes the records of calls as they end. `add` is called from several threads and does not raise."""
+
+    def add(self, record: CallRecord) -> None: ...
+
+
+class Records:
+    """The records of a run, in the order in which the calls ended.
+
+    A long run keeps the last `keep` records; the totals go on counting all of them.
+    """
+
+    def __init__(self, *, keep: int = 10_000) -> None:
+        self._lock = threading.Lock()
+        self._calls: deque[CallRecord] = deque(maxlen=keep)
+        self._totals = Totals()
+
+    def add(self, record: CallRecord) -> None:
+        with self._lock:
+            self._calls.append(record)
+            self._totals = self._totals.plus(record)
+
+    @property
+    def calls(self) -> tuple[CallRecord, ...]:
+        """The records kept, oldest first."""
+        with self._lock:
+            return tuple(self._calls)
+
+    @property
+    def totals(self) -> Totals:
+        with self._lock:
+            return self._totals
+
+    def clear(self) -> None:
+        """Forget everything: the next run begins."""
+        with self._lock:
+            self._calls.clear()
+            self._totals = Totals()
+
+    def to_dict(self) -> dict[str, Any]:
+        with self._lock:
+            calls, totals = tuple(self._calls), self._totals
+        return {
+            "totals": totals.to_dict(),
+            "calls": [c.to_dict() for c in calls],
+            "calls_not_kept": totals.calls - len(calls),
+        }
+
+
+def redactor(environ: Mapping[str, str]) -> Callable[[str], str]:
+    """A function that replaces the secrets of an environment in a text by the names of their variables.
+
+    A secret is the value, of 8 characters or more, of a variable whose name ends in `_API_KEY`, `_TOKEN`, `_SECRET` or
+    `_PASSWORD`.  Longer secrets go first, so that one which contains another leaves nothing behind.
+    """
+    secrets = sorted(
+        (
+            (value.strip(), name)
+            for name, value in environ.items()
+            if name.upper().endswith(_SECRET_ENDINGS) and len(value.strip()) >= _SHORTEST_SECRET
+        ),
+        key=lambda pair: (-len(pair[0]), pair[1]),
+    )
+
+    def redact(text: str) -> str:
+        for secret, name in secrets:
+            text = text.replace(secret, f"[{name}]")
+        return text
+
+    return redact

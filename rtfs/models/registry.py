@@ -1,0 +1,255 @@
+"""Which provider answers for a model name.
+
+A registry belongs to one `Runtime`, so two runtimes never meet.  It holds providers, or factories that are called when a
+provider is first asked for: listing and resolving import no model library.
+
+Every entry is `local`, `remote` or `any`, and a hint reaches only its own side: a function that says `:local-model` is
+never answered by another machine, whatever the host registered under that name.  One entry of each side may be its
+*default*: it answers for all model ids that are not registered by name (`llama.cpp` for local ones, `openai-compatible`
+for remote ones) and is not itself a model name.  `echo` is registered by name for both sides.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rtfs.errors import ConfigError, DelegationError, nearest
+from rtfs.models.protocol import Availability, ModelProvider
+
+KINDS = ("local", "remote", "any")
+#: target of a hint -> side of the registry
+SIDES = {"local-model": "local", "remote": "remote"}
+
+Factory = Callable[[], ModelProvider]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelEntry:
+    """One line of `rtfs models`."""
+
+    name: str
+    kind: str
+    """`local`, `remote` or `any`."""
+    provider: str
+    """The entry of the registry that answers for it."""
+    availability: Availability
+
+
+@dataclass(slots=True, kw_only=True)
+class _Entry:
+    name: str
+    kind: str
+    default: bool
+    provider: ModelProvider | None
+    factory: Factory | None
+    models: Callable[[], Iterable[str]] | None
+    knows: Callable[[str], bool] | None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class ModelRegistry:
+    """Names to model providers. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, _Entry] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def register(
+        self,
+        name: str,
+        provider: ModelProvider | Factory,
+        *,
+        kind: str = "any",
+        default: bool = False,
+        models: Callable[[], Iterable[str]] | None = None,
+        knows: Callable[[str], bool] | None = None,
+        replace: bool = False,
+    ) -> None:
+        """Bind a name to a provider, or to a function without parameters that makes one when it is first needed.
+
+        Args:
+            kind: which hints reach it: `local`, `remote` or `any` (both).
+            default: it answers for the model ids of its side that have no entry of their own; `name` is then the name
+                of the provider, not of a model.
+            models: for a default: the ids to list and to suggest.
+            knows: for a default: whether it can be asked for an id; without it, those that `models` gives, and without
+                that, any.
+            replace: take the place of an entry of this name, whose provider is closed.
+        Raises:
+            ConfigError: the name is taken, the kind is none of the three, or the side has a default already.
+        """
+        if kind not in KINDS:
+            raise ConfigError(f"model kind `{kind}` is none of {', '.join(KINDS)}")
+        if not name:
+            raise ConfigError("a model needs a name")
+        # a class is a factory, although its instances' methods show on it
+        is_ready = hasattr(provider, "complete") and not isinstance(provider, type)
+        ready, factory = (provider, None) if is_ready else (None, provider)
+        if not is_ready and not callable(factory):
+            raise ConfigError(f"model `{name}`: expected a provider or a function that makes one")
+        if knows is None and models is not None:
+            listed = models
+
+            def knows(model: str) -> bool:
+                return model in set(listed())
+
+        entry = _Entry(
+            name=name, kind=kind, default=default, provider=ready, factory=factory, models=models, knows=knows  # type: ignore[arg-type]
+        )
+        with self._lock:
+            previous = self._entries.get(name)
+            if previous is not None and not replace:
+                raise ConfigError(f"model `{name}` is registered already", hint="pass replace=True to take its place")
+            if default:
+                taken = next((e for e in self._defaults(kind) if e is not previous), None)
+                if taken is not None:
+                    raise ConfigError(f"`{taken.name}` is the default for {kind} models already")
+            self._entries[name] = entry
+            shared = {id(e.provider) for e in self._entries.values()}
+        if previous is not None:
+            with previous.lock:
+                if previous.provider is not None and id(previous.provider) not in shared:
+                    previous.provider.close()
+
+    def resolve(self, target: str, model: str) -> ModelProvider:
+        """The provider that answers for `model` when the hint says `target` (`local-model` or `remote`).
+
+        Raises:
+            DelegationError: `unknown-model` when no entry answers for it; `model-unavailable` when its provider cannot
+                be made here (an extra is missing, nothing is configured).
+        """
+        side = SIDES[target]
+        with self._lock:
+            found = self._entries.get(model)
+            fallback = next(iter(self._defaults(side)), None)
+        if found is not None and not found.default:
+            if found.kind in (side, "any"):
+                return self._provider(found)
+            other = "remote" if found.kind == "remote" else "local-model"
+            raise DelegationError(
+                f"model `{model}` is a {found.kind} model",
+                kind="unknown-model",
+                hint=f'a :{target} hint never reaches it; write ^:delegation :{other} "{model}"',
+            )
+        if fallback is None or (fallback.knows is not None and not fallback.knows(model)):
+            raise self._unknown(side, model)
+        return self._provider(fallback)
+
+    def names(self, target: str) -> list[str]:
+        """The model ids that a hint of this target reaches and that are known by name, sorted."""
+        side = SIDES[target]
+        with self._lock:
+            entries = [e for e in self._entries.values() if e.kind in (side, "any")]
+        known = {e.name for e in entries if not e.default}
+        for entry in entries:
+            if entry.default and entry.models is not None:
+                known.update(entry.models())
+        return sorted(known)
+
+    def entries(self) -> list[ModelEntry]:
+        """What `rtfs models` lists: every model known by name, and one line for each default that takes any id.
+
+        Providers are made for this where they can be; the line of one that cannot says why.
+        """
+        with self._lock:
+            entries = list(self._entries.values())
+        lines: list[ModelEntry] = []
+        for entry in entries:
+            names = sorted(entry.models()) if entry.default and entry.models is not None else []
+            for name in names or [entry.name]:
+                availability = self._availability(entry, "" if entry.default and not names else name)
+                lines.append(ModelEntry(name=name, kind=entry.kind, provider=entry.name, availability=availability))
+        return lines
+
+    def close(self) -> None:
+        """Close every provider that was made. May be called twice; afterwards nothing resolves."""
+        with self._lock:
+            entries = [] if self._closed else list(self._entries.values())
+            self._closed = True
+        for entry in entries:
+            with entry.lock:
+                if entry.provider is not None:
+                    entry.provider.close()
+
+    def _defaults(self, side: str) -> list[_Entry]:
+        return [e for e in self._entries.values() if e.default and ("any" in (side, e.kind) or e.kind == side)]
+
+    def _provider(self, entry: _Entry) -> ModelProvider:
+        with entry.lock:  # one lock per entry: loading one library does not hold up the others
+            if self._closed:
+                raise DelegationError("the runtime is closed", kind="model-unavailable")
+            if entry.provider is None:
+                assert entry.factory is not None
+                try:
+                    entry.provider = entry.factory()
+                except ConfigError as error:  # a missing extra, a wrong setting: the program can go on without
+                    raise DelegationError(error.message, kind="model-unavailable", hint=error.hint) from error
+            return entry.provider
+
+    def _availability(self, entry: _Entry, model: str) -> Availability:
+        try:
+            return self._provider(entry).availability(model)
+        except DelegationError as error:
+            return Availability(usable=False, detail=error.message, hint=error.hint)
+
+    def _unknown(self, side: str, model: str) -> DelegationError:
+        target = next(t for t, s in SIDES.items() if s == side)
+        names = self.names(target)
+        near = nearest(model, names, 3)
+        if near:
+            hint = "did you mean " + " or ".join(f"`{n}`" for n in near) + "?"
+        elif names:
+            hint = "known here: " + ", ".join(names[:8]) + (" …" if len(names) > 8 else "")
+        else:
+            hint = "register one: runtime.models.register(name, provider)"
+        return DelegationError(f"no {side} model is called `{model}`", kind="unknown-model", hint=hint)
+
+
+def default_registry(environ: Mapping[str, str], data_dir: Path, cache_dir: Path) -> ModelRegistry:
+    """The registry of a runtime that was told nothing else: `echo`, llama.cpp and the OpenAI-compatible server.
+
+    Args:
+        environ: where base URL, key and model path are read (`RTFS_…`); never `os.environ` itself in here.
+        data_dir: where installed weights are.
+        cache_dir: where derived files may be kept.
+    """
+
+    def echo() -> ModelProvider:
+        from rtfs.models.echo import EchoProvider
+
+        return EchoProvider()
+
+    def local() -> ModelProvider:
+        from rtfs.models.llama_cpp import LlamaCppProvider
+
+        return LlamaCppProvider(environ=environ, data_dir=data_dir, cache_dir=cache_dir)
+
+    def local_models() -> Iterable[str]:
+        from rtfs.models import weights
+
+        try:
+            present = [model.id for model in weights.installed(data_dir)]
+        except OSError:  # a data folder that cannot be read holds nothing for us
+            present = []
+        return {*weights.MANIFEST, *present}
+
+    def is_local_model(model: str) -> bool:
+        from rtfs.models import weights
+
+        # the variable names the file for every id that has none of its own
+        return bool(environ.get(weights.MODEL_PATH_VARIABLE)) or model in local_models()
+
+    def remote() -> ModelProvider:
+        from rtfs.models.openai_compatible import OpenAICompatibleProvider
+
+        return OpenAICompatibleProvider.from_env(environ)
+
+    registry = ModelRegistry()
+    registry.register("echo", echo, kind="any")
+    registry.register("llama.cpp", local, kind="local", default=True, models=local_models, knows=is_local_model)
+    registry.register("openai-compatible", remote, kind="remote", default=True)
+    return registry

@@ -1,0 +1,367 @@
+"""The embedding API: the one place where the parts are put together.
+
+    rt = rtfs.Runtime(allow=["io.read-lines"], read=["data"])
+    rt.run("(map inc [1 2 3])")            # [2, 3, 4]
+    triage = rt.load("triage.rtfs").function("triage")
+
+Two runtimes share nothing but code: each has its own names, modules, limits, permissions, models and records.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from rtfs.config import DEFAULT_LIMITS, Limits, check_strategy
+from rtfs.errors import AnalysisError, ConfigError, LimitExceeded, ParseError
+from rtfs.semantics.machine import Machine
+from rtfs.semantics.namespace import Namespace
+from rtfs.source import Source, Span
+from rtfs.values.convert import to_python, to_rtfs, wrap_callable
+from rtfs.values.functions import Builtin, Function
+
+#: Python frames that one nested RTFS call may need, generously; they live on the heap.
+_FRAMES_PER_CALL = 40
+_MAX_REENTRY = 50
+MAX_SOURCE_BYTES = 64 * 2**20
+
+
+class Runtime:
+    """Runs RTFS programs inside Python.
+
+    Args:
+        strategy: the evaluator; `tree`.
+        allow, deny: patterns of capability ids the programs may use (`"io.*"`) or effect tags (`":network"`); added to printing,
+            logging, clock and store, which are allowed unless denied.
+        read, write: folders in which files may be read and written by allowed file capabilities.
+        limits: depth, steps and time of each run.
+        models: a `models.registry.ModelRegistry`; by default `echo`, the local and the remote provider as the
+            environment configures them. None: model hints surface as the capability `model-call:ID`.
+        module_path: folders searched for imported modules.
+        stdout, stderr: where programs print and where warnings go; the process's own when None.
+        environ: environment variables, for `get-env` and the configuration of models; the process's own when None.
+        context: values that programs read as `@name`.
+        on_warning: called with (message, span) instead of printing the warning on stderr.
+        profile: `extended` (default), or `strict`: no atoms.
+    """
+
+    def __init__(
+        self,
+        *,
+        strategy: str = "tree",
+        allow: Iterable[str] = (),
+        deny: Iterable[str] = (),
+        read: Iterable[str | os.PathLike[str]] = (),
+        write: Iterable[str | os.PathLike[str]] = (),
+        limits: Limits = DEFAULT_LIMITS,
+        models: Any = "default",
+        module_path: Iterable[str | os.PathLike[str]] = (".",),
+        stdout: Any = None,
+        stderr: Any = None,
+        environ: Mapping[str, str] | None = None,
+        context: Mapping[str, Any] | None = None,
+        on_warning: Callable[[str, Span | None], None] | None = None,
+        profile: str = "extended",
+    ) -> None:
+        from rtfs.capabilities.host import RuntimeHost
+        from rtfs.capabilities.registry import CapabilityRegistry, Permissions
+        from rtfs.capabilities.standard import DEFAULT_ALLOW, FileAccess, standard_capabilities
+        from rtfs.semantics.builtins.effects import effect_builtins
+        from rtfs.semantics.library import standard_library
+        from rtfs.semantics.modules import ModuleRegistry
+        from rtfs.syntax.reader import read_forms
+
+        limits.check()
+        self.strategy = check_strategy(strategy)
+        if profile not in ("extended", "strict"):
+            raise ConfigError(f"unknown profile {profile!r}", hint="choose from: extended, strict")
+        self._stdout, self._stderr = stdout, stderr
+        self._environ = os.environ if environ is None else environ
+        self._on_warning = on_warning
+        self.capabilities = CapabilityRegistry()
+        standard_capabilities(
+            self.capabilities,
+            stdout=lambda: self._stdout or sys.stdout,
+            stderr=lambda: self._stderr or sys.stderr,
+            files=FileAccess(tuple(map(os.fspath, read)), tuple(map(os.fspath, write))),
+            environ=self._environ,
+        )
+        permissions = Permissions((*DEFAULT_ALLOW, *allow), deny)
+        self.host = RuntimeHost(self.capabilities, permissions, self.warn)
+        for name, value in (context or {}).items():
+            self.host.context[name] = to_rtfs(value)
+        self.machine = Machine(self.host, None, limits)
+        self._models = models
+        self._delegate: Any = None
+        if models is not None:
+            self.machine.delegate = self
+        self.machine.library = {**standard_library(), **effect_builtins(self.machine, mutation=profile != "strict")}
+        self.machine.make_function = lambda namespace, node: self._evaluator(namespace).function(node)
+        self.module_path = [os.fspath(folder) for folder in module_path]
+        self.machine.modules = ModuleRegistry(self.machine, self._find_module, self._run_forms, read_forms)
+        self.namespace = self.machine.namespace()
+        self.on_analysis_warning: Callable[[AnalysisError], None] = lambda warning: self.warn(warning.message, warning.span)
+        self._lock = threading.RLock()
+        self._entries = 0
+        self._closed = False
+
+    # --- running ---
+
+    def run(self, text: str, *, raw: bool = False, name: str = "<run>") -> Any:
+        """Run a program text in this runtime; definitions stay for later runs.
+
+        Args:
+            raw: give the RTFS value itself instead of its Python counterpart.
+            name: what errors call the text.
+        Returns:
+            The value of the last form; None for an empty program.
+        Raises:
+            ParseError: before anything has run; AnalysisError, EvalError: when the form is reached.
+        """
+        value = self.run_source(Source(name, text))
+        return value if raw else to_python(value)
+
+    def run_file(self, path: str | os.PathLike[str], *, raw: bool = False) -> Any:
+        """Run the program in a file; see `run`.
+
+        Raises:
+            ConfigError: the file cannot be read.
+        """
+        value = self.run_source(read_source(path))
+        return value if raw else to_python(value)
+
+    def load(self, path: str | os.PathLike[str]) -> Runtime:
+        """Run a file for its definitions; gives this runtime, so that calls can be chained."""
+        self.run_source(read_source(path))
+        return self
+
+    def run_source(self, source: Source) -> Any:
+        """The RTFS value of a source; all of it is read before any of it runs."""
+        from rtfs.syntax.reader import read_forms
+
+        forms = read_forms(source)
+        return self._enter(lambda: self._run_forms(self.namespace, [(form, None) for form in forms]))
+
+    def check(self, source: Source) -> list[AnalysisError]:
+        """The problems of a source without running it, in source order; those with `kind` `unbound-name` are warnings.
+
+        Only definitions of functions, macros and types take effect, so that macros can be expanded.
+
+        Raises:
+            ParseError: the text is not RTFS.
+        """
+        from rtfs.check import check_forms
+        from rtfs.syntax.reader import read_forms
+
+        forms = read_forms(source)
+        problems: list[AnalysisError] = self._enter(lambda: check_forms(self, forms))
+        return problems
+
+    def function(self, name: str, *, raw: bool = False) -> Callable[..., Any]:
+        """A function of the program as a Python callable.
+
+        Args:
+            raw: take and give RTFS values unconverted.
+        Raises:
+            ConfigError: the name is not bound, or not to a function.
+        """
+        from rtfs.errors import nearest
+        from rtfs.semantics.calls import call
+
+        if name not in self.namespace.values:
+            close = nearest(name, self.namespace.own)
+            raise ConfigError(f"no function {name!r} is defined", hint=f"did you mean {close[0]!r}?" if close else None)
+        target = self.namespace.values[name]
+        if not isinstance(target, (Function, Builtin)):
+            raise ConfigError(f"{name!r} is not a function")
+
+        def callable_(*args: Any) -> Any:
+            operands = list(args) if raw else [to_rtfs(arg) for arg in args]
+            value = self._enter(lambda: call(target, operands))
+            return value if raw else to_python(value)
+
+        callable_.__name__ = callable_.__qualname__ = name
+        callable_.__doc__ = target.doc if isinstance(target, Builtin) else target.spec.doc
+        return callable_
+
+    def define(self, name: str, value: Any) -> None:
+        """Bind a name for programs: a Python value (converted) or callable (called with Python values)."""
+        from rtfs.syntax.reader import read_forms
+        from rtfs.values.scalars import Symbol
+
+        try:
+            forms = read_forms(Source("<define>", name))
+        except ParseError:
+            forms = []
+        if len(forms) != 1 or type(forms[0]) is not Symbol:
+            raise ConfigError(f"{name!r} is not a name that a program can write")
+        rtfs_value = wrap_callable(value, name) if callable(value) and not hasattr(value, "kind_name") else to_rtfs(value)
+        if isinstance(value, (Function, Builtin)):
+            rtfs_value = value
+        self.namespace.define(name, rtfs_value)
+
+    # --- models ---
+
+    @property
+    def models(self) -> Any:
+        """The model registry, made when first asked for."""
+        if self._models == "default":
+            from rtfs.models.registry import default_registry
+
+            self._models = default_registry(self._environ)
+        return self._models
+
+    def delegate(self, call: Any) -> Any:
+        """Carry out a delegated call (the machine's `Delegate`); the delegate is made with the first one."""
+        if self._delegate is None:
+            from rtfs.delegation.delegate import ModelDelegate
+
+            with self._lock:
+                if self._delegate is None:
+                    self._delegate = ModelDelegate(self.models, report=lambda text: self.warn(text, None))
+        return self._delegate.delegate(call)
+
+    @property
+    def records(self) -> Any:
+        """The records of the delegated calls so far, or None when there were none."""
+        return self._delegate.records if self._delegate is not None else None
+
+    def close(self) -> None:
+        """Release models and connections, and say how often functions fell back, if they did."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._delegate is not None:
+            summary = self._delegate.summary()
+            if summary:
+                self.warn(summary, None)
+        if self._models not in ("default", None):
+            self._models.close()
+
+    def __enter__(self) -> Runtime:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- inside ---
+
+    def warn(self, message: str, span: Span | None) -> None:
+        """A warning to whoever runs the program: one line on stderr, or `on_warning`."""
+        if self._on_warning is not None:
+            self._on_warning(message, span)
+            return
+        stream = self._stderr or sys.stderr
+        place = f"{span}: " if span is not None else ""
+        print(f"rtfs: {place}{message}", file=stream)
+
+    def _evaluator(self, namespace: Namespace) -> Any:
+        from rtfs.eval.treewalk import TreeWalker
+
+        return TreeWalker(self.machine, namespace)
+
+    def _run_forms(self, namespace: Namespace, forms: list[tuple[Any, Any]]) -> Any:
+        """Analyse and evaluate forms one after the other; the value of the last."""
+        from rtfs.syntax.analyse import Analyser
+
+        analyser = Analyser(namespace)
+        evaluator = self._evaluator(namespace)
+        outer = self.machine.current
+        self.machine.current = namespace
+        _declare_definitions(namespace, [form for form, _ in forms])
+        try:
+            value = None
+            for form, span in forms:
+                node = analyser.top_level(form, span)
+                for warning in analyser.warnings:
+                    self.on_analysis_warning(warning)
+                analyser.warnings.clear()
+                value = evaluator.evaluate(node)
+            return value
+        finally:
+            self.machine.current = outer
+
+    def _enter(self, work: Callable[[], Any]) -> Any:
+        """Run work under the limits; one thread at a time, re-entrant for callbacks of the host."""
+        machine = self.machine
+        with self._lock:
+            if self._entries >= _MAX_REENTRY:
+                raise LimitExceeded(f"the host and RTFS call each other more than {_MAX_REENTRY} deep", kind="stack-overflow")
+            outermost = self._entries == 0
+            needed = machine.max_depth * _FRAMES_PER_CALL + 20_000
+            before = sys.getrecursionlimit()
+            if before < needed:
+                sys.setrecursionlimit(needed)
+            depth, hints = machine.depth, machine.hints
+            self._entries += 1
+            if outermost:
+                machine.start_run()
+            try:
+                return work()
+            except RecursionError:
+                raise LimitExceeded(
+                    "the program is nested too deeply",
+                    kind="stack-overflow",
+                    hint="split deeply nested expressions or values into parts",
+                ) from None
+            finally:
+                self._entries -= 1
+                machine.depth, machine.hints = depth, hints
+                if outermost and before < needed:
+                    sys.setrecursionlimit(before)
+
+    def _find_module(self, name: str) -> Source | None:
+        relative = os.path.join(*name.split(".")) + ".rtfs"
+        for folder in self.module_path:
+            path = os.path.join(folder, relative)
+            if os.path.isfile(path):
+                return read_source(path)
+        return None
+
+
+def _declare_definitions(namespace: Namespace, forms: list[Any]) -> None:
+    """Names that later top-level forms define, so that functions may refer to them before."""
+    from rtfs.values.forms import MetaForm, head_name
+    from rtfs.values.scalars import Symbol
+
+    for form in forms:
+        while type(form) is MetaForm:
+            form = form.form
+        if head_name(form) in ("def", "defn", "defstruct") and len(form) > 1:
+            target = form[1]
+            while type(target) is MetaForm:
+                target = target.form
+            if type(target) is Symbol and target.name not in namespace.values:
+                namespace.expected.add(target.name)
+
+
+def read_source(path: str | os.PathLike[str]) -> Source:
+    """The text of a program file.
+
+    Raises:
+        ConfigError: it cannot be opened or is too large; ParseError: it is not UTF-8 text.
+    """
+    name = os.fspath(path)
+    try:
+        with open(name, "rb") as file:
+            data = file.read(MAX_SOURCE_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"cannot read {name}: {error.strerror}", hint="check the path") from error
+    if len(data) > MAX_SOURCE_BYTES:
+        raise ConfigError(f"{name} is larger than {MAX_SOURCE_BYTES:,} bytes")
+    try:
+        return Source(name, data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        text = data[: error.start].decode("utf-8")
+        source = Source(name, text + "\ufffd")
+        raise ParseError(
+            f"byte {error.start} (0x{data[error.start]:02x}) is not UTF-8 text",
+            kind="invalid-encoding",
+            span=Span(source, len(text), len(text) + 1),
+            hint="this does not look like an RTFS program; save it as UTF-8",
+        ) from None
+
+

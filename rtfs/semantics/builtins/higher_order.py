@@ -1,0 +1,230 @@
+"""What takes a function and a collection: reference 8.6 and 8.10.
+
+Functions are applied in plain `for` loops through `calls.call`, never from inside a generator, comprehension or C
+function, so that recursion of the program stays off the C stack. Maps are sequences of `[key value]`, strings of characters.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rtfs.errors import EvalError
+from rtfs.semantics.builtins.collections import put, rebuild, step_into, walk
+from rtfs.semantics.builtins.operands import MISSING, distinct_key, extend, function, items, mapping
+from rtfs.semantics.calls import call
+from rtfs.semantics.library import builtin
+from rtfs.values.equality import is_truthy
+from rtfs.values.maps import Map
+from rtfs.values.sequences import Vector
+
+
+@builtin("map", 2)
+def map_items(f: Any, coll: Any) -> Vector:
+    """`(map f coll)`: what `f` makes of each item."""
+    function("map", f, 0)
+    out = []
+    for item in items("map", coll, 1):
+        out.append(call(f, [item]))
+    return Vector.adopt(out)
+
+
+@builtin("map-indexed", 2)
+def map_indexed(f: Any, coll: Any) -> Vector:
+    """`(map-indexed f coll)`: what `f` makes of each index and item."""
+    function("map-indexed", f, 0)
+    out: list[Any] = []
+    for item in items("map-indexed", coll, 1):
+        out.append(call(f, [len(out), item]))
+    return Vector.adopt(out)
+
+
+@builtin("mapcat", 2)
+def map_concat(f: Any, coll: Any) -> Vector:
+    """`(mapcat f coll)`: the items of all the collections that `f` makes of the items."""
+    function("mapcat", f, 0)
+    out: list[Any] = []
+    for item in items("mapcat", coll, 1):
+        extend("mapcat", out, items("mapcat", call(f, [item]), 0))
+    return Vector.adopt(out)
+
+
+@builtin("map-vals", 2)
+def map_values(f: Any, table: Any) -> Map:
+    """`(map-vals f m)`: the map with `f` applied to every value."""
+    function("map-vals", f, 0)
+    out = []
+    for key, value in mapping("map-vals", table, 1).items():
+        out.append((key, call(f, [value])))
+    return Map(out)
+
+
+@builtin("filter", 2)
+def keep_matching(f: Any, coll: Any) -> Vector:
+    """`(filter f coll)`: the items for which `f` is truthy."""
+    function("filter", f, 0)
+    out = []
+    for item in items("filter", coll, 1):
+        if is_truthy(call(f, [item])):
+            out.append(item)
+    return Vector.adopt(out)
+
+
+@builtin("remove", 2)
+def drop_matching(f: Any, coll: Any) -> Vector:
+    """`(remove f coll)`: the items for which `f` is falsy."""
+    function("remove", f, 0)
+    out = []
+    for item in items("remove", coll, 1):
+        if not is_truthy(call(f, [item])):
+            out.append(item)
+    return Vector.adopt(out)
+
+
+@builtin("keep", 2)
+def keep(f: Any, coll: Any) -> Vector:
+    """`(keep f coll)`: what `f` makes of each item, without the nils."""
+    function("keep", f, 0)
+    out = []
+    for item in items("keep", coll, 1):
+        result = call(f, [item])
+        if result is not None:
+            out.append(result)
+    return Vector.adopt(out)
+
+
+@builtin("reduce", 2, 3)
+def reduce(f: Any, a: Any, b: Any = MISSING) -> Any:
+    """`(reduce f coll)`, `(reduce f init coll)`: `f` of the result so far and each item in turn."""
+    function("reduce", f, 0)
+    if b is MISSING:
+        found = items("reduce", a, 1)
+        if not found:
+            raise EvalError("reduce on empty collection with no initial value")
+        result = found[0]
+        del found[0]
+    else:
+        found, result = items("reduce", b, 2), a
+    for item in found:
+        result = call(f, [result, item])
+    return result
+
+
+def _occurs(operation: str, f: Any, coll: Any, truth: bool) -> bool:
+    """Whether some item makes `f` truthy (`truth`) or falsy; stops at the first."""
+    function(operation, f, 0)
+    for item in items(operation, coll, 1):  # noqa: SIM110 (`any` would put a C frame under the call)
+        if is_truthy(call(f, [item])) is truth:
+            return True
+    return False
+
+
+@builtin("every?", 2)
+def is_every(f: Any, coll: Any) -> bool:
+    """`(every? f coll)`: whether `f` is truthy for all items."""
+    return not _occurs("every?", f, coll, False)
+
+
+@builtin("not-every?", 2)
+def is_not_every(f: Any, coll: Any) -> bool:
+    """`(not-every? f coll)`: whether `f` is falsy for some item."""
+    return _occurs("not-every?", f, coll, False)
+
+
+@builtin("some?", 2)
+def is_some(f: Any, coll: Any) -> bool:
+    """`(some? f coll)`: whether `f` is truthy for some item."""
+    return _occurs("some?", f, coll, True)
+
+
+@builtin("not-any?", 2)
+def is_not_any(f: Any, coll: Any) -> bool:
+    """`(not-any? f coll)`: whether `f` is falsy for all items."""
+    return not _occurs("not-any?", f, coll, True)
+
+
+@builtin("some", 2)
+def some(f: Any, coll: Any) -> Any:
+    """`(some f coll)`: the first truthy result of `f`, nil if there is none."""
+    function("some", f, 0)
+    for item in items("some", coll, 1):
+        result = call(f, [item])
+        if is_truthy(result):
+            return result
+    return None
+
+
+def _leading(operation: str, f: Any, found: list[Any]) -> int:
+    """How many items at the start `f` is truthy for."""
+    function(operation, f, 0)
+    count = 0
+    for item in found:
+        if not is_truthy(call(f, [item])):
+            break
+        count += 1
+    return count
+
+
+@builtin("take-while", 2)
+def take_while(f: Any, coll: Any) -> Vector:
+    """`(take-while f coll)`: the items before the first for which `f` is falsy."""
+    found = items("take-while", coll, 1)
+    return Vector.adopt(found[: _leading("take-while", f, found)])
+
+
+@builtin("drop-while", 2)
+def drop_while(f: Any, coll: Any) -> Vector:
+    """`(drop-while f coll)`: the items from the first on for which `f` is falsy."""
+    found = items("drop-while", coll, 1)
+    return Vector.adopt(found[_leading("drop-while", f, found) :])
+
+
+@builtin("group-by", 2)
+def group_by(f: Any, coll: Any) -> Map:
+    """`(group-by f coll)`: a map from each result of `f` to the vector of the items that gave it."""
+    function("group-by", f, 0)
+    groups: dict[Any, tuple[Any, list[Any]]] = {}
+    for item in items("group-by", coll, 1):
+        key = call(f, [item])
+        groups.setdefault(distinct_key(key), (key, []))[1].append(item)
+    return Map([(key, Vector.adopt(found)) for key, found in groups.values()])
+
+
+@builtin("distinct-by", 2)
+def distinct_by(f: Any, coll: Any) -> Vector:
+    """`(distinct-by f coll)`: of the items for which `f` gives the same, only the first."""
+    function("distinct-by", f, 0)
+    seen: dict[Any, Any] = {}
+    for item in items("distinct-by", coll, 1):
+        seen.setdefault(distinct_key(call(f, [item])), item)
+    return Vector.adopt(list(seen.values()))
+
+
+@builtin("apply", 2, None)
+def apply(f: Any, *operands: Any) -> Any:
+    """`(apply f a … coll)`: `f` called with `a …` and then the items of `coll`; a map spreads as k v k v."""
+    function("apply", f, 0)
+    args = list(operands[:-1])
+    spread = operands[-1]
+    if type(spread) is Map:
+        for key, value in spread.items():
+            args += (key, value)
+    else:
+        args += items("apply", spread, len(operands))
+    return call(f, args)
+
+
+@builtin("update", 3, None)
+def update(coll: Any, key: Any, f: Any, *more: Any) -> Any:
+    """`(update coll k f a …)`: with the value under `k` replaced by `(f value a …)`."""
+    function("update", f, 2)
+    value = call(f, [step_into("update", coll, key), *more])
+    return put("update", coll, key, value, 1)
+
+
+@builtin("update-in", 3, None)
+def update_in(coll: Any, path: Any, f: Any, *more: Any) -> Any:
+    """`(update-in coll [k …] f a …)`: the same at the end of a path; missing maps are made."""
+    function("update-in", f, 2)
+    steps, through = walk("update-in", coll, path)
+    value = call(f, [step_into("update-in", through[-1], steps[-1]), *more])
+    return rebuild("update-in", steps, through, value)

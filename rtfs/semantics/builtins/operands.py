@@ -1,0 +1,112 @@
+"""What the built-ins demand of their operands, so that every one words its type errors alike.
+
+Each function gives back the operand in the shape the built-in works with, or raises `Type error in OP: expected …` with the
+index of the operand at fault.  Kinds are exact: `true` is not a number, a symbol is not a string.
+
+A *sequence* is a vector, a list, `nil` (empty) or a map (its `[key value]` entries in insertion order); *items* are those of a
+sequence, or the characters of a string.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rtfs.semantics.faults import type_error
+from rtfs.semantics.limits import POINTER_BYTES, check_size
+from rtfs.values.functions import Builtin, Function
+from rtfs.values.maps import Map
+from rtfs.values.scalars import Keyword
+from rtfs.values.sequences import List, Vector
+
+#: Stands for an optional operand that was not given; `None` is `nil`.
+MISSING: Any = object()
+
+
+def given(a: Any, b: Any, rest: tuple[Any, ...]) -> list[Any]:
+    """The operands of a function declared as `f(a, b=MISSING, *rest)`, the fastest shape for two."""
+    return [a] if b is MISSING else [a, b, *rest]
+
+
+def number(operation: str, value: Any, index: int) -> Any:
+    kind = type(value)
+    if kind is int or kind is float:
+        return value
+    raise type_error(operation, "number", value, index)
+
+
+def integer(operation: str, value: Any, index: int) -> int:
+    if type(value) is int:
+        return value
+    raise type_error(operation, "integer", value, index)
+
+
+def string(operation: str, value: Any, index: int) -> str:
+    if type(value) is str:
+        return value
+    raise type_error(operation, "string", value, index)
+
+
+def mapping(operation: str, value: Any, index: int) -> Map:
+    if type(value) is Map:
+        return value
+    raise type_error(operation, "map", value, index)
+
+
+def function(operation: str, value: Any, index: int) -> Any:
+    """Something `call` accepts. Checked ahead of the first call, so that `(map 5 [])` is an error too."""
+    kind = type(value)
+    if kind is Function or kind is Builtin or kind is Keyword:
+        return value
+    raise type_error(operation, "function", value, index)
+
+
+def sequence(operation: str, value: Any, index: int) -> list[Any]:
+    """The items of a vector, list, map or nil, as a list that the caller may change."""
+    kind = type(value)
+    if kind is Vector or kind is List:
+        items: list[Any] = value.items()
+        return items
+    if value is None:
+        return []
+    if kind is Map:
+        return list(value.entries())
+    raise type_error(operation, "vector, list, map or nil", value, index)
+
+
+def items(operation: str, value: Any, index: int) -> list[Any]:
+    """As `sequence`, and the characters of a string."""
+    kind = type(value)
+    if kind is Vector or kind is List:
+        found: list[Any] = value.items()
+        return found
+    if kind is str:
+        return list(value)
+    if value is None:
+        return []
+    if kind is Map:
+        return list(value.entries())
+    raise type_error(operation, "vector, list, map, string or nil", value, index)
+
+
+def like(original: Any, result: list[Any]) -> Any:
+    """`result` in the kind of `original`: a list for a list, a string for a string, else a vector."""
+    kind = type(original)
+    if kind is List:
+        return List.adopt(result)
+    if kind is str:
+        return "".join(result)
+    return Vector.adopt(result)
+
+
+def extend(operation: str, out: list[Any], more: list[Any]) -> None:
+    """Append `more` to `out`, within the size limit: `(concat v v)` thirty times over must not fill the memory."""
+    check_size(operation, (len(out) + len(more)) * POINTER_BYTES)
+    out.extend(more)
+
+
+def distinct_key(value: Any) -> Any:
+    """A Python dict key that two values share exactly when `=` holds: Python alone takes `1`, `1.0` and `true` for one."""
+    kind = type(value)
+    if kind is float or kind is bool:
+        return (kind, value) if value == value else object()  # NaN equals nothing, itself included
+    return value

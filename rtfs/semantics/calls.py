@@ -1,0 +1,120 @@
+"""One calling convention for everything that can be called (reference 2.0, 2.6).
+
+Built-ins that take functions (`map`, `reduce`, `sort-by` …) call them through here.  Every step of a call is a plain
+Python call: no `*args` at a depth that programs control and no C function in between, because each of those would put a
+frame on the C stack, and deep recursion would then end the process instead of raising `LimitExceeded`.
+"""
+
+from __future__ import annotations
+
+from _thread import _local
+from typing import Any
+
+from rtfs.errors import EvalError, LimitExceeded
+from rtfs.semantics.faults import arity_error, arity_text, type_error
+from rtfs.values.equality import kind_of
+from rtfs.values.functions import Builtin, Function
+from rtfs.values.maps import Map
+from rtfs.values.scalars import ErrorValue, Keyword
+
+MAX_SPREAD_DEPTH = 1_000
+_spread = _local()
+
+
+def call(function: Any, args: list[Any]) -> Any:
+    """Apply `function` to `args` (a list that the callee may keep).
+
+    Raises:
+        EvalError: `not-callable`, `arity-mismatch`, or whatever the function raises.
+    """
+    kind = type(function)
+    if kind is Function:
+        return function.code(function, args)
+    if kind is Builtin:
+        return call_builtin(function, args)
+    if kind is Keyword:
+        return call_keyword(function, args)
+    raise not_callable(function)
+
+
+def call_builtin(function: Builtin, args: list[Any]) -> Any:
+    count = len(args)
+    if count < function.low or (function.high is not None and count > function.high):
+        raise arity_error(function.name, arity_text(function.low, function.high), count)
+    target = function.call
+    if count == 1:
+        return target(args[0])
+    if count == 2:
+        return target(args[0], args[1])
+    if count == 3:
+        return target(args[0], args[1], args[2])
+    if count == 0:
+        return target()
+    if count == 4:
+        return target(args[0], args[1], args[2], args[3])
+    # spread operands put a frame on the C stack: the only call that does, so it alone is counted
+    depth = getattr(_spread, "depth", 0)
+    if depth >= MAX_SPREAD_DEPTH:
+        raise LimitExceeded(
+            f"calls of built-ins with five or more operands are nested {MAX_SPREAD_DEPTH} deep", kind="stack-overflow"
+        )
+    _spread.depth = depth + 1
+    try:
+        return target(*args)
+    finally:
+        _spread.depth = depth
+
+
+def call_keyword(keyword: Keyword, args: list[Any]) -> Any:
+    """`(:k m)` and `(:k m default)`: look-up in a map, an error value or nil."""
+    if len(args) != 1 and len(args) != 2:
+        raise arity_error(f":{keyword.name}", "1 or 2", len(args))
+    default = args[1] if len(args) == 2 else None
+    target = args[0]
+    if type(target) is Map:
+        return target.get(keyword, default)
+    if target is None:
+        return default
+    if type(target) is ErrorValue:
+        return error_field(target, keyword, default)
+    raise type_error(f":{keyword.name}", "map for keyword lookup", target, 0)
+
+
+def error_field(error: ErrorValue, key: Keyword, default: Any) -> Any:
+    """The field of an error value: `:type`, `:message`, `:data`, `:stack`."""
+    from rtfs.values.sequences import Vector
+
+    if key.name == "type" or key.name == "kind":
+        return Keyword(error.kind)
+    if key.name == "message":
+        return error.message
+    if key.name == "data":
+        return error.data
+    if key.name == "stack":
+        return Vector(error.stack)
+    return default
+
+
+def not_callable(value: Any) -> EvalError:
+    hint = None
+    if kind_of(value) in ("vector", "map", "list"):
+        hint = "use (get coll key) or (nth coll index) to read from a collection"
+    error = EvalError(f"Type error in call: expected function, got {kind_of(value)}", kind="not-callable", hint=hint)
+    return error
+
+
+def accepts(function: Any, count: int) -> bool | None:
+    """Whether a callable takes `count` operands; None when that is not known."""
+    kind = type(function)
+    if kind is Builtin:
+        return count >= function.low and (function.high is None or count <= function.high)
+    if kind is Keyword:
+        return count in (1, 2)
+    if kind is Function:
+        return bool(function.spec.accepts(count))
+    return None
+
+
+def is_function(value: Any) -> bool:
+    """Whether `fn?` holds: built-ins and closures, not keywords."""
+    return type(value) is Function or type(value) is Builtin

@@ -1,0 +1,107 @@
+"""Calls of functions with a model hint: what every evaluator does around the delegate (reference section 3, RULING).
+
+Arguments are checked before the model sees them, the result after; the hint bypasses every engine.  Without a delegate the
+call surfaces as the host call `model-call:ID`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rtfs.semantics.faults import arity_error
+from rtfs.semantics.machine import Machine
+from rtfs.semantics.namespace import Namespace
+from rtfs.semantics.typecheck import optional_check, validation_error
+from rtfs.syntax import nodes as ast
+from rtfs.types.nodes import ANY, Type, TypeRef, VectorType
+from rtfs.values.functions import Function
+from rtfs.values.scalars import Keyword
+from rtfs.values.sequences import List
+from rtfs.values.struct import Struct
+
+Enter = Callable[[Function, list[Any]], Any]
+
+
+def delegated_enter(
+    machine: Machine, namespace: Namespace, node: ast.Fn, local: Enter, invoke: Callable[[Function, list[Any]], Any]
+) -> Enter:
+    """The `enter` of a function whose calls go to the delegate; `local` is the one that runs its body."""
+    assert node.hint is not None
+    hint = node.hint
+    label = node.name or "<fn>"
+    count = len(node.params)
+    lookup = namespace.lookup_type
+    checks = [optional_check(p.type, lookup) for p in node.params]
+    rest_check = optional_check(node.rest.type, lookup) if node.rest is not None else None
+    result_check = optional_check(node.result, lookup)
+    parameters = [(_parameter_name(p, i), p.type or ANY) for i, p in enumerate(node.params)]
+    if node.rest is not None:
+        parameters.append((node.rest.name, VectorType(node.rest.type or ANY)))
+    options = {k.name: v for k, v in node.meta.items() if type(k) is Keyword} if node.meta is not None else {}
+    strict = options.get("strict") is True
+    qualified = f"{namespace.name}/{node.name}" if namespace.name and node.name else node.name or "anonymous"
+
+    def enter(function: Function, args: list[Any]) -> Any:
+        if len(args) < count or (node.rest is None and len(args) != count):
+            raise arity_error(label, node.arity_text, len(args))
+        for i in range(len(args)):
+            check = checks[i] if i < count else rest_check
+            if check is not None and (mismatch := check(args[i])) is not None:
+                what = f"parameter {parameters[i][0]}" if i < count else f"variadic argument {i - count}"
+                raise validation_error(f"{label}, {what}", mismatch, i)
+        if machine.delegate is None:
+            result = machine.host.execute_capability(f"model-call:{hint.model}", args, machine.hints)
+        else:
+            from rtfs.semantics.protocols import DelegatedCall
+
+            bound = tuple(args) if node.rest is None else (*args[:count], List.adopt(args[count:]))
+            result = machine.delegate.delegate(
+                DelegatedCall(
+                    target=hint.target,
+                    model=hint.model or "",
+                    name=qualified,
+                    doc=node.doc,
+                    parameters=tuple(parameters),
+                    args=bound,
+                    result=node.result or ANY,
+                    strict=strict,
+                    options=options,
+                    aliases=aliases_of(node, namespace),
+                    span=node.span,
+                    body=lambda: invoke(_without_hint(function, local), args),
+                )
+            )
+        if result_check is not None and (mismatch := result_check(result)) is not None:
+            error = validation_error(f"{label}, result", mismatch)
+            error.span = node.span
+            raise error
+        return result
+
+    return enter
+
+
+def _parameter_name(param: ast.Param, index: int) -> str:
+    return f"arg{index}" if param.name == "_" else param.name
+
+
+def _without_hint(function: Function, local: Enter) -> Function:
+    return Function(function.name, function.spec, function.code, local, function.env, function.meta, function.module)
+
+
+def aliases_of(node: ast.Fn, namespace: Namespace) -> dict[str, Type]:
+    """The named types that a function's annotations lead to, by name."""
+    found: dict[str, Type] = {}
+    waiting: list[Any] = [*(p.type for p in node.params), node.rest.type if node.rest else None, node.result]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, TypeRef):
+            target = namespace.lookup_type(item.name)
+            if target is not None and item.name not in found:
+                found[item.name] = target
+                waiting.append(target)
+        elif isinstance(item, Struct):
+            waiting.extend(getattr(item, field) for field in item._fields)
+        elif isinstance(item, tuple):
+            waiting.extend(item)
+    return found

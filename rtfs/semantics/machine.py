@@ -1,0 +1,119 @@
+"""The state of running programs: one `Machine` per runtime.
+
+It owns what every evaluator needs and no evaluator decides: limits and their counters, the host and the delegate, namespaces and
+modules, fresh names, execution hints.  A call of the depth, step or time counter that finds its limit passed raises
+LimitExceeded, which no program can catch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rtfs.config import DEFAULT_LIMITS, Limits
+from rtfs.errors import EvalError, LimitExceeded, RtfsError
+from rtfs.semantics.namespace import Namespace
+from rtfs.source import Span
+from rtfs.values.scalars import ErrorValue
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from rtfs.semantics.protocols import Delegate, Host
+
+_CLOCK_EVERY = 256  # ticks between looks at the clock
+
+
+class Machine:
+    """See the module. Used by one thread at a time, apart from delegated calls."""
+
+    def __init__(self, host: Host, delegate: Delegate | None = None, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.host = host
+        self.delegate = delegate
+        self.limits = limits
+        self.max_depth = limits.max_depth
+        self.metered = limits.max_steps is not None or limits.timeout_s is not None
+        self.depth = 0
+        self.steps = 0
+        self.deadline: float | None = None
+        self.hints: dict[str, Any] = {}
+        self.library: dict[str, Any] = {}
+        self.modules: Any = None  # semantics.modules.ModuleRegistry, set by the runtime
+        self.current: Namespace | None = None  # of the program that runs
+        self._fresh = 0
+        # set by the evaluator
+        self.make_function: Callable[[Namespace, Any], Any] = _unset
+
+    # --- limits ---
+
+    def start_run(self) -> None:
+        """Reset the counters for a new run."""
+        self.steps = 0
+        if self.limits.timeout_s is not None:
+            self.deadline = time.monotonic() + self.limits.timeout_s
+
+    def tick(self) -> None:
+        """Count one call or turn of a loop; only called when `metered`."""
+        self.steps += 1
+        limit = self.limits.max_steps
+        if limit is not None and self.steps > limit:
+            raise LimitExceeded(f"more than {limit:,} steps", kind="steps-exhausted", hint="raise the limit of steps")
+        if self.deadline is not None and self.steps % _CLOCK_EVERY == 0 and time.monotonic() > self.deadline:
+            raise LimitExceeded(
+                f"more than {self.limits.timeout_s:g} seconds", kind="time-exhausted", hint="raise the limit of time"
+            )
+
+    def too_deep(self) -> LimitExceeded:
+        return LimitExceeded(
+            f"calls are nested more than {self.max_depth:,} deep",
+            kind="stack-overflow",
+            hint="make the recursive call the last thing a function does, or use loop and recur",
+        )
+
+    # --- names ---
+
+    def fresh_name(self, stem: str) -> str:
+        """A name that no program text contains: `stem__3__auto`."""
+        self._fresh += 1
+        return f"{stem.rstrip('#')}__{self._fresh}__auto"
+
+    def namespace(self, name: str | None = None) -> Namespace:
+        """A new namespace with the library in it."""
+        from rtfs.semantics.calls import call
+
+        return Namespace(
+            name, self.library, make_macro=lambda ns, label, fn: self.make_function(ns, fn), fresh_name=self.fresh_name, call=call
+        )
+
+    def missing(self, namespace: Namespace, name: str, span: Span | None) -> Any:
+        """The value of a global name that the namespace does not hold: a module's export, a context value, or an error."""
+        module, slash, symbol = name.rpartition("/")
+        if slash and module and symbol and self.modules is not None:
+            found, value = self.modules.qualified(namespace, module, symbol)
+            if found:
+                return value
+        found, value = self.host.context_value(name)
+        if found:
+            return value
+        from rtfs.errors import nearest
+
+        close = nearest(name, namespace.known_names())
+        raise EvalError(
+            f"Undefined symbol: {name}",
+            kind="undefined-symbol",
+            span=span,
+            hint=f"did you mean `{close[0]}`?" if close else None,
+        )
+
+
+def _unset(*_: Any) -> Any:
+    raise AssertionError("the machine has no evaluator")
+
+
+def error_value(error: RtfsError) -> ErrorValue:
+    """What `catch` binds for an error; the same object each time the same error is caught."""
+    if error.value is None:
+        stack = tuple(f"{frame.name} at {frame.span}" if frame.span else frame.name for frame in error.trace[:50])
+        error.value = ErrorValue(error.kind, error.message, error.data, stack, error)
+    value: ErrorValue = error.value
+    return value

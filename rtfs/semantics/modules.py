@@ -1,0 +1,189 @@
+"""Modules: definitions in files, loaded once, imported by name (reference section 6).
+
+The registry decides what an import means; where text comes from is the `find` it is given, and how forms run is the
+`run_forms` it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rtfs.errors import EvalError, RtfsError, nearest
+from rtfs.semantics.machine import Machine
+from rtfs.semantics.namespace import Namespace
+from rtfs.source import Source
+from rtfs.syntax import nodes as ast
+from rtfs.values.maps import Map
+from rtfs.values.sequences import Vector
+
+
+class LoadedModule:
+    """A module whose forms have run: its namespace and the names it exports."""
+
+    __slots__ = ("exports", "name", "namespace", "version")
+
+    def __init__(self, name: str, version: str | None, namespace: Namespace, exports: tuple[str, ...]) -> None:
+        self.name = name
+        self.version = version
+        self.namespace = namespace
+        self.exports = exports
+
+
+class ModuleRegistry:
+    """The modules of one runtime, by name and version.
+
+    Args:
+        find: name -> the source of the file that should hold the module, or None.
+        run_forms: evaluates forms (with their fallback spans) in a namespace, one after the other.
+        read: source -> forms.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        find: Callable[[str], Source | None],
+        run_forms: Callable[[Namespace, list[tuple[Any, Any]]], Any],
+        read: Callable[[Source], list[Any]],
+    ) -> None:
+        self.machine = machine
+        self.find = find
+        self.run_forms = run_forms
+        self.read = read
+        self.loaded: dict[tuple[str, str | None], LoadedModule] = {}
+        self._loading: list[str] = []
+
+    def define(self, node: ast.Module) -> Any:
+        """Run a `module` form; its value is `{"name" … "exports" […]}`."""
+        if node.name in self._loading and self._loading[-1] != node.name:
+            raise self._cycle(node.name)
+        namespace = self.machine.namespace(node.name)
+        self.run_forms(namespace, list(node.forms))
+        defined = {**namespace.own, **dict.fromkeys(namespace.macros), **dict.fromkeys(namespace.types)}
+        if node.exports is None:
+            exports = tuple(defined)
+        else:
+            for name in node.exports:
+                if name not in defined:
+                    close = nearest(name, defined)
+                    raise EvalError(
+                        f"module '{node.name}' exports '{name}', which it does not define",
+                        kind="module-error",
+                        span=node.span,
+                        hint=f"did you mean `{close[0]}`?" if close else "define it, or take it out of :exports",
+                    )
+            exports = node.exports
+        module = LoadedModule(node.name, node.version, namespace, exports)
+        self.loaded[(node.name, node.version)] = module
+        if node.version is not None:
+            self.loaded.setdefault((node.name, None), module)
+        return Map([("name", node.name), ("exports", Vector(list(exports)))])
+
+    def load(self, name: str, version: str | None = None) -> LoadedModule:
+        """The module of a name: from memory, else from its file.
+
+        Raises:
+            EvalError: `module-not-found`, `module-error` (a cycle, a file without the module), or what its forms raise.
+        """
+        found = self.loaded.get((name, version))
+        if found is not None:
+            return found
+        if name in self._loading:
+            raise self._cycle(name)
+        source = self.find(name) if _is_safe(name) else None
+        if source is None:
+            raise EvalError(
+                f"Module not found: {name}",
+                kind="module-not-found",
+                hint=f"it would be in {name.replace('.', '/')}.rtfs on the module path",
+            )
+        self._loading.append(name)
+        try:
+            namespace = self.machine.namespace(None)
+            self.run_forms(namespace, [(form, None) for form in self._module_forms(source, name)])
+        finally:
+            self._loading.pop()
+        found = self.loaded.get((name, version))
+        if found is None:
+            raise EvalError(
+                f"{source.name} does not define version {version} of module '{name}'", kind="module-not-found"
+            )
+        return found
+
+    def _module_forms(self, source: Source, name: str) -> list[Any]:
+        from rtfs.syntax.analyse.modules import module_of
+
+        forms = self.read(source)
+        names = [module_of(form) for form in forms]
+        if [n for n in names if n is not None] != [name]:
+            held = ", ".join(n for n in names if n) or "none"
+            raise EvalError(
+                f"{source.name} must hold the module '{name}' and no other, and holds {held}",
+                kind="module-error",
+                hint=f"write (module {name} …)",
+            )
+        return forms
+
+    def _cycle(self, name: str) -> EvalError:
+        cycle = [*self._loading[self._loading.index(name) :], name]
+        return EvalError(f"modules import each other in a circle: {' -> '.join(cycle)}", kind="module-error")
+
+    def import_into(self, namespace: Namespace, node: ast.Import) -> None:
+        """Carry out an `import` form."""
+        module = self.load(node.module, node.version)
+        prefix = node.alias or node.module
+        if node.alias is not None or node.only is None:
+            for name in module.exports:
+                self._bind(namespace, module, name, f"{prefix}/{name}")
+        for name in node.only or ():
+            if name not in module.exports:
+                close = nearest(name, module.exports)
+                raise EvalError(
+                    f"Symbol '{name}' not exported by module '{node.module}'",
+                    kind="module-error",
+                    hint=f"did you mean `{close[0]}`?" if close else f"it exports: {', '.join(module.exports[:8]) or 'nothing'}",
+                )
+            self._bind(namespace, module, name, name)
+
+    def _bind(self, namespace: Namespace, module: LoadedModule, name: str, label: str) -> None:
+        inner = module.namespace
+        if name in inner.own:
+            namespace.values[label] = inner.values[name]
+            namespace.declared.add(label)
+        if name in inner.macros:
+            namespace.macros[label] = inner.macros[name]
+        if name in inner.types:
+            namespace.types[label] = inner.types[name]
+
+    def qualified(self, namespace: Namespace, module: str, symbol: str) -> tuple[bool, Any]:
+        """The export `module/symbol` of a module that was not imported by that name; loads it on demand.
+
+        Raises:
+            EvalError: `symbol-not-found` when there is such a module, but no such export.
+        """
+        if f"{module}/" in namespace.declared:
+            exports = [name.partition("/")[2] for name in namespace.values if name.startswith(f"{module}/")]
+            raise _symbol_not_found(module, symbol, exports)
+        try:
+            loaded = self.load(module)
+        except EvalError as error:
+            if error.kind == "module-not-found":
+                return False, None
+            raise
+        if symbol in loaded.exports and symbol in loaded.namespace.values:
+            return True, loaded.namespace.values[symbol]
+        raise _symbol_not_found(module, symbol, list(loaded.exports))
+
+
+def _symbol_not_found(module: str, symbol: str, exports: list[str]) -> RtfsError:
+    close = nearest(symbol, exports)
+    return EvalError(
+        f"Symbol '{symbol}' not found in module '{module}'",
+        kind="symbol-not-found",
+        hint=f"did you mean `{module}/{close[0]}`?" if close else None,
+    )
+
+
+def _is_safe(name: str) -> bool:
+    """Whether a module's name can be a relative path: no empty part, nothing that leaves the folder."""
+    return all(part and not part.startswith("-") and "/" not in part and "\\" not in part for part in name.split("."))

@@ -1,0 +1,96 @@
+"""Namespaces: where global names live.
+
+A program, a REPL and every module have one.  It starts as a copy of the library, so that a redefinition never reaches the
+library's own code, and answers the analyser's questions about macros and known names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from rtfs.syntax import nodes as ast
+from rtfs.syntax.core_macros import CORE_MACROS
+from rtfs.types.nodes import Type
+from rtfs.values.functions import Function
+
+
+class Namespace:
+    """The global names of one program or module.
+
+    Attributes:
+        name: the module's name, None for a program.
+        values: name -> value, library included; qualified names of imports (`alias/name`) too.
+        own: names that the program itself defined, in order.
+        macros: name -> function from argument forms to a form.
+        types: aliases of `deftype` and `defstruct`.
+        docs: docstrings by name.
+    """
+
+    def __init__(
+        self,
+        name: str | None,
+        library: dict[str, Any],
+        *,
+        make_macro: Callable[[Namespace, str, ast.Fn], Function],
+        fresh_name: Callable[[str], str],
+        call: Callable[[Any, list[Any]], Any],
+    ) -> None:
+        self.name = name
+        self.values: dict[str, Any] = dict(library)
+        self.own: dict[str, None] = {}
+        self.macros: dict[str, Function] = {}
+        self.types: dict[str, Type] = {}
+        self.declared: set[str] = set()  # defined by a form that was analysed
+        self.expected: set[str] = set()  # defined by a later form of the same text
+        self._make_macro = make_macro
+        self._fresh_name = fresh_name
+        self._call = call
+
+    # --- definitions ---
+
+    def define(self, name: str, value: Any) -> None:
+        """Bind a global name; a macro of that name is replaced."""
+        self.values[name] = value
+        self.own[name] = None
+        self.macros.pop(name, None)
+
+    def define_type(self, name: str, type_: Type) -> None:
+        self.types[name] = type_
+
+    def lookup_type(self, name: str) -> Type | None:
+        return self.types.get(name)
+
+    # --- what the analyser asks (syntax.analyse.MacroEnvironment) ---
+
+    def macro(self, name: str) -> Callable[[list[Any]], Any] | None:
+        function = self.macros.get(name)
+        if function is not None:
+            return lambda args: self._call(function, args)
+        if name in CORE_MACROS and name not in self.own:
+            expand = CORE_MACROS[name]
+            return lambda args: expand(args, self._fresh_name)
+        return None
+
+    def define_macro(self, name: str, function: ast.Fn) -> None:
+        self.macros[name] = self._make_macro(self, name, function)
+
+    def defines(self, name: str) -> bool:
+        return name in self.own or name in self.declared
+
+    def knows(self, name: str) -> bool:
+        if name in self.values or name in self.declared or name in self.expected or name in self.macros:
+            return True
+        prefix, slash, _ = name.rpartition("/")
+        return bool(slash and prefix and f"{prefix}/" in self.declared)
+
+    def known_names(self) -> Iterable[str]:
+        from rtfs.syntax.analyse import SPECIAL_FORMS
+
+        return [*self.values, *self.declared, *self.expected, *self.macros, *CORE_MACROS, *SPECIAL_FORMS]
+
+    def declare(self, name: str) -> None:
+        self.declared.add(name)
+
+    def fresh_name(self, stem: str) -> str:
+        return self._fresh_name(stem)

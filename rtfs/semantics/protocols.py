@@ -1,0 +1,78 @@
+"""What the evaluators need from the world above them.
+
+The evaluators sit below capabilities, models and delegation; they name here what they call out to, and `runtime.py`
+passes the implementations in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from rtfs.source import Span
+from rtfs.types.nodes import Type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelegatedCall:
+    """A call of a function with a `:local-model` or `:remote` hint. Arguments have passed their type checks."""
+
+    target: str
+    """`local-model` or `remote`."""
+    model: str
+    name: str
+    """Qualified: `module/f`, `f`, or `anonymous`."""
+    doc: str
+    parameters: tuple[tuple[str, Type], ...]
+    args: tuple[Any, ...]
+    """One per parameter; the rest parameter's is a list."""
+    result: Type
+    strict: bool
+    """`:strict true` in the metadata: an error instead of the body."""
+    options: dict[str, Any]
+    """The function's further metadata, keyed by keyword name (`max-tokens`, `temperature`, `examples` …)."""
+    aliases: dict[str, Type]
+    span: Span | None
+    body: Callable[[], Any]
+    """Runs the function's own body on these arguments: the fallback."""
+
+
+class Delegate(Protocol):
+    """Carries out delegated calls. Safe to call from several threads at once."""
+
+    def delegate(self, call: DelegatedCall) -> Any:
+        """The value of the call, not yet checked against `call.result`.
+
+        Raises:
+            DelegationError: no model answered usably and the call is strict.
+            EvalError: whatever the body raises when it ran as the fallback.
+        """
+        ...
+
+
+class Host(Protocol):
+    """The effects of a program: everything that `call`, `step` and their kin reach (reference 9.3).
+
+    `execute_capability` raises HostError for unknown, forbidden and failed capabilities; the rest never raise.
+    """
+
+    def execute_capability(self, capability: str, args: list[Any], hints: dict[str, Any]) -> Any: ...
+
+    def step_started(self, name: str) -> Any:
+        """A step began; the result is passed to the two below."""
+        ...
+
+    def step_completed(self, step: Any, value: Any) -> None: ...
+
+    def step_failed(self, step: Any, message: str) -> None: ...
+
+    def context_value(self, key: str) -> tuple[bool, Any]:
+        """(found, value) of the execution context: task context, plan parameters, step results."""
+        ...
+
+    def set_context_value(self, key: str, value: Any) -> None: ...
+
+    def warn(self, message: str, span: Span | None = None) -> None:
+        """Something the author of the program should know; goes to stderr, never to the program."""
+        ...

@@ -1,0 +1,48 @@
+"""Run-time checks of annotations: what is checked where, and how a failure is worded (reference 4.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rtfs.errors import EvalError
+from rtfs.types.nodes import AnyType, Type
+
+TypeLookup = Callable[[str], "Type | None"]
+Check = Callable[[Any], Any]
+
+
+def compile_check(type_: Type, lookup: TypeLookup) -> Check:
+    """A function from a value to None or a `Mismatch`; types that are never checked do not load the matcher."""
+    from rtfs.types.matching import checker
+
+    return checker(type_, lookup)
+
+
+def optional_check(type_: Type | None, lookup: TypeLookup) -> Check | None:
+    """The check of an annotation, None when there is nothing to check."""
+    if type_ is None or isinstance(type_, AnyType):
+        return None
+    return compile_check(type_, lookup)
+
+
+def validation_error(what: str, mismatch: Any, operand: int | None = None) -> EvalError:
+    """The error of a failed check: `f, parameter x: Type mismatch at .a: expected int, got string`."""
+    error = EvalError(f"{what}: {mismatch.message}", kind="type-validation-error")
+    error.operand = operand
+    return error
+
+
+def struct_constructor(name: str, check: Check) -> Callable[[Any], Any]:
+    """The constructor of `defstruct`: gives its operand back if it is a valid map (reference 4.6)."""
+    from rtfs.semantics.faults import type_error
+    from rtfs.values.maps import Map
+
+    def construct(value: Any) -> Any:
+        if type(value) is not Map:
+            raise type_error(name, "map", value, 0)
+        if (mismatch := check(value)) is not None:
+            raise validation_error(f"struct {name}", mismatch, 0)
+        return value
+
+    return construct

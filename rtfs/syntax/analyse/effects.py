@@ -1,0 +1,254 @@
+"""Forms that speak to the host: steps, parallel branches, resources, logging, context (reference 2.13, 2.14)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rtfs.source import Span
+from rtfs.syntax import nodes as ast
+from rtfs.syntax.analyse.core import Analyser, Form, Place, is_keyword, special_form
+from rtfs.syntax.analyse.patterns import annotation
+from rtfs.types.nodes import Type
+from rtfs.values.forms import is_symbol
+from rtfs.values.maps import Map
+from rtfs.values.scalars import Keyword, Symbol
+from rtfs.values.sequences import List, Vector
+
+_OPTIONS = ("expose-context", "context-keys", "params", "merge-policy")
+_POLICIES = ("keep-existing", "overwrite", "merge")
+
+
+def _options(a: Analyser, form: Form, start: int, place: Place) -> tuple[ast.StepOptions, Place, int]:
+    """The options of a step from `start` on: the options, the place for the body, and where the body starts."""
+    inner = place.nontail()
+    expose = keys = None
+    param_keys: list[Any] = []
+    param_values: list[ast.Node] = []
+    policy: str | None = None
+    binding: ast.Binding | None = None
+    scope: ast.Scope | None = None
+    at = start
+    while at + 1 < len(form) and type(form.items[at]) is Keyword and form.items[at].name in _OPTIONS:
+        name, value, span = form.items[at].name, form.items[at + 1], form.spans[at + 1]
+        if name == "expose-context":
+            expose = a.analyse(value, inner, span)
+        elif name == "context-keys":
+            keys = a.analyse(value, inner, span)
+        elif name == "params":
+            if type(value) is not Map:
+                a.fail(":params must be a map of names to expressions", span, hint='write :params {"name" expression}')
+            children = a.children(value, span)
+            for i in range(0, len(children), 2):
+                param_keys.append(children[i][0])
+                param_values.append(a.analyse(children[i + 1][0], inner, children[i + 1][1]))
+        else:
+            if not isinstance(value, Keyword) or value.name not in _POLICIES:
+                a.fail(":merge-policy must be :keep-existing, :overwrite or :merge", span)
+            policy = value.name
+        at += 2
+    if param_keys:
+        place, scope = place.scope()
+        binding = place.bind("%params", form.span)
+    options = ast.StepOptions(expose, keys, tuple(param_keys), tuple(param_values), policy, binding, scope)
+    return options, place, at
+
+
+@special_form("step")
+def step_form(a: Analyser, form: Form, place: Place) -> ast.Node:
+    """`(step "name" option* body*)`"""
+    if len(form) < 2 or type(form.items[1]) is not str:
+        span = form.spans[1] if len(form) > 1 else form.span
+        a.fail("the name of a step must be a literal string", span, hint='write (step "name" body…)')
+    options, inner, at = _options(a, form, 2, place.nontail())
+    return ast.Step(form.span, form.items[1], options, a.body(form, at, inner))
+
+
+@special_form("step-if")
+def step_if_form(a: Analyser, form: Form, place: Place) -> ast.Node:
+    """`(step-if option* cond then else?)`: a step that chooses, with ordinary truth."""
+    options, inner, at = _options(a, form, 1, place.nontail())
+    if len(form) - at not in (2, 3):
+        a.usage(form, "(step-if cond then else)")
+    parts = [a.analyse(form.items[i], inner, form.spans[i]) for i in range(at, len(form))]
+    otherwise = parts[2] if len(parts) == 3 else ast.Const(form.span, None)
+    return ast.Step(form.span, "step-if", options, ast.If(form.span, parts[0], parts[1], otherwise))
+
+
+@special_form("step-loop")
+def step_loop_form(a: Analyser, form: Form, place: Place) -> ast.Node:
+    """`(step-loop option* cond body)`: repeats while the condition holds, at most 10,000 times."""
+    options, inner, at = _options(a, form, 1, place.nontail())
+    if len(form) - at < 2:
+        a.usage(form, "(step-loop cond body…)")
+    test = a.analyse(form.items[at], inner, form.spans[at])
+    return ast.StepLoop(form.span, options, test, a.body(form, at + 1, inner))
+
+
+@special_form("step-parallel")
+def step_parallel_form(a: Analyser, form: Form, place: Place) -> ast.Node:
+    """`(step-parallel option* e+)`: a vector of the results."""
+    options, inner, at = _options(a, form, 1, place.nontail())
+    if at >= len(form):
+        a.usage(form, "(step-parallel expression…)")
+    branches = tuple([_branch(a, form.items[i], form.spans[i], inner) for i in range(at, len(form))])
+    body = ast.Parallel(form.span, None, (None,) * len(branches), branches)
+    return ast.Step(form.span, "step-parallel", options, body)
+
+
+@special_form("parallel")
+def parallel_form(a: Analyser, form: Form, place: Place) -> ast.Node:
+    """`(parallel [name : T? e] …)` gives a map, `(parallel e …)` a vector; branches do not see each other's changes."""
+    if len(form) < 2:
+        a.usage(form, "(parallel [name expression] …) or (parallel expression …)")
+    inner = place.nontail()
+    bracketed = all(type(x) is Vector and len(x) >= 2 and type(x[0]) is Symbol for x in form.items[1:])
+    if not bracketed:
+        branches = tuple([_branch(a, form.items[i], form.spans[i], inner) for i in range(1, len(form))])
+        return ast.Parallel(form.span, None, (None,) * len(branches), branches)
+    names: list[str] = []
+    types: list[Type | None] = []
+    nodes: list[ast.Node] = []
+    for i in range(1, len(form)):
+        children = a.children(form.items[i], form.spans[i])
+        items, spans = [f for f, _ in children], [s for _, s in children]
+        used, type_ = annotation(a, items, spans, 1) if len(items) > 2 else (0, None)
+        if len(items) != 2 + used:
+            a.fail("a branch of `parallel` is [name expression] or [name : T expression]", form.spans[i])
+        if items[0].name in names:
+            a.fail(f"two branches are called `{items[0].name}`", spans[0], kind="duplicate-parameter")
+        names.append(items[0].name)
+        types.append(type_)
+        nodes.append(_branch(a, items[-1], spans[-1], inner))
+    return ast.Parallel(form.span, tuple(names), tuple(types), tuple(nodes))
+
+
+def _branch(a: Analyser, form: Any, span: Span | None, place: Place) -> ast.Node:
+    """A branch has a scope of its own, so that definitions stay inside, and may not change outer names."""
+    inner, scope = place.scope()
+    node = a.analyse(form, inner, span)
+    _refuse_outer_changes(a, form, place, span)
+    return ast.Let(span, scope, (), node)
+
+
+def _refuse_outer_changes(a: Analyser, form: Any, place: Place, span: Span | None) -> None:
+    """`set!` of an outer name inside a branch is an error (reference 2.15)."""
+    stack: list[tuple[Any, Span | None, frozenset[str]]] = [(form, span, frozenset())]
+    while stack:
+        item, here, bound = stack.pop()
+        if type(item) is Map:
+            stack.extend((child, s, bound) for child, s in a.children(item, here))
+        elif type(item) is Vector:
+            stack.extend((child, s, bound) for child, s in a.children(item, here))
+        elif type(item) is List and len(item):
+            if is_symbol(item[0], "quote"):
+                continue
+            if len(item) > 1 and type(item[1]) is Vector:  # a form that binds: be generous about which names
+                bound = bound | {s.name for s in _symbols(item[1])}
+            if is_symbol(item[0], "set!") and len(item) == 3 and type(item[1]) is Symbol and item[1].name not in bound:
+                if place.lookup(item[1].name) is not None or a.environment.defines(item[1].name):
+                    a.fail(f"`{item[1].name}` belongs to the outside: a parallel branch cannot set! it", a.span(item, here))
+            stack.extend((child, s, bound) for child, s in a.children(item, here))
+
+
+def _symbols(form: Any) -> list[Symbol]:
+    if type(form) is Symbol:
+        return [form]
+    if isinstance(form, (Vector, List)):
+        return [s for child in form.items() for s in _symbols(child)]
+    if type(form) is Map:
+        return [s for entry in form.items() for child in entry for s in _symbols(child)]
+    return []
+
+
+@special_form("with-resource")
+def with_resource_form(a: Analyser, form: Form, place: Place) -> ast.Node:
+    """`(with-resource [name T? init] body+)`: released on every way out; use afterwards is an error."""
+    shape = "(with-resource [name init] body…)"
+    if len(form) < 3 or type(form.items[1]) is not Vector or len(form.items[1]) < 2:
+        a.usage(form, shape)
+    children = a.children(form.items[1], form.spans[1])
+    items, spans = [f for f, _ in children], [s for _, s in children]
+    name = a.bindable(a.symbol(items[0], spans[0], "the name of a resource"), spans[0])
+    type_: Type | None = None
+    if len(items) == 3 and not is_symbol(items[1], ":"):
+        type_, at = a.type(items[1], spans[1]), 2
+    else:
+        used, type_ = annotation(a, items, spans, 1) if len(items) > 2 else (0, None)
+        at = 1 + used
+    if at != len(items) - 1:
+        a.usage(form, shape)
+    value = a.analyse(items[at], place.nontail(), spans[at])
+    inner, scope = place.nontail().scope()
+    binding = inner.bind(name, spans[0])
+    return ast.WithResource(form.span, scope, binding, type_, value, a.body(form, 2, inner))
+
+
+@special_form("log-step")
+def log_step_form(a: Analyser, form: Form, place: Place) -> ast.Node:
+    """`(log-step :level? e*)`"""
+    start = 2 if len(form) > 1 and type(form.items[1]) is Keyword else 1
+    level = form.items[1].name if start == 2 else "info"
+    inner = place.nontail()
+    return ast.LogStep(form.span, level, tuple([a.analyse(form.items[i], inner, form.spans[i]) for i in range(start, len(form))]))
+
+
+@special_form("discover-agents")
+def discover_agents_form(a: Analyser, form: Form, place: Place) -> ast.Node:
+    """`(discover-agents criteria options?)`"""
+    if len(form) not in (2, 3):
+        a.usage(form, "(discover-agents {:capabilities […]} {:limit 5})")
+    inner = place.nontail()
+    args = tuple([a.analyse(form.items[i], inner, form.spans[i]) for i in range(1, len(form))])
+    return ast.HostForm(form.span, "rtfs.agents.discover", args)
+
+
+@special_form("llm-execute")
+def llm_execute_form(a: Analyser, form: Form, place: Place) -> ast.Node:
+    """`(llm-execute "model" "prompt")` or `(llm-execute :model m :prompt p :system s)`"""
+    inner = place.nontail()
+    if len(form) > 1 and type(form.items[1]) is Keyword:
+        named: dict[str, ast.Node] = {}
+        if len(form) % 2 == 0:
+            a.usage(form, "(llm-execute :model m :prompt p :system s)")
+        for i in range(1, len(form), 2):
+            if not is_keyword(form.items[i]) or form.items[i].name not in ("model", "prompt", "system"):
+                a.fail("operands of llm-execute are :model, :prompt and :system", form.spans[i])
+            named[form.items[i].name] = a.analyse(form.items[i + 1], inner, form.spans[i + 1])
+        if "prompt" not in named:
+            a.fail("llm-execute needs a :prompt", form.span)
+        empty = ast.Const(form.span, None)
+        args = (named.get("model", ast.Const(form.span, "echo-model")), named["prompt"], named.get("system", empty))
+        return ast.HostForm(form.span, "ccos.ai.llm-execute", args)
+    if len(form) != 3:
+        a.usage(form, '(llm-execute "model" "prompt")')
+    args = tuple([a.analyse(form.items[i], inner, form.spans[i]) for i in (1, 2)])
+    return ast.HostForm(form.span, "ccos.ai.llm-execute", (*args, ast.Const(form.span, None)))
+
+
+@special_form("context-ref")
+def context_ref_form(a: Analyser, form: Form, place: Place) -> ast.Node:
+    """`@name`, `@:name`: a value of the task context."""
+    target = form.items[1] if len(form) == 2 else None
+    if not isinstance(target, (Symbol, Keyword)):
+        a.fail("`@` must be followed by a name or keyword", form.span, hint="write @name or @:name")
+    return ast.ContextRef(form.span, target.name)
+
+
+@special_form("get")
+def get_form(a: Analyser, form: Form, place: Place) -> ast.Node:
+    """`(get :k)`, `(get name)`: environment, then context, then nil. With more operands `get` is the function."""
+    if len(form) == 2 and isinstance(form.items[1], (Symbol, Keyword)):
+        target = form.items[1]
+        variable: ast.Node | None = None
+        if place.lookup(target.name) is not None or a.environment.knows(target.name):
+            variable = a.name(Symbol(target.name), place, form.spans[1])
+        return ast.ContextGet(form.span, target.name, variable)
+    return a.call(form, place)
+
+
+@special_form("resource:ref")
+def resource_ref_form(a: Analyser, form: Form, place: Place) -> ast.Node:
+    """`(resource:ref "id")`"""
+    if len(form) != 2 or type(form.items[1]) is not str:
+        a.usage(form, '(resource:ref "id")')
+    return ast.ResourceRef(form.span, form.items[1])

@@ -1,0 +1,116 @@
+"""`quote`, quasiquote and `defmacro` (reference 2.17, 5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rtfs.source import Span
+from rtfs.syntax import nodes as ast
+from rtfs.syntax.analyse.core import Analyser, Form, Place, special_form
+from rtfs.syntax.analyse.functions import function
+from rtfs.values.forms import MetaForm, head_name
+from rtfs.values.maps import EMPTY_MAP, Map
+from rtfs.values.scalars import Symbol
+from rtfs.values.sequences import List, Sequence, Vector
+
+_KINDS = {List: "list", Vector: "vector", Map: "map"}
+
+
+@special_form("quote")
+def quote_form(a: Analyser, form: Form, place: Place) -> ast.Node:
+    """`(quote x)`, `'x`: the form as data."""
+    if len(form) != 2:
+        a.usage(form, "(quote form)")
+    return ast.Const(form.span, form.items[1])
+
+
+@special_form("unquote", "unquote-splicing")
+def stray_unquote(a: Analyser, form: Form, place: Place) -> ast.Node:
+    """`~x` outside a quasiquote."""
+    a.fail("unquote outside of a quasiquote", form.span, hint="`~x` and `~@x` stand inside `(…)")
+
+
+@special_form("quasiquote")
+def quasiquote_form(a: Analyser, form: Form, place: Place) -> ast.Node:
+    """`` `x ``: a template in which `~x` is evaluated, `~@xs` spliced, and `x#` is a fresh symbol per evaluation."""
+    if len(form) != 2:
+        a.usage(form, "`form")
+    inner, scope = place.nontail().scope()
+    fresh: dict[str, ast.Binding] = {}
+    body = _Template(a, inner, fresh).build(form.items[1], form.spans[1], 1)
+    return ast.FreshNames(form.span, scope, body) if fresh else body
+
+
+class _Template:
+    """Builds the nodes of one quasiquote."""
+
+    def __init__(self, a: Analyser, place: Place, fresh: dict[str, ast.Binding]) -> None:
+        self.a = a
+        self.place = place
+        self.fresh = fresh
+
+    def build(self, form: Any, span: Span | None, level: int) -> ast.Node:
+        """The node that makes `form`; `level` counts quasiquotes around minus unquotes."""
+        if type(form) is Symbol:
+            return self.symbol(form, span)
+        if type(form) is MetaForm:
+            return ast.Const(span, form)
+        if not isinstance(form, (Sequence, Map)):
+            return ast.Const(span, form)
+        span = self.a.span(form, span)
+        name = head_name(form)
+        if name == "unquote" and len(form) == 2:
+            _, (inner, inner_span) = self.a.children(form, span)
+            if level == 1:
+                return self.a.analyse(inner, self.place, inner_span)
+            return self.nested(form, span, level - 1)
+        if name == "quasiquote" and len(form) == 2:
+            return self.nested(form, span, level + 1)
+        if name == "unquote-splicing" and level == 1:
+            self.a.fail("`~@` must stand inside a list, vector or map", span)
+        return self.collection(form, span, level)
+
+    def nested(self, form: List, span: Span | None, level: int) -> ast.Node:
+        head, (inner, inner_span) = self.a.children(form, span)
+        parts = (ast.TemplatePart(ast.Const(head[1], head[0])), self.part(inner, inner_span, level))
+        return ast.Template(span, "list", parts)
+
+    def collection(self, form: Any, span: Span | None, level: int) -> ast.Node:
+        parts: list[ast.TemplatePart] = []
+        children = self.a.children(form, span)
+        for child, child_span in children:
+            parts.append(self.part(child, child_span, level))
+        if all(isinstance(p.node, ast.Const) and not p.splice for p in parts):
+            return ast.Const(span, form)
+        return ast.Template(span, _KINDS[type(form)], tuple(parts))
+
+    def part(self, child: Any, span: Span | None, level: int) -> ast.TemplatePart:
+        if head_name(child) == "unquote-splicing" and len(child) == 2:
+            _, (inner, inner_span) = self.a.children(child, span)
+            if level == 1:
+                return ast.TemplatePart(self.a.analyse(inner, self.place, inner_span), True)
+            return ast.TemplatePart(self.nested(child, span, level - 1))
+        return ast.TemplatePart(self.build(child, span, level))
+
+    def symbol(self, symbol: Symbol, span: Span | None) -> ast.Node:
+        name = symbol.name
+        if name.endswith("#") and len(name) > 1:
+            if name not in self.fresh:
+                self.fresh[name] = self.place.bind(name, span)
+            return ast.Local(span, self.fresh[name])
+        return ast.Const(span, symbol)
+
+
+@special_form("defmacro")
+def defmacro_form(a: Analyser, form: Form, place: Place) -> ast.Node:
+    """`(defmacro name "docstring"? [params] body+)`: usable from the next form on; its value is nil."""
+    shape = "(defmacro name [params] body…)"
+    if len(form) < 4:
+        a.usage(form, shape)
+    name = a.bindable(a.symbol(form.items[1], form.spans[1], "the name of a macro"), form.spans[1])
+    # a macro runs while its callers are analysed: it sees globals, never the names around its definition
+    expander = function(a, form, Place(), EMPTY_MAP, shape, name=name, start=2)
+    a.environment.define_macro(name, expander)
+    return ast.Const(form.span, None)
+
+

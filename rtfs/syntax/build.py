@@ -1,0 +1,192 @@
+"""From pieces of text to forms: what the reader and the reference reader do alike.
+
+Every function here takes a lexeme or finished children and gives the form, or raises a ParseError with its span.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from rtfs.errors import ParseError
+from rtfs.source import Source, Span
+from rtfs.values.forms import list_form
+from rtfs.values.maps import Map
+from rtfs.values.scalars import Keyword, Symbol, kw
+from rtfs.values.sequences import List, Sequence, Vector
+
+#: Reader shorthand -> the special form it stands for.
+PREFIXES = {"'": "quote", "`": "quasiquote", "~": "unquote", "~@": "unquote-splicing", "@": "context-ref"}
+
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "0": "\0", "b": "\b", "f": "\f", "/": "/"}
+_MAX_ANONYMOUS = 20
+_ARGUMENT = re.compile(r"%([0-9]*)\Z").match
+_HEX4 = re.compile(r"[0-9a-fA-F]{4}").fullmatch
+
+_SPECIAL_FLOATS = {"##Inf": math.inf, "##-Inf": -math.inf, "##NaN": math.nan}
+
+
+def special_float(lexeme: str) -> float:
+    """`##Inf` `##-Inf` `##NaN`."""
+    return _SPECIAL_FLOATS[lexeme]
+
+
+def integer_value(lexeme: str) -> int:
+    """An integer of any length (Python's own limit on digits guards against quadratic time; it is kept, as an error)."""
+    try:
+        return int(lexeme)
+    except ValueError:
+        # longer than the interpreter's limit: split, which is fast enough up to a megabyte of digits
+        return _long_integer(lexeme)
+
+
+def _long_integer(lexeme: str) -> int:
+    sign = -1 if lexeme[0] == "-" else 1
+    digits = lexeme.lstrip("+-")
+
+    def convert(text: str) -> int:
+        if len(text) <= 4000:
+            return int(text)
+        middle = len(text) // 2
+        return convert(text[:-middle]) * 10**middle + convert(text[-middle:])
+
+    return sign * convert(digits)
+
+
+def float_value(lexeme: str) -> float:
+    """A float; too large for one is infinity, as IEEE 754 rounds it."""
+    return float(lexeme)
+
+
+def string_value(source: Source, start: int, end: int) -> str:
+    """The text of the string literal at `[start, end)`, quotes included in the range."""
+    body = source.text[start + 1 : end - 1]
+    if "\\" not in body:
+        return body
+    out: list[str] = []
+    at = 0
+    while True:
+        slash = body.find("\\", at)
+        if slash < 0:
+            out.append(body[at:])
+            break
+        out.append(body[at:slash])
+        letter = body[slash + 1]
+        if letter == "u":
+            digits = body[slash + 2 : slash + 6]
+            if not _HEX4(digits):
+                raise _bad_escape(source, start + 1 + slash, 2, "four hexadecimal digits must follow \\u")
+            out.append(chr(int(digits, 16)))
+            at = slash + 6
+        elif letter in _ESCAPES:
+            out.append(_ESCAPES[letter])
+            at = slash + 2
+        else:
+            raise _bad_escape(source, start + 1 + slash, 2, 'write one of \\n \\t \\r \\\\ \\" \\0 \\b \\f \\/ \\uXXXX')
+    text = "".join(out)
+    if any("\ud800" <= c <= "\udbff" for c in text):  # two escapes may make one character, as in JSON
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass") if _paired(text) else text
+    return text
+
+
+def _paired(text: str) -> bool:
+    try:
+        text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _bad_escape(source: Source, at: int, length: int, hint: str) -> ParseError:
+    shown = source.text[at : at + length].replace("\n", "↵")
+    return ParseError(
+        f"invalid escape `{shown}` in a string", kind="invalid-escape", span=Span(source, at, at + length), hint=hint
+    )
+
+
+def delegation_meta(target: str, model: str | None) -> Map:
+    """`:local` -> `{:delegation :local}`; `:remote "id"` -> `{:delegation [:remote "id"]}`."""
+    if model is None:
+        return Map([(kw("delegation"), kw(target))])
+    return Map([(kw("delegation"), Vector([kw(target), model]))])
+
+
+def build_map(source: Source, start: int, end: int, items: list[Any], offsets: list[int]) -> Map:
+    """A map literal or map pattern from its children.
+
+    Typed names in patterns are written without a blank, `{name:string :name}`; they become `(: name :string)`. A clause
+    `{item => body…}` becomes `{item (=> body…)}`.
+
+    Raises:
+        ParseError: an odd number of children.
+    """
+    if len(items) > 2 and type(items[1]) is Symbol and items[1].name == "=>":
+        clause = list_form(items[1], *items[2:])
+        clause.where = (source, offsets[2], offsets[-1], offsets[2:])
+        items, offsets = [items[0], clause], [offsets[0], offsets[1], offsets[2], offsets[-1]]
+    elif any(type(item) is Symbol for item in items):
+        items, offsets = _join_typed_names(source, items, offsets)
+    if len(items) % 2:
+        raise ParseError(
+            "a map needs a value for every key, and this one has an odd number of forms",
+            kind="odd-map",
+            span=Span(source, offsets[-2], offsets[-1]),
+            hint="this is the last form; look for a missing key or value before it",
+        )
+    built = Map([(items[i], items[i + 1]) for i in range(0, len(items), 2)])
+    # with a repeated key the offsets no longer fit: the last value wins, in the first one's place
+    built.where = (source, start, end, offsets if len(built) * 2 == len(items) else None)
+    return built
+
+
+def _join_typed_names(source: Source, items: list[Any], offsets: list[int]) -> tuple[list[Any], list[int]]:
+    out: list[Any] = []
+    places: list[int] = []
+    i = 0
+    while i < len(items):
+        item = items[i]
+        begin, stop = offsets[2 * i], offsets[2 * i + 1]
+        follower = items[i + 1] if i + 1 < len(items) else None
+        if type(item) is Symbol and type(follower) is Keyword and offsets[2 * i + 2] == stop:
+            joined = list_form(Symbol(":"), item, follower)
+            stop = offsets[2 * i + 3]
+            joined.where = (source, begin, stop, None)
+            out.append(joined)
+            i += 2
+        else:
+            out.append(item)
+            i += 1
+        places += (begin, stop)
+    return out, places
+
+
+def anonymous_function(source: Source, start: int, end: int, items: list[Any], offsets: list[int]) -> List:
+    """`#(f % %2)` as `(fn [%1 %2] (f %1 %2))`: as many parameters as the highest index used."""
+    body = List.adopt(items)
+    where = (source, start, end, offsets)
+    body.where = where
+    highest = 0
+    stack: list[Any] = [body]
+    while stack:
+        form = stack.pop()
+        if isinstance(form, Sequence):
+            stack.extend(form.items())
+        elif type(form) is Map:
+            stack.extend(x for entry in form.items() for x in entry)
+        elif type(form) is Symbol and (found := _ARGUMENT(form.name)):
+            index = int(found[1]) if found[1] else 1
+            if not 1 <= index <= _MAX_ANONYMOUS:
+                raise ParseError(
+                    f"`{form.name}` in #(…): arguments are counted from %1 to %{_MAX_ANONYMOUS}",
+                    kind="invalid-literal",
+                    span=Span(source, *form.where[1:3]) if form.where else Span(source, start, end),
+                    hint="use (fn [a b …] …) for anything larger",
+                )
+            highest = max(highest, index)
+            form.name = f"%{index}"  # fresh from the reader: nobody else holds this symbol yet
+    params = Vector([Symbol(f"%{i}", where[:3] + (None,)) for i in range(1, highest + 1)])
+    function = list_form(Symbol("fn", (source, start, start + 2, None)), params, body)
+    function.where = (source, start, end, None)
+    params.where = (source, start, start + 2, None)
+    return function

@@ -1,0 +1,178 @@
+"""The core macros: forms that are only other forms (reference 2.9).
+
+Functions from argument forms to a form.  What they build rests on the hard core (`if let do fn match`), which no program can
+rebind, so an expansion means the same everywhere; names they need for themselves are fresh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rtfs.errors import MacroError
+from rtfs.values.forms import list_form, span_of
+from rtfs.values.printing import to_readable
+from rtfs.values.scalars import Keyword, Symbol
+from rtfs.values.sequences import List, Vector
+
+Fresh = Callable[[str], str]
+CORE_MACROS: dict[str, Callable[[list[Any], Fresh], Any]] = {}
+
+_IF, _LET, _DO, _MATCH = Symbol("if"), Symbol("let"), Symbol("do"), Symbol("match")
+
+
+def core_macro(*names: str) -> Callable[[Any], Any]:
+    def register(function: Any) -> Any:
+        for name in names:
+            CORE_MACROS[name] = function
+        return function
+
+    return register
+
+
+def _usage(shape: str) -> MacroError:
+    return MacroError(f"malformed form: write {shape}", kind="invalid-special-form")
+
+
+def _do(body: list[Any]) -> Any:
+    return body[0] if len(body) == 1 else list_form(_DO, *body)
+
+
+@core_macro("when")
+def when(args: list[Any], fresh: Fresh) -> Any:
+    """`(when test body…)`: the body if the test holds, else nil."""
+    if not args:
+        raise _usage("(when test body…)")
+    return list_form(_IF, args[0], list_form(_DO, *args[1:]))
+
+
+@core_macro("when-not", "unless")
+def when_not(args: list[Any], fresh: Fresh) -> Any:
+    """`(when-not test body…)`: the body if the test does not hold, else nil."""
+    if not args:
+        raise _usage("(when-not test body…)")
+    return list_form(_IF, args[0], None, list_form(_DO, *args[1:]))
+
+
+@core_macro("if-not")
+def if_not(args: list[Any], fresh: Fresh) -> Any:
+    """`(if-not test then else?)`"""
+    if len(args) not in (2, 3):
+        raise _usage("(if-not test then else)")
+    return list_form(_IF, args[0], args[2] if len(args) == 3 else None, args[1])
+
+
+def _one_binding(vector: Any, shape: str) -> tuple[Any, Any]:
+    if type(vector) is not Vector or len(vector) != 2:
+        raise _usage(shape)
+    return vector[0], vector[1]
+
+
+@core_macro("if-let")
+def if_let(args: list[Any], fresh: Fresh) -> Any:
+    """`(if-let [pattern value] then else?)`: then, with the names bound, if the value is truthy."""
+    shape = "(if-let [name value] then else)"
+    if len(args) not in (2, 3):
+        raise _usage(shape)
+    pattern, value = _one_binding(args[0], shape)
+    tested = Symbol(fresh("tested"))
+    then = list_form(_LET, Vector([pattern, tested]), args[1])
+    return list_form(_LET, Vector([tested, value]), list_form(_IF, tested, then, *args[2:]))
+
+
+@core_macro("when-let")
+def when_let(args: list[Any], fresh: Fresh) -> Any:
+    """`(when-let [pattern value] body…)`"""
+    shape = "(when-let [name value] body…)"
+    if not args:
+        raise _usage(shape)
+    _one_binding(args[0], shape)
+    return if_let([args[0], list_form(_DO, *args[1:])], fresh)
+
+
+@core_macro("cond")
+def cond(args: list[Any], fresh: Fresh) -> Any:
+    """`(cond test value … :else value)`: the value of the first test that holds, else nil."""
+    if len(args) % 2:
+        raise MacroError(
+            "`cond` needs a value for every test",
+            kind="invalid-special-form",
+            span=span_of(args[-1]),
+            hint="write (cond test value … :else value)",
+        )
+    form: Any = None
+    for i in range(len(args) - 2, -1, -2):
+        test, value = args[i], args[i + 1]
+        form = value if type(test) is Keyword and test.name == "else" and i == len(args) - 2 else list_form(_IF, test, value, form)
+    return form
+
+
+@core_macro("case")
+def case(args: list[Any], fresh: Fresh) -> Any:
+    """`(case x constant value (c1 c2) value … default?)`: constants are not evaluated; a list gives several."""
+    if len(args) < 2:
+        raise _usage("(case value constant result … default)")
+    subject, clauses = args[0], args[1:]
+    flat: list[Any] = []
+    for i in range(0, len(clauses) - 1, 2):
+        constant, result = clauses[i], clauses[i + 1]
+        if type(constant) is Keyword and constant.name == "else" and i == len(clauses) - 2:
+            flat += [Symbol("_"), result]
+        else:
+            flat += [_constant(constant), result]
+    if len(clauses) % 2:
+        flat += [Symbol("_"), clauses[-1]]
+    return list_form(_MATCH, subject, *flat)
+
+
+def _constant(form: Any) -> Any:
+    if type(form) is List:
+        if not len(form):
+            raise MacroError("an empty list of constants never matches", kind="invalid-special-form", span=span_of(form))
+        return list_form(Keyword("or"), *[_constant(item) for item in form.items()])
+    if isinstance(form, (Symbol, Vector)):
+        return list_form(Symbol("quote"), form)
+    return form
+
+
+def _thread(args: list[Any], insert: Callable[[List, Any], Any], name: str) -> Any:
+    if not args:
+        raise _usage(f"({name} value form…)")
+    value = args[0]
+    for step in args[1:]:
+        if type(step) is List and len(step):
+            threaded = insert(step, value)
+            threaded.where = (*step.where[:3], None) if step.where is not None else None
+            value = threaded
+        else:
+            value = list_form(step, value)
+    return value
+
+
+@core_macro("->")
+def thread_first(args: list[Any], fresh: Fresh) -> Any:
+    """`(-> x (f a) g)` is `(g (f x a))`."""
+    return _thread(args, lambda step, value: list_form(step[0], value, *step.items()[1:]), "->")
+
+
+@core_macro("->>")
+def thread_last(args: list[Any], fresh: Fresh) -> Any:
+    """`(->> xs (map f) count)` is `(count (map f xs))`."""
+    return _thread(args, lambda step, value: list_form(*step.items(), value), "->>")
+
+
+@core_macro("as->")
+def thread_as(args: list[Any], fresh: Fresh) -> Any:
+    """`(as-> x name form…)`: the name stands for the value so far."""
+    if len(args) < 2 or type(args[1]) is not Symbol:
+        raise _usage("(as-> value name form…)")
+    name = args[1]
+    pairs: list[Any] = [name, args[0]]
+    for step in args[2:-1]:
+        pairs += [name, step]
+    return list_form(_LET, Vector(pairs), args[-1] if len(args) > 2 else name)
+
+
+def describe(name: str) -> str:
+    """One line about a core macro, for `:doc`."""
+    return (CORE_MACROS[name].__doc__ or to_readable(name)).strip()

@@ -1,0 +1,378 @@
+"""Text to forms.
+
+The second stage of the pipeline, after `Source`: one regular expression cuts the text into tokens and a loop with an explicit
+stack puts them together, so that nesting costs memory and never Python's stack.  The terminals come from `grammar/lexical.lark`
+through `terminals.py`; `reference.py` reads the same grammar with Lark, and property tests hold the two together.
+
+Promises: every text gives forms or raises ParseError, nothing else; a text that is the beginning of a valid one raises
+IncompleteInput; every collection and symbol knows its span, and a child's span lies within its parent's.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NoReturn
+
+from rtfs.errors import IncompleteInput, ParseError
+from rtfs.source import Source, Span
+from rtfs.syntax import build
+from rtfs.syntax.terminals import TERMINALS as T
+from rtfs.values.forms import MetaForm, list_form
+from rtfs.values.maps import Map
+from rtfs.values.scalars import Keyword, ResourceHandle, Symbol, Timestamp, Uuid
+from rtfs.values.sequences import List, Vector
+
+#: Collections inside collections; deeper is an error (a program that deep is noise or an attack).
+MAX_DEPTH = 50_000
+
+# One match is blanks and line comments, then one token; which one is told by the number of the group.
+_SYMBOL, _OPEN, _CLOSE, _KEYWORD, _INTEGER, _STRING, _FLOAT, _TYPED, _PREFIX, _PUNCTUATION, _DISPATCH, _END = range(1, 13)
+_TOKEN = re.compile(
+    rf"(?:{T['BLANK']}|{T['LINE_COMMENT']})*(?:"
+    # a symbol may start like a number, a uuid or a resource: those go first, and cheaply fail on most symbols
+    + rf"(?={T['UUID']}|{T['RESOURCE']}|[0-9+-])(?:"
+    + rf"(?P<t>{T['UUID']}|{T['RESOURCE']}|{T['TIMESTAMP']})|(?P<f>{T['FLOAT']})|(?P<i>{T['INTEGER']}))"
+    + rf"|(?P<s>{T['SYMBOL']})|(?P<o>[(\[{{])|(?P<c>[)\]}}])|(?P<k>{T['KEYWORD']})|(?P<q>{T['STRING']})"
+    + rf"|(?P<p>{T['PUNCTUATION']})|(?P<x>\#\(|~@|['`~])|(?P<n>{T['SPECIAL_FLOAT']})|(?P<d>[@^\#])|(?P<e>\Z))"
+)
+_BLANKS = re.compile(rf"(?:{T['BLANK']}|{T['LINE_COMMENT']})*")
+_SHEBANG = re.compile(T["SHEBANG"])
+_DELEGATION = re.compile(T["DELEGATION"])
+_TARGET = re.compile(rf"(?P<local>{T['LOCAL']})|(?P<model>{T['MODEL']})")
+_STRING_ONLY = re.compile(T["STRING"])
+_WORD = re.compile(r"[^ \t\r\n,;()\[\]{}\"]*")
+_COMMENT_EDGE = re.compile(r"#\||\|#")
+
+_CLOSER = {"(": ")", "[": "]", "{": "}"}
+_CONSTANTS = {"true": True, "false": False, "nil": None}
+_NAMES = {"(": "list", "[": "vector", "{": "map"}
+
+
+class _Frame:
+    """Something still open: a collection, or a prefix that waits for its form."""
+
+    __slots__ = ("kind", "start", "items", "offsets", "meta")
+
+    def __init__(self, kind: str, start: int, meta: Map | None = None) -> None:
+        self.kind = kind  # an opening bracket, `#(`, a prefix, or `^`
+        self.start = start
+        self.items: list[Any] = []
+        self.offsets: list[int] = []
+        self.meta = meta  # of `^`: the map, once it is known
+
+
+class _Reader:
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.text = source.text
+        self.stack: list[_Frame] = []
+        self.anonymous = 0  # open #( … ): they do not nest
+
+    def read(self) -> list[Any]:
+        source, text, stack = self.source, self.text, self.stack
+        match = _TOKEN.match
+        top = _Frame("", 0)
+        at = 0
+        if (script := _SHEBANG.match(text)) is not None:
+            at = script.end()
+        while True:
+            token = match(text, at)
+            if token is None:
+                at = self.unmatched(at)
+                continue
+            group = token.lastgroup
+            start, end = token.span(group)  # type: ignore[arg-type]
+            at = end
+            form: Any
+            if group == "s":
+                lexeme = token[group]
+                if lexeme in _CONSTANTS:
+                    form = _CONSTANTS[lexeme]
+                else:
+                    form = Symbol(lexeme, (source, start, end, None))
+            elif group == "o":
+                if len(stack) > MAX_DEPTH:
+                    self.too_deep(start)
+                stack.append(top)
+                top = _Frame(text[start], start)
+                continue
+            elif group == "c":
+                form, start = self.close(top, text[start], start, end)
+                top = stack.pop()
+            elif group == "k":
+                form = Keyword(token[group][1:])  # type: ignore[index]
+            elif group == "i":
+                form = build.integer_value(token[group])  # type: ignore[index]
+            elif group == "q":
+                form = build.string_value(source, start, end)
+            elif group == "f":
+                form = build.float_value(token[group])  # type: ignore[index]
+            elif group == "p":
+                form = Symbol(text[start:end], (source, start, end, None))
+            elif group == "t":
+                form = self.typed(text[start:end])
+            elif group == "n":
+                form = build.special_float(text[start:end])
+            elif group == "e":
+                if stack:
+                    self.unclosed(top)
+                return top.items
+            elif group == "x":
+                if len(stack) > MAX_DEPTH:
+                    self.too_deep(start)
+                stack.append(top)
+                top = _Frame(text[start:end], start)
+                if top.kind == "#(":
+                    if self.anonymous:
+                        self.fail("#(…) cannot stand inside another #(…)", start, end, hint="use (fn [x] …) for one of them")
+                    self.anonymous = 1
+                continue
+            else:
+                at, frame = self.dispatch(text[start], start)
+                if frame is not None:
+                    if len(stack) > MAX_DEPTH:
+                        self.too_deep(start)
+                    stack.append(top)
+                    top = frame
+                continue
+
+            # a form is complete: prefixes that waited for it are too
+            while top.kind in _WRAPPERS:
+                wrapped = self.wrap(top, form, start, end)
+                if wrapped is None:  # `^` has its map and waits for the form
+                    break
+                form, start = wrapped, top.start
+                top = stack.pop()
+            else:
+                top.items.append(form)
+                top.offsets += (start, end)
+
+    # --- closing ---
+
+    def close(self, top: _Frame, closer: str, start: int, end: int) -> tuple[Any, int]:
+        kind = top.kind
+        if kind in _WRAPPERS:
+            shown = text if (text := self.text[top.start : top.start + 1]) else kind
+            self.fail(f"`{shown if kind == '^' else kind}` has no form to apply to", top.start, top.start + len(kind))
+        if kind == "":
+            self.fail(
+                f"Unexpected closing delimiter `{closer}`: nothing is open here",
+                start,
+                end,
+                kind="unexpected-delimiter",
+                hint="remove it, or add the opening delimiter it belongs to",
+            )
+        expected = _CLOSER[kind[-1]]
+        if closer != expected:
+            line, column = self.source.position(top.start)
+            self.fail(
+                f"Mismatched delimiter: found `{closer}`, expected `{expected}`",
+                start,
+                end,
+                kind="mismatched-delimiter",
+                hint=f"`{kind}` opened at line {line}, column {column} is closed by `{expected}`",
+            )
+        if kind == "(":
+            form: Any = List.adopt(top.items)
+        elif kind == "[":
+            form = Vector.adopt(top.items)
+        elif kind == "{":
+            return build.build_map(self.source, top.start, end, top.items, top.offsets), top.start
+        else:
+            self.anonymous = 0
+            return build.anonymous_function(self.source, top.start, end, top.items, top.offsets), top.start
+        form.where = (self.source, top.start, end, top.offsets)
+        return form, top.start
+
+    def wrap(self, top: _Frame, form: Any, start: int, end: int) -> Any:
+        where = (self.source, top.start, end, None)
+        if top.kind == "^":
+            if top.meta is None:
+                top.meta = form
+                return None
+            return MetaForm(top.meta, form, where)
+        name = build.PREFIXES[top.kind]
+        quoted = list_form(Symbol(name, (self.source, top.start, top.start + len(top.kind), None)), form)
+        quoted.where = where
+        return quoted
+
+    # --- rare tokens ---
+
+    def typed(self, lexeme: str) -> Any:
+        if lexeme.startswith("resource:"):
+            return ResourceHandle(lexeme)
+        return Timestamp(lexeme) if "T" in lexeme else Uuid(lexeme)
+
+    def dispatch(self, char: str, start: int) -> tuple[int, _Frame | None]:
+        """`@name`, `^…`, `#|…|#` and what is wrong after `#`; gives the next offset and the frame to open, if any."""
+        text = self.text
+        if char == "@":
+            return start + 1, _Frame("@", start)
+        if char == "^":
+            return self.metadata(start)
+        if text.startswith("#|", start):
+            return self.block_comment(start), None
+        if text.startswith("#{", start):
+            self.fail(
+                "`#{…}` is reserved: RTFS has no set literal",
+                start,
+                start + 2,
+                kind="reserved-syntax",
+                hint="use (distinct [a b c]) or a map with true as values",
+            )
+        word = _word(text, start)
+        if len(word) == 1 and start + 1 == len(text):
+            self.fail("`#` is not finished", start, start + 1, incomplete=True)
+        self.fail(f"`{word}` is not RTFS: after `#` stands `(`, `|` or `#Inf`, `#-Inf`, `#NaN`", start, start + len(word))
+
+    def metadata(self, start: int) -> tuple[int, _Frame]:
+        text = self.text
+        delegation = _DELEGATION.match(text, start)
+        if delegation is None:
+            if text.startswith("{", start + 1) or self._map_follows(start + 1):
+                return start + 1, _Frame("^", start)
+            word = _word(text, start)
+            rest = len(text) == start + len(word)
+            incomplete = rest and "^:delegation".startswith(word)
+            self.fail(
+                f"unknown metadata `{word}`",
+                start,
+                start + len(word),
+                kind="invalid-metadata",
+                incomplete=incomplete,
+                hint="write ^:delegation :local, ^:delegation :local-model \"id\", ^:delegation :remote \"id\" or ^{:key value}",
+            )
+        at = self.skip(delegation.end())
+        target = _TARGET.match(text, at)
+        if target is None:
+            word = _word(text, at)
+            self.fail(
+                f"unknown delegation target `{word}`" if word else "^:delegation needs a target",
+                at if word else start,
+                at + len(word) if word else delegation.end(),
+                kind="invalid-metadata",
+                incomplete=at + len(word) == len(text),
+                hint='the target is :local, :local-model "id" or :remote "id"',
+            )
+        if target.lastgroup == "local":
+            return target.end(), _Frame("^", start, build.delegation_meta("local", None))
+        name = target[0]
+        at = self.skip(target.end())
+        model = _STRING_ONLY.match(text, at)
+        if model is None:
+            self.fail(
+                f"{name} requires a string argument",
+                target.start(),
+                target.end(),
+                kind="invalid-metadata",
+                incomplete=at == len(text) or text[at] == '"',
+                hint=f'name the model: ^:delegation {name} "model-id"',
+            )
+        identifier = build.string_value(self.source, model.start(), model.end())
+        return model.end(), _Frame("^", start, build.delegation_meta(name[1:], identifier))
+
+    def _map_follows(self, at: int) -> bool:
+        at = self.skip(at)
+        return at == len(self.text) or self.text[at] == "{"
+
+    def skip(self, at: int) -> int:
+        """The offset of the next token: past blanks and comments of both kinds."""
+        while True:
+            at = _BLANKS.match(self.text, at).end()  # type: ignore[union-attr]
+            if not self.text.startswith("#|", at):
+                return at
+            at = self.block_comment(at)
+
+    def block_comment(self, start: int) -> int:
+        depth, at = 0, start
+        while (edge := _COMMENT_EDGE.search(self.text, at)) is not None:
+            depth += 1 if edge[0] == "#|" else -1
+            at = edge.end()
+            if not depth:
+                return at
+        self.fail(
+            "block comment is not closed", start, start + 2, kind="unclosed-delimiter", incomplete=True, hint="close it with `|#`"
+        )
+
+    # --- what is wrong ---
+
+    def unmatched(self, at: int) -> NoReturn:
+        text = self.text
+        start = _BLANKS.match(text, at).end()  # type: ignore[union-attr]
+        char = text[start]
+        if char == '"':
+            self.fail(
+                "string is not closed",
+                start,
+                start + 1,
+                kind="unclosed-delimiter",
+                incomplete=True,
+                hint='close it with `"`; a quote inside a string is written \\"',
+            )
+        word = _word(text, start) or char
+        if word.startswith("//"):
+            hint: str | None = "a comment starts with `;`"
+        elif char.isdigit() or (char in "+-." and word[1:2].isdigit()):
+            hint = "digits are needed on both sides of the point: 0.5, 5.0" if "." in word else "put a blank after the number"
+            self.fail(f"`{word}` is neither a number nor a name", start, start + len(word), kind="invalid-literal", hint=hint)
+        elif char.isspace():
+            self.fail(
+                f"invisible character U+{ord(char):04X}", start, start + 1, hint="replace it by an ordinary space"
+            )
+        elif not char.isprintable():
+            hint = "this does not look like a text file"
+            self.fail(f"unexpected character U+{ord(char):04X}", start, start + 1, hint=hint)
+        else:
+            hint = "names consist of ASCII letters, digits and _ $ + - * / = < > ! ? % ." if ord(char) > 127 else None
+        self.fail(f"unexpected `{char}`", start, start + 1, hint=hint)
+
+    def unclosed(self, top: _Frame) -> NoReturn:
+        frame = top
+        if frame.kind in _WRAPPERS:
+            self.fail(
+                f"`{frame.kind}` has no form to apply to", frame.start, frame.start + len(frame.kind), incomplete=True
+            )
+        line, column = self.source.position(frame.start)
+        more = len(self.stack) - 1
+        self.fail(
+            f"Unclosed delimiter: `{frame.kind}` opened at line {line}, column {column} was never closed",
+            frame.start,
+            frame.start + len(frame.kind),
+            kind="unclosed-delimiter",
+            incomplete=True,
+            hint=f"add `{_CLOSER[frame.kind[-1]]}`" + (f"; {more} more open around it" if more else ""),
+        )
+
+    def too_deep(self, start: int) -> NoReturn:
+        self.fail(f"nested more than {MAX_DEPTH:,} deep", start, start + 1, kind="nesting-too-deep")
+
+    def fail(
+        self,
+        message: str,
+        start: int,
+        end: int,
+        *,
+        kind: str = "unexpected-input",
+        hint: str | None = None,
+        incomplete: bool = False,
+    ) -> NoReturn:
+        error = IncompleteInput if incomplete else ParseError
+        raise error(message, kind=kind, span=Span(self.source, start, end), hint=hint)
+
+
+_WRAPPERS = frozenset({*build.PREFIXES, "^"})
+
+
+def _word(text: str, at: int) -> str:
+    found = _WORD.match(text, at)
+    return found[0][:60] if found else ""
+
+
+def read_forms(source: Source) -> list[Any]:
+    """All forms of a text, in order; blank and comment-only texts give none.
+
+    Raises:
+        ParseError: the text is not RTFS, with the place and the next step.
+        IncompleteInput: it is a beginning of RTFS; more text could complete it.
+    """
+    return _Reader(source).read()

@@ -1,0 +1,199 @@
+"""JSON in text that is not only JSON: fences, prose around it, slips in it.
+
+Nothing here guesses: `load` is strict JSON and refuses what has two meanings, `spans` only cuts, and what `mend` gives has
+exactly the words and numbers that the text has, or is thrown away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rtfs.values.printing import quote_string
+
+#: Brackets inside brackets; deeper is refused before a recursive parser sees it.
+MAX_DEPTH = 500
+
+
+#: Objects and arrays that are looked for in one text, and characters that are mended: a reply with more is no answer.
+MAX_SPANS = 50
+MAX_MENDED = 200_000
+
+
+class JsonProblem(ValueError):
+    """Why a text is not the JSON of one value, as words that stand after "is not valid JSON: "."""
+
+
+def load(text: str) -> tuple[Any, list[str]]:
+    """Strict JSON.
+
+    Returns:
+        (data, remarks): one remark for each key that stands twice with the same value.
+    Raises:
+        JsonProblem: syntax, NaN and infinities, a key with two values, nesting.
+    """
+    import json
+
+    if depth(text) > MAX_DEPTH:
+        raise JsonProblem(f"it is nested more than {MAX_DEPTH} deep")
+    remarks: list[str] = []
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        for key, value in items:
+            if key in out:
+                if out[key] != value or isinstance(out[key], bool) != isinstance(value, bool):
+                    raise JsonProblem(f"the key {quote_string(key)} stands twice with different values")
+                remarks.append(f"the key {quote_string(key)} stood twice with the same value")
+            out[key] = value
+        return out
+
+    def constant(name: str) -> Any:
+        raise JsonProblem(f"{name} is not a JSON number")
+
+    try:
+        return json.loads(text, object_pairs_hook=pairs, parse_constant=constant), remarks
+    except JsonProblem:
+        raise
+    except json.JSONDecodeError as error:
+        raise JsonProblem(f"{error.msg[:1].lower()}{error.msg[1:]} at line {error.lineno}, column {error.colno}") from None
+    except ValueError:  # more digits than Python converts
+        raise JsonProblem("a number is too long") from None
+
+
+def depth(text: str) -> int:
+    """The deepest nesting of brackets outside of strings."""
+    deepest = level = 0
+    for bracket in _brackets(text, 0):
+        if bracket[1] in "{[":
+            level += 1
+            deepest = max(deepest, level)
+        elif level:
+            level -= 1
+    return deepest
+
+
+def _brackets(text: str, start: int) -> Iterator[tuple[int, str]]:
+    """(offset, bracket) of every bracket outside of strings; at the end (length, '"') when a string is not closed."""
+    import re
+
+    for match in re.compile(r'[{}\[\]]|"(?:[^"\\]|\\.)*(?P<close>"?)', re.DOTALL).finditer(text, start):
+        if match[0][0] != '"':
+            yield match.start(), match[0]
+        elif not match["close"]:
+            yield len(text), '"'
+
+
+def fences(text: str) -> list[str]:
+    """The contents of fenced blocks, in order."""
+    import re
+
+    return [match[1].strip() for match in re.finditer(r"```[\w+-]*[ \t]*\n?(.*?)```", text, re.DOTALL)]
+
+
+def spans(text: str) -> list[str]:
+    """The outermost balanced `{…}` and `[…]` of a text, in order, up to the first bracket that is never closed."""
+    out: list[str] = []
+    at = 0
+    while True:
+        openers = [found for found in (text.find("{", at), text.find("[", at)) if found >= 0]
+        if not openers or len(out) == MAX_SPANS:
+            return out
+        start = min(openers)
+        expected: list[str] = []
+        for offset, bracket in _brackets(text, start):
+            if bracket in "{[":
+                expected.append("}" if bracket == "{" else "]")
+            elif bracket == '"' or bracket != expected.pop():
+                return out
+            if not expected:
+                out.append(text[start : offset + 1])
+                at = offset + 1
+                break
+        else:
+            return out
+
+
+def tail(text: str) -> str | None:
+    """From the first bracket of a text to its last closing one, or to the end when something is still open."""
+    openers = [found for found in (text.find("{"), text.find("[")) if found >= 0]
+    if not openers:
+        return None
+    body = text[min(openers) :].rstrip().removesuffix("```").rstrip()
+    last = max(body.rfind("}"), body.rfind("]"))
+    return body[: last + 1] if last >= 0 and not _is_open(body[: last + 1]) else body
+
+
+def _is_open(text: str) -> bool:
+    level = 0
+    for _, bracket in _brackets(text, 0):
+        level += {"{": 1, "[": 1, "}": -1, "]": -1}.get(bracket, 1)
+    return level > 0
+
+
+def mend(text: str) -> Any:
+    """Malformed JSON as data, by the `json_repair` library; None when it cannot be mended without guessing.
+
+    The library guesses: it completes strings that were cut off, drops what it does not understand, and takes the last of two
+    objects.  So a text that ends inside a string or a number is refused beforehand, and afterwards the words and numbers of
+    the result must be those of the text, no more and no fewer.
+    """
+    try:
+        import json_repair
+    except ImportError:  # the extra `remote` is not installed
+        return None
+    if text[:1] not in ("{", "[") or len(text) > MAX_MENDED or depth(text.replace('"', "")) > MAX_DEPTH:
+        return None
+    body = text.rstrip()
+    ends_whole = body[-1:] in "}]\"'" or body.endswith(("true", "false", "null"))
+    if not ends_whole or (body[-1:] not in "}]" and [b for _, b in _brackets(body, 0) if b == '"']):
+        return None
+    try:
+        data = json_repair.loads(body, skip_json_loads=True)
+    except (ValueError, RecursionError, IndexError, KeyError, TypeError):
+        return None
+    if not isinstance(data, (dict, list)) or _words_of_text(body) != _words_of_data(data):
+        return None
+    return data
+
+
+def _words_of_text(text: str) -> list[str]:
+    import re
+
+    text = re.sub(r"/\*.*?\*/|(?<![:\w])//[^\n]*|(?<=\s)#[^\n]*", " ", text, flags=re.DOTALL)  # comments carry no data
+    text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text)
+    return _words(re.sub(r"\\(.)", lambda found: " " if found[1] in "nrtbf" else found[1], text))
+
+
+def _words_of_data(data: Any) -> list[str]:
+    out: list[str] = []
+    waiting = [data]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting += [*item.keys(), *item.values()]
+        elif isinstance(item, list):
+            waiting += item
+        elif item is None:
+            out.append("null")
+        elif isinstance(item, float):
+            out.append(repr(item))
+        else:
+            out += _words(str(item))
+    return sorted(out)
+
+
+def _words(text: str) -> list[str]:
+    """Words in small letters and numbers by value, sorted: what a text says, apart from how."""
+    import re
+
+    out = []
+    for token in re.findall(r"-?\d+\.\d+(?:[eE][-+]?\d+)?|-?\d+[eE][-+]?\d+|\w+", text):
+        if re.fullmatch(r"\d+", token):
+            out.append(token.lstrip("0") or "0")
+        elif re.fullmatch(r"-?\d[\d.eE+-]*", token):
+            out.append(repr(float(token)))
+        else:
+            word = token.lower()
+            out.append("null" if word == "none" else word)
+    return sorted(out)

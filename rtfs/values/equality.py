@@ -1,0 +1,143 @@
+"""Equality, hashing, truth, kinds and the total order: the meaning of `=`, map keys and `sort` (reference 7).
+
+The functions recurse in plain Python, never through C slots, so that a value nested a hundred thousand deep meets
+the interpreter's recursion limit and not the end of the C stack.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from rtfs.values.functions import Builtin, Function
+from rtfs.values.maps import Map
+from rtfs.values.scalars import ErrorValue, Keyword, ResourceHandle, Symbol, Timestamp, Uuid
+from rtfs.values.sequences import List, Sequence, Vector
+
+_KIND_NAMES: dict[type, str] = {
+    type(None): "nil",
+    bool: "boolean",
+    int: "integer",
+    float: "float",
+    str: "string",
+    Timestamp: "timestamp",
+    Uuid: "uuid",
+    ResourceHandle: "resource-handle",
+    Symbol: "symbol",
+    Keyword: "keyword",
+    Vector: "vector",
+    List: "list",
+    Map: "map",
+    Function: "function",
+    Builtin: "function",
+    ErrorValue: "error",
+}
+
+
+def kind_of(value: Any) -> str:
+    """The kind word of a value (reference 7.1): `"integer"`, `"vector"` …; `"function"` for anything else callable."""
+    found = _KIND_NAMES.get(type(value))
+    if found is None:
+        # host objects (structs' constructors, stateful cells …) name themselves
+        found = getattr(value, "kind_name", None) or ("function" if callable(value) else "object")
+    return found
+
+
+def is_truthy(value: Any) -> bool:
+    """Everything but `nil` and `false`."""
+    return value is not None and value is not False
+
+
+def equal(a: Any, b: Any) -> bool:
+    """Structural equality, strict on kind: `1` is not `1.0`, `true` is not `1`; sequences compare by items."""
+    if a is b:
+        return not (type(a) is float and math.isnan(a))
+    ta, tb = type(a), type(b)
+    if ta is not tb:
+        # the only kinds that compare across: vector and list
+        if not (isinstance(a, Sequence) and isinstance(b, Sequence)):
+            return False
+    elif ta is int or ta is str or ta is float or ta is bool:
+        return bool(a == b)
+    if isinstance(a, Sequence):
+        if len(a) != len(b):
+            return False
+        xs, ys = a.items(), b.items()
+        for i in range(len(xs)):
+            if not equal(xs[i], ys[i]):
+                return False
+        return True
+    if ta is Map:
+        if len(a) != len(b):
+            return False
+        missing = equal  # any object that no map holds
+        for key, value in a.items():
+            other = b.get(key, missing)
+            if other is missing or not equal(value, other):
+                return False
+        return True
+    if ta is Symbol:
+        return bool(a.name == b.name)
+    if ta is Timestamp or ta is Uuid or ta is ResourceHandle:
+        return bool(a.text == b.text)
+    return False
+
+
+def hash_value(value: Any) -> int:
+    """A hash that agrees with `equal`; equal for a vector and a list of the same items."""
+    kind = type(value)
+    if isinstance(value, Sequence):
+        total = 0x345678
+        for item in value.items():
+            total = (total * 1000003 ^ hash_value(item)) & 0xFFFFFFFFFFFFFFFF
+        return hash(total ^ len(value))
+    if kind is Map:
+        total = 0
+        for key, item in value.items():  # order does not matter
+            total = (total + hash_value(key) * 31 ^ hash_value(item) * 17) & 0xFFFFFFFFFFFFFFFF
+        return hash(total)
+    if kind is float or kind is bool:
+        return hash((kind.__name__, value))
+    return hash(value)
+
+
+# --- the total order of `sort` ---------------------------------------------------------------
+
+_RANK = {"nil": 0, "boolean": 1, "integer": 2, "float": 2, "string": 3, "keyword": 4, "symbol": 5, "vector": 6, "list": 7, "map": 8}
+
+
+def compare(a: Any, b: Any) -> int:
+    """-1, 0 or 1 in the total order across kinds: nil, booleans, numbers, string, keyword, symbol, vector, list, map, rest."""
+    ta, tb = type(a), type(b)
+    if (ta is int or ta is float) and (tb is int or tb is float):
+        # NaN sorts after every other number so that the order stays total
+        if a != a or b != b:
+            return (a != a) - (b != b)
+        return (a > b) - (a < b)
+    if ta is str and tb is str:
+        return (a > b) - (a < b)
+    ra, rb = _RANK.get(kind_of(a), 9), _RANK.get(kind_of(b), 9)
+    if ra != rb:
+        return -1 if ra < rb else 1
+    if ta is bool:
+        return int(a) - int(b)
+    if ta is Keyword or ta is Symbol:
+        return (a.name > b.name) - (a.name < b.name)
+    if isinstance(a, Sequence):
+        return _compare_items(a.items(), b.items())
+    if ta is Map:
+        return _compare_items(a.entries(), b.entries())
+    if a is None:
+        return 0
+    from rtfs.values.printing import to_readable
+
+    x, y = to_readable(a), to_readable(b)
+    return (x > y) - (x < y)
+
+
+def _compare_items(xs: list[Any], ys: list[Any]) -> int:
+    for i in range(min(len(xs), len(ys))):
+        result = compare(xs[i], ys[i])
+        if result:
+            return result
+    return (len(xs) > len(ys)) - (len(xs) < len(ys))

@@ -1,0 +1,63 @@
+"""What can be called: built-ins and functions that a program made.
+
+A `Function` holds what every caller, printer and delegation target needs to know; how its body runs is the
+evaluator's affair (`code` and `env` are opaque here).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class Builtin:
+    """A function of the standard library, written in Python.
+
+    Attributes:
+        name: its RTFS name, as it appears in errors.
+        call: the Python callable; takes the RTFS values positionally.
+        low, high: how many operands it takes; `high` is None when there is no upper limit.
+        doc: one line for `:doc` and the generated table.
+    """
+
+    __slots__ = ("name", "call", "low", "high", "doc")
+
+    def __init__(self, name: str, call: Callable[..., Any], low: int, high: int | None, doc: str = "") -> None:
+        self.name = name
+        self.call = call
+        self.low = low
+        self.high = high
+        self.doc = doc
+
+    def __repr__(self) -> str:
+        return f"#<fn {self.name}>"
+
+
+class Function:
+    """A function made by `fn` or `defn`.
+
+    Attributes:
+        name: as defined, or None.
+        spec: `syntax.nodes.Fn`: parameters with their types, return type, docstring, delegation hint, span.
+        code: `code(function, args)` carries out a whole call; a plain Python function of the evaluator.
+        enter: `enter(function, args)` runs the body once and may answer with a tail call that is still to be made.
+        env: the environment the function closes over.
+        meta: the general metadata as an RTFS map, for `(meta f)`.
+        module: name of the module it was defined in, or None; part of its qualified name.
+    """
+
+    __slots__ = ("name", "spec", "code", "enter", "env", "meta", "module")
+
+    def __init__(
+        self, name: str | None, spec: Any, code: Any, enter: Any, env: Any, meta: Any = None, module: str | None = None
+    ) -> None:
+        self.name = name
+        self.spec = spec
+        self.code = code
+        self.enter = enter
+        self.env = env
+        self.meta = meta
+        self.module = module
+
+    def __repr__(self) -> str:
+        return f"#<fn {self.name}>" if self.name else "#<fn>"

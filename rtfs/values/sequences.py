@@ -1,0 +1,207 @@
+"""Vectors and lists: immutable, indexable in constant time, cheap to extend and to slice.
+
+A sequence is a window `[start, stop)` on a buffer that several sequences share.  Three
+representations hide behind that, chosen by what a program does:
+
+* a slice (`rest`, `take`, `subvec` …) is a new window on the same buffer, in constant time;
+* appending to the sequence that ends where its buffer ends extends the buffer in place, which no
+  other window can see, so `(reduce conj [] xs)` costs what `list.append` costs; appending to any other
+  window copies first;
+* replacing an item copies a short buffer, and turns a long one into `Chunks`, a two-level table of
+  blocks of which only one block and the table are copied (structural sharing).
+
+Figures behind the choice: design research on persistent structures; `benches/` repeats them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Self
+
+from rtfs.values.scalars import Where
+
+_COPY_BELOW = 512  # items: below this a plain copy is cheaper than a table of blocks
+_BLOCK = 256
+
+
+class Chunks:
+    """An immutable two-level table of items with the little of the `list` interface that windows need."""
+
+    __slots__ = ("blocks", "length")
+
+    def __init__(self, blocks: list[list[Any]], length: int) -> None:
+        self.blocks = blocks  # every block but the last holds exactly _BLOCK items
+        self.length = length
+
+    @classmethod
+    def of(cls, items: list[Any]) -> Chunks:
+        return cls([items[i : i + _BLOCK] for i in range(0, len(items), _BLOCK)], len(items))
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, at: Any) -> Any:
+        if isinstance(at, slice):
+            start, stop, _ = at.indices(self.length)
+            if stop <= start:
+                return []
+            first, last = start // _BLOCK, (stop - 1) // _BLOCK
+            out: list[Any] = []
+            for block in self.blocks[first : last + 1]:
+                out += block
+            return out[start - first * _BLOCK : stop - first * _BLOCK]
+        return self.blocks[at // _BLOCK][at % _BLOCK]
+
+    def replaced(self, at: int, item: Any) -> Chunks:
+        blocks = self.blocks.copy()
+        block = blocks[at // _BLOCK].copy()
+        block[at % _BLOCK] = item
+        blocks[at // _BLOCK] = block
+        return Chunks(blocks, self.length)
+
+    def appended(self, item: Any) -> Chunks:
+        blocks = self.blocks.copy()
+        if self.length % _BLOCK:
+            blocks[-1] = [*blocks[-1], item]
+        else:
+            blocks.append([item])
+        return Chunks(blocks, self.length + 1)
+
+
+class Sequence:
+    """What vectors and lists share; the program sees `Vector` and `List` only.
+
+    `where` says where a form that was read stood in its text, with the offsets of its children; it plays no part in
+    equality and is not kept by any operation.
+    """
+
+    __slots__ = ("_buf", "_start", "_stop", "_hash", "where")
+
+    _buf: Any
+    _start: int
+    _stop: int
+    _hash: int | None
+    where: Where | None
+
+    def __init__(self, items: Iterable[Any] = (), where: Where | None = None) -> None:
+        self._buf = list(items)
+        self._start = 0
+        self._stop = len(self._buf)
+        self._hash = None
+        self.where = where
+
+    @classmethod
+    def adopt(cls, items: list[Any]) -> Self:
+        """A sequence that takes over `items` without copying; the caller must not change the list afterwards."""
+        self = object.__new__(cls)
+        self._buf = items
+        self._start = 0
+        self._stop = len(items)
+        self._hash = None
+        self.where = None
+        return self
+
+    def _window(self, buf: Any, start: int, stop: int) -> Self:
+        new = object.__new__(type(self))
+        new._buf = buf
+        new._start = start
+        new._stop = stop
+        new._hash = None
+        new.where = None
+        return new
+
+    # --- reading ---
+
+    def __len__(self) -> int:
+        return self._stop - self._start
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.items())
+
+    def __getitem__(self, index: int) -> Any:
+        """The item at `index`, which must be in `[0, len)`: no negative index, no slice."""
+        if 0 <= index < self._stop - self._start:
+            return self._buf[self._start + index]
+        raise IndexError(index)
+
+    def items(self) -> list[Any]:
+        """The items as a new Python list. (A live view would grow under a loop that appends.)"""
+        out: list[Any] = self._buf[self._start : self._stop]
+        return out
+
+    # --- making new ones ---
+
+    def slice(self, start: int, stop: int) -> Self:
+        """The window `[start, stop)` of this sequence; bounds are the caller's duty."""
+        return self._window(self._buf, self._start + start, self._start + stop)
+
+    def append(self, item: Any) -> Self:
+        buf, stop = self._buf, self._stop
+        if type(buf) is list:
+            if len(buf) == stop:
+                buf.append(item)
+                if buf[stop] is item:  # false only when another thread was faster
+                    return self._window(buf, self._start, stop + 1)
+            new = buf[self._start : stop]
+            new.append(item)
+            return self._window(new, 0, len(new))
+        if stop == buf.length:
+            return self._window(buf.appended(item), self._start, stop + 1)
+        return self._window([*buf[self._start : stop], item], 0, stop - self._start + 1)
+
+    def extend(self, items: Iterable[Any]) -> Self:
+        new = self.items()
+        new.extend(items)
+        return self._window(new, 0, len(new))
+
+    def prepend(self, item: Any) -> Self:
+        new = [item, *self.items()]
+        return self._window(new, 0, len(new))
+
+    def replace(self, index: int, item: Any) -> Self:
+        """A copy with the item at `index` (in `[0, len)`) replaced."""
+        buf = self._buf
+        length = self._stop - self._start
+        if type(buf) is list:
+            if length <= _COPY_BELOW:
+                new = buf[self._start : self._stop]
+                new[index] = item
+                return self._window(new, 0, length)
+            buf = Chunks.of(buf[self._start : self._stop])
+            return self._window(buf.replaced(index, item), 0, length)
+        return self._window(buf.replaced(self._start + index, item), self._start, self._stop)
+
+    # --- as map keys and in tests ---
+
+    def __eq__(self, other: object) -> bool:
+        from rtfs.values.equality import equal
+
+        return isinstance(other, Sequence) and equal(self, other)
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            from rtfs.values.equality import hash_value
+
+            self._hash = hash_value(self)
+        return self._hash
+
+    def __repr__(self) -> str:
+        from rtfs.values.printing import to_readable
+
+        return to_readable(self)
+
+
+class Vector(Sequence):
+    """`[a b c]`."""
+
+    __slots__ = ()
+
+
+class List(Sequence):
+    """`(a b c)` as data: quoted forms, rest parameters, what macros take apart and build."""
+
+    __slots__ = ()
+
+
+EMPTY_VECTOR = Vector()
+EMPTY_LIST = List()

@@ -1,0 +1,233 @@
+"""A server on loopback that speaks the OpenAI chat completions protocol, as a test wants it to.
+
+    with OpenAIServer() as server:
+        server.script(Status(429, retry_after="0"), Say('{"value": "praise"}'))
+        provider = OpenAICompatibleProvider(base_url=server.base_url)
+        …
+        server.requests[0].json["messages"]
+
+Each request takes the next entry of the script; when it has run out, `answer(json) -> text` replies.  It is a real HTTP
+server, so what is tested is what goes over the wire.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A request as it arrived."""
+
+    path: str
+    headers: dict[str, str]
+    """Names in lower case."""
+    body: bytes
+    at: float
+    """time.monotonic()"""
+
+    @property
+    def json(self) -> dict[str, Any]:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Say:
+    """A completion with this text."""
+
+    text: Any
+    finish_reason: str = "stop"
+    usage: dict[str, Any] | None = field(default_factory=lambda: {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15})
+    model: str | None = "test-model-2026"
+    after_s: float = 0.0
+    message: dict[str, Any] | None = None
+    """Instead of the plain assistant message."""
+
+    def body(self) -> bytes:
+        message = self.message if self.message is not None else {"role": "assistant", "content": self.text}
+        data: dict[str, Any] = {
+            "id": "chatcmpl-1",
+            "object": "chat.completion",
+            "created": 0,
+            "choices": [{"index": 0, "message": message, "finish_reason": self.finish_reason}],
+        }
+        if self.usage is not None:
+            data["usage"] = self.usage
+        if self.model is not None:
+            data["model"] = self.model
+        return json.dumps(data).encode()
+
+
+@dataclass(frozen=True)
+class Status:
+    """An error in the protocol's form, or any body that is given."""
+
+    status: int
+    message: str = "it failed"
+    code: str | None = None
+    param: str | None = None
+    retry_after: str | None = None
+    raw: bytes | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def body(self) -> bytes:
+        if self.raw is not None:
+            return self.raw
+        return json.dumps({"error": {"message": self.message, "type": "error", "code": self.code, "param": self.param}}).encode()
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Status 200 with these bytes, sent in pieces when `pause_s` is given."""
+
+    content: bytes
+    pause_s: float = 0.0
+    pieces: int = 1
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Close the connection without a reply, or after half of one."""
+
+    after_bytes: int = 0
+
+
+Entry = Say | Status | Raw | Drop
+
+
+class OpenAIServer:
+    """Starts on entry, stops on exit. `requests` holds what arrived, in order."""
+
+    def __init__(self, answer: Callable[[dict[str, Any]], str] = lambda request: "ok") -> None:
+        self.answer = answer
+        self.requests: list[Seen] = []
+        self.connections = 0
+        self._script: list[Entry] = []
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        owner = self
+
+        class Handler(_Handler):
+            server_of = owner
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http.daemon_threads = True
+        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+
+    @property
+    def port(self) -> int:
+        return self._http.server_address[1]
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def script(self, *entries: Entry) -> None:
+        with self._lock:
+            self._script.extend(entries)
+
+    def take(self, seen: Seen) -> Entry:
+        with self._lock:
+            self.requests.append(seen)
+            entry = self._script.pop(0) if self._script else None
+        return entry if entry is not None else Say(self.answer(seen.json))
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, but no longer than the server lives."""
+        self._stop.wait(seconds)
+
+    def __enter__(self) -> OpenAIServer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        self._stop.set()
+        self._http.shutdown()
+        self._thread.join(5)
+        self._http.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server_of: OpenAIServer
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        super().setup()
+        self.server_of.connections += 1
+
+    def handle(self) -> None:
+        with contextlib.suppress(ConnectionError):  # the client gave up, as some tests want
+            super().handle()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        seen = Seen(self.path, {k.lower(): v for k, v in self.headers.items()}, body, time.monotonic())
+        if not self.path.endswith("/chat/completions"):
+            self._reply(404, b'{"error": {"message": "no such route"}}')
+            return
+        self._play(self.server_of.take(seen))
+
+    def _play(self, entry: Entry) -> None:
+        match entry:
+            case Say():
+                if entry.after_s:
+                    self.server_of.wait(entry.after_s)
+                self._reply(200, entry.body())
+            case Status():
+                headers = list(entry.headers)
+                if entry.retry_after is not None:
+                    headers.append(("Retry-After", entry.retry_after))
+                self._reply(entry.status, entry.body(), headers)
+            case Raw():
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(entry.content)))
+                self.end_headers()
+                size = max(1, len(entry.content) // entry.pieces)
+                for start in range(0, len(entry.content), size):
+                    self.wfile.write(entry.content[start : start + size])
+                    self.wfile.flush()
+                    if entry.pause_s:
+                        self.server_of.wait(entry.pause_s)
+            case Drop():
+                if entry.after_bytes:
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n")
+                    self.wfile.write(b"{" * entry.after_bytes)
+                    self.wfile.flush()
+                self._hang_up()
+
+    def _reply(self, status: int, body: bytes, headers: list[tuple[str, str]] | None = None) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in headers or []:
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _hang_up(self) -> None:
+        self.close_connection = True
+        # linger 0: the other side sees a reset, not an orderly end
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+
+def closed_port() -> int:
+    """A port on loopback on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
