@@ -196,9 +196,7 @@ class RtfsError(Exception):
         if self.notes:
             out["notes"] = list(self.notes)
         if self.trace:
-            out["trace"] = [
-                {"name": f.name, "at": str(f.span) if f.span else None} for f in self.trace[:50]
-            ]
+            out["trace"] = [{"name": f.name, "at": str(f.span) if f.span else None} for f in self.trace[:50]]
         return out
 
 

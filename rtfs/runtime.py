@@ -86,7 +86,7 @@ class Runtime:
             self.capabilities,
             stdout=lambda: self._stdout or sys.stdout,
             stderr=lambda: self._stderr or sys.stderr,
-            files=FileAccess(tuple(map(os.fspath, read)), tuple(map(os.fspath, write))),
+            files=FileAccess(tuple([os.fspath(f) for f in read]), tuple([os.fspath(f) for f in write])),
             environ=self._environ,
         )
         permissions = Permissions((*DEFAULT_ALLOW, *allow), deny)
@@ -96,6 +96,9 @@ class Runtime:
         self.machine = Machine(self.host, None, limits)
         self._models = models
         self._delegate: Any = None
+        self._records: Any = None
+        #: Called after each delegated call, for progress.
+        self.on_delegated: Callable[[], None] | None = None
         if models is not None:
             self.machine.delegate = self
         self.machine.library = {**standard_library(), **effect_builtins(self.machine, mutation=profile != "strict")}
@@ -153,11 +156,14 @@ class Runtime:
         Raises:
             ParseError: the text is not RTFS.
         """
-        from rtfs.check import check_forms
+        from rtfs.semantics.checking import check_forms
         from rtfs.syntax.reader import read_forms
 
         forms = read_forms(source)
-        problems: list[AnalysisError] = self._enter(lambda: check_forms(self, forms))
+        namespace = self.machine.namespace()
+        problems: list[AnalysisError] = self._enter(
+            lambda: self._within(namespace, lambda: check_forms(namespace, forms, self._evaluator))
+        )
         return problems
 
     def function(self, name: str, *, raw: bool = False) -> Callable[..., Any]:
@@ -209,25 +215,39 @@ class Runtime:
     def models(self) -> Any:
         """The model registry, made when first asked for."""
         if self._models == "default":
+            from rtfs.models import weights
             from rtfs.models.registry import default_registry
 
-            self._models = default_registry(self._environ)
+            self._models = default_registry(
+                self._environ, weights.default_data_dir(self._environ), weights.default_cache_dir(self._environ)
+            )
         return self._models
 
     def delegate(self, call: Any) -> Any:
         """Carry out a delegated call (the machine's `Delegate`); the delegate is made with the first one."""
         if self._delegate is None:
             from rtfs.delegation.delegate import ModelDelegate
+            from rtfs.delegation.record import Records, redactor
 
             with self._lock:
                 if self._delegate is None:
-                    self._delegate = ModelDelegate(self.models, report=lambda text: self.warn(text, None))
-        return self._delegate.delegate(call)
+                    self._records = Records()
+                    self._delegate = ModelDelegate(
+                        self.models,
+                        report=lambda text: self.warn(text, None),
+                        records=self._records,
+                        redact=redactor(self._environ),
+                    )
+        try:
+            return self._delegate.delegate(call)
+        finally:
+            if self.on_delegated is not None:
+                self.on_delegated()
 
     @property
     def records(self) -> Any:
         """The records of the delegated calls so far, or None when there were none."""
-        return self._delegate.records if self._delegate is not None else None
+        return self._records
 
     def close(self) -> None:
         """Release models and connections, and say how often functions fell back, if they did."""
@@ -235,9 +255,7 @@ class Runtime:
             return
         self._closed = True
         if self._delegate is not None:
-            summary = self._delegate.summary()
-            if summary:
-                self.warn(summary, None)
+            self._delegate.close()
         if self._models not in ("default", None):
             self._models.close()
 
@@ -269,10 +287,9 @@ class Runtime:
 
         analyser = Analyser(namespace)
         evaluator = self._evaluator(namespace)
-        outer = self.machine.current
-        self.machine.current = namespace
-        _declare_definitions(namespace, [form for form, _ in forms])
-        try:
+        namespace.expect([form for form, _ in forms])
+
+        def run() -> Any:
             value = None
             for form, span in forms:
                 node = analyser.top_level(form, span)
@@ -281,6 +298,15 @@ class Runtime:
                 analyser.warnings.clear()
                 value = evaluator.evaluate(node)
             return value
+
+        return self._within(namespace, run)
+
+    def _within(self, namespace: Namespace, work: Callable[[], Any]) -> Any:
+        """Work whose macros are those of `namespace`."""
+        outer = self.machine.current
+        self.machine.current = namespace
+        try:
+            return work()
         finally:
             self.machine.current = outer
 
@@ -322,22 +348,6 @@ class Runtime:
         return None
 
 
-def _declare_definitions(namespace: Namespace, forms: list[Any]) -> None:
-    """Names that later top-level forms define, so that functions may refer to them before."""
-    from rtfs.values.forms import MetaForm, head_name
-    from rtfs.values.scalars import Symbol
-
-    for form in forms:
-        while type(form) is MetaForm:
-            form = form.form
-        if head_name(form) in ("def", "defn", "defstruct") and len(form) > 1:
-            target = form[1]
-            while type(target) is MetaForm:
-                target = target.form
-            if type(target) is Symbol and target.name not in namespace.values:
-                namespace.expected.add(target.name)
-
-
 def read_source(path: str | os.PathLike[str]) -> Source:
     """The text of a program file.
 
@@ -363,5 +373,3 @@ def read_source(path: str | os.PathLike[str]) -> Source:
             span=Span(source, len(text), len(text) + 1),
             hint="this does not look like an RTFS program; save it as UTF-8",
         ) from None
-
-

@@ -69,12 +69,7 @@ class Span:
         return self.source.position(self.start)[1]
 
     def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Span)
-            and self.source is other.source
-            and self.start == other.start
-            and self.end == other.end
-        )
+        return isinstance(other, Span) and self.source is other.source and self.start == other.start and self.end == other.end
 
     def __hash__(self) -> int:
         return hash((id(self.source), self.start, self.end))

@@ -65,9 +65,7 @@ class RuntimeHost:
             raise ToolError(f"capability :{capability} failed: {type(error).__name__}: {error}") from error
         finally:
             shown = " ".join([to_readable(a) for a in args])
-            self.audit.append(
-                AuditEntry(capability, shown[:_SHOWN], outcome[:_SHOWN], started, time.perf_counter() - begun)
-            )
+            self.audit.append(AuditEntry(capability, shown[:_SHOWN], outcome[:_SHOWN], started, time.perf_counter() - begun))
 
     def step_started(self, name: str) -> Any:
         if self.on_step is not None:
@@ -100,5 +98,3 @@ class RuntimeHost:
 
     def warn(self, message: str, span: Span | None = None) -> None:
         self._warn(message, span)
-
-

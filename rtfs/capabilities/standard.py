@@ -21,7 +21,16 @@ MAX_FILE_BYTES = 256 * 2**20
 MAX_HTTP_BYTES = 16 * 2**20
 
 #: What a program may use when nobody says otherwise: it can speak and look at the clock.
-DEFAULT_ALLOW = ("io.print", "io.println", "io.log", "io.log-error", "io.close", "system.current-*", "state.kv.*", "model-call:*")
+DEFAULT_ALLOW = (
+    "io.print",
+    "io.println",
+    "io.log",
+    "io.log-error",
+    "io.close",
+    "system.current-*",
+    "state.kv.*",
+    "model-call:*",
+)
 
 
 class FileAccess:
@@ -155,9 +164,7 @@ def _files(add: Any, files: FileAccess) -> None:
     add("io.file-exists", file_exists, 1, 1, "filesystem", "Whether a path exists.")
     add("io.write-file", write_file, 2, 2, "filesystem", "Writes text to a file, replacing it.")
     add("io.open", open_file, 1, 1, "filesystem", "A handle for a file, for with-resource.")
-    add(
-        "io.read", lambda h: _read_text(handle_path(h, "io.read"), "io.read"), 1, 1, "filesystem", "The text behind a handle."
-    )
+    add("io.read", lambda h: _read_text(handle_path(h, "io.read"), "io.read"), 1, 1, "filesystem", "The text behind a handle.")
     add("io.close", lambda handle: None, 1, 1, "compute", "Releases a handle; with-resource calls it.")
 
 

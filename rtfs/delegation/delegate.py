@@ -23,7 +23,8 @@ from rtfs.errors import DelegationError, RtfsError
 from rtfs.models.protocol import ModelProvider, ModelReply, ModelRequest, Parameter, PreviousTry
 from rtfs.models.registry import ModelRegistry
 from rtfs.semantics.protocols import DelegatedCall
-from rtfs.types.coerce import CoercionError, coerce_text
+from rtfs.types.coerce import coerce_text
+from rtfs.types.wording import CoercionError
 
 _LONGEST_REASON = 300  # characters in a line on stderr
 _SPOKEN = {"local-model": "local model", "remote": "remote model"}

@@ -16,7 +16,7 @@ from typing import Any
 from rtfs.errors import DelegationError
 from rtfs.models.prompt import is_text, json_text, without_refinements
 from rtfs.models.protocol import Availability, ModelReply, ModelRequest, Usage
-from rtfs.types.coerce import CoercionError, coerce_text
+from rtfs.types.coerce import coerce_text
 from rtfs.types.matching import matches
 from rtfs.types.nodes import (
     STRING,
@@ -38,6 +38,7 @@ from rtfs.types.nodes import (
     merge_records,
     resolve,
 )
+from rtfs.types.wording import CoercionError
 from rtfs.values.maps import Map
 from rtfs.values.printing import to_text
 from rtfs.values.scalars import Keyword, Symbol, Timestamp, Uuid

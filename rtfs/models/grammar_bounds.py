@@ -135,10 +135,10 @@ def decimals(found: Mapping[str, Any]) -> str:
     if low > high or max(abs(low), abs(high)) >= _TOO_LARGE:
         # a gap too narrow for the places, or numbers too large to spell out: one number that lies within
         ends = [float(d) for d in exact.values()]
-        value = sum(ends) / len(ends)
-        if not within(value, found):
-            raise NotExpressible("no number lies between the bounds")
-        return quoted(json.dumps(value))
+        for value in (sum(ends) / len(ends), *ends, ends[0] * 2, ends[0] / 2):
+            if math.isfinite(value) and within(value, found):
+                return quoted(json.dumps(value))
+        raise NotExpressible("no number lies between the bounds")
     parts = []
     if low < 0:
         parts.append('"-" (' + _naturals(max(1, -high), -low, places) + ")")

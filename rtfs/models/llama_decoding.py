@@ -34,7 +34,8 @@ class Grammar:
     def __init__(self, weights: Weights, text: str) -> None:
         self.lib = weights.lib
         # a NULL here is checked because, added to a sampler chain, it would end the process
-        self._sampler = self.lib.llama_sampler_init_grammar(weights.vocab, text.encode(), b"root")
+        # (an empty text would give a sampler that allows everything)
+        self._sampler = self.lib.llama_sampler_init_grammar(weights.vocab, text.encode(), b"root") if text.strip() else None
         if not self._sampler:
             raise InvalidGrammar("llama.cpp cannot read the grammar:\n" + text)
 

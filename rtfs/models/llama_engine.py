@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import logging
 import os
 import sys
 import threading
@@ -53,7 +54,10 @@ def library() -> Any:
                 import llama_cpp
             except (RuntimeError, OSError) as error:  # so it reports a native library that does not load
                 raise ImportError(str(error)) from error
-            if not used_by_host:
+            if used_by_host:  # its own logging stays; but without a level the package prints every debug line
+                log = logging.getLogger("llama-cpp-python")
+                log.setLevel(log.level or logging.ERROR)
+            else:
                 _silence(llama_cpp)
             llama_cpp.llama_backend_init()
             _library = llama_cpp
@@ -196,8 +200,8 @@ class Session:
 
     def set_threads(self, batch: int) -> None:
         """How many threads read prompts from now on; the number changes nothing but the time."""
-        self._threads_batch = batch
-        if self._context:
+        changed, self._threads_batch = batch != self._threads_batch, batch
+        if self._context and changed:
             self.lib.llama_set_n_threads(self._context, 1, batch)
 
     def read(self, tokens: Sequence[int], deadline: float) -> None:

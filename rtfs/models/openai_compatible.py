@@ -97,10 +97,13 @@ class OpenAICompatibleProvider:
 
         Without an address, a key in `OPENAI_API_KEY` means OpenAI's own.
         """
-        key_name = next((n for n in (KEY_VARIABLE, "OPENAI_API_KEY") if environ.get(n, "").strip()), KEY_VARIABLE)
+        own_url = environ.get(BASE_URL_VARIABLE, "").strip()
+        # a key that was made for OpenAI goes to OpenAI, or where OPENAI_BASE_URL says, and to no other host
+        names = (KEY_VARIABLE,) if own_url else (KEY_VARIABLE, "OPENAI_API_KEY")
+        key_name = next((n for n in names if environ.get(n, "").strip()), KEY_VARIABLE)
         key = environ.get(key_name, "").strip() or None
         fallback = OPENAI_URL if environ.get("OPENAI_API_KEY", "").strip() else None
-        base_url = environ.get(BASE_URL_VARIABLE) or environ.get("OPENAI_BASE_URL") or fallback
+        base_url = own_url or environ.get("OPENAI_BASE_URL") or fallback
         return cls(base_url=base_url, api_key=key, key_name=key_name, **extras)
 
     def __repr__(self) -> str:

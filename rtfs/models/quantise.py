@@ -84,7 +84,8 @@ def file_type(path: Path) -> int | None:
             key = stream.read(_length(stream))
             (kind,) = struct.unpack("<I", stream.read(4))
             if key == b"general.file_type":
-                return int.from_bytes(stream.read(_SCALAR_BYTES[kind]), "little")
+                value = stream.read(_SCALAR_BYTES[kind])
+                return int.from_bytes(value, "little") if len(value) == _SCALAR_BYTES[kind] else None
             _skip(stream, kind)
     return None
 

@@ -82,7 +82,11 @@ class Machine:
         from rtfs.semantics.calls import call
 
         return Namespace(
-            name, self.library, make_macro=lambda ns, label, fn: self.make_function(ns, fn), fresh_name=self.fresh_name, call=call
+            name,
+            self.library,
+            make_macro=lambda ns, label, fn: self.make_function(ns, fn),
+            fresh_name=self.fresh_name,
+            call=call,
         )
 
     def missing(self, namespace: Namespace, name: str, span: Span | None) -> Any:

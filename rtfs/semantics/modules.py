@@ -105,9 +105,7 @@ class ModuleRegistry:
             self._loading.pop()
         found = self.loaded.get((name, version))
         if found is None:
-            raise EvalError(
-                f"{source.name} does not define version {version} of module '{name}'", kind="module-not-found"
-            )
+            raise EvalError(f"{source.name} does not define version {version} of module '{name}'", kind="module-not-found")
         return found
 
     def _module_forms(self, source: Source, name: str) -> list[Any]:
@@ -141,7 +139,9 @@ class ModuleRegistry:
                 raise EvalError(
                     f"Symbol '{name}' not exported by module '{node.module}'",
                     kind="module-error",
-                    hint=f"did you mean `{close[0]}`?" if close else f"it exports: {', '.join(module.exports[:8]) or 'nothing'}",
+                    hint=f"did you mean `{close[0]}`?"
+                    if close
+                    else f"it exports: {', '.join(module.exports[:8]) or 'nothing'}",
                 )
             self._bind(namespace, module, name, name)
 

@@ -12,7 +12,9 @@ from typing import Any
 from rtfs.syntax import nodes as ast
 from rtfs.syntax.core_macros import CORE_MACROS
 from rtfs.types.nodes import Type
+from rtfs.values.forms import MetaForm, head_name
 from rtfs.values.functions import Function
+from rtfs.values.scalars import Symbol
 
 
 class Namespace:
@@ -45,7 +47,7 @@ class Namespace:
         self.expected: set[str] = set()  # defined by a later form of the same text
         self._make_macro = make_macro
         self._fresh_name = fresh_name
-        self._call = call
+        self.call = call
 
     # --- definitions ---
 
@@ -61,12 +63,24 @@ class Namespace:
     def lookup_type(self, name: str) -> Type | None:
         return self.types.get(name)
 
+    def expect(self, forms: list[Any]) -> None:
+        """Take note of what later top-level forms of a text define, so that functions may refer to it before."""
+        for form in forms:
+            while type(form) is MetaForm:
+                form = form.form
+            if head_name(form) in ("def", "defn", "defstruct") and len(form) > 1:
+                target = form[1]
+                while type(target) is MetaForm:
+                    target = target.form
+                if type(target) is Symbol and target.name not in self.values:
+                    self.expected.add(target.name)
+
     # --- what the analyser asks (syntax.analyse.MacroEnvironment) ---
 
     def macro(self, name: str) -> Callable[[list[Any]], Any] | None:
         function = self.macros.get(name)
         if function is not None:
-            return lambda args: self._call(function, args)
+            return lambda args: self.call(function, args)
         if name in CORE_MACROS and name not in self.own:
             expand = CORE_MACROS[name]
             return lambda args: expand(args, self._fresh_name)

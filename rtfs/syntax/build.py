@@ -51,7 +51,8 @@ def _long_integer(lexeme: str) -> int:
         middle = len(text) // 2
         return convert(text[:-middle]) * 10**middle + convert(text[-middle:])
 
-    return sign * convert(digits)
+    value: int = sign * convert(digits)
+    return value
 
 
 def float_value(lexeme: str) -> float:

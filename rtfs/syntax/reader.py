@@ -240,7 +240,7 @@ class _Reader:
                 start + len(word),
                 kind="invalid-metadata",
                 incomplete=incomplete,
-                hint="write ^:delegation :local, ^:delegation :local-model \"id\", ^:delegation :remote \"id\" or ^{:key value}",
+                hint='write ^:delegation :local, ^:delegation :local-model "id", ^:delegation :remote "id" or ^{:key value}',
             )
         at = self.skip(delegation.end())
         target = _TARGET.match(text, at)
@@ -291,7 +291,12 @@ class _Reader:
             if not depth:
                 return at
         self.fail(
-            "block comment is not closed", start, start + 2, kind="unclosed-delimiter", incomplete=True, hint="close it with `|#`"
+            "block comment is not closed",
+            start,
+            start + 2,
+            kind="unclosed-delimiter",
+            incomplete=True,
+            hint="close it with `|#`",
         )
 
     # --- what is wrong ---
@@ -316,9 +321,7 @@ class _Reader:
             hint = "digits are needed on both sides of the point: 0.5, 5.0" if "." in word else "put a blank after the number"
             self.fail(f"`{word}` is neither a number nor a name", start, start + len(word), kind="invalid-literal", hint=hint)
         elif char.isspace():
-            self.fail(
-                f"invisible character U+{ord(char):04X}", start, start + 1, hint="replace it by an ordinary space"
-            )
+            self.fail(f"invisible character U+{ord(char):04X}", start, start + 1, hint="replace it by an ordinary space")
         elif not char.isprintable():
             hint = "this does not look like a text file"
             self.fail(f"unexpected character U+{ord(char):04X}", start, start + 1, hint=hint)
@@ -329,9 +332,7 @@ class _Reader:
     def unclosed(self, top: _Frame) -> NoReturn:
         frame = top
         if frame.kind in _WRAPPERS:
-            self.fail(
-                f"`{frame.kind}` has no form to apply to", frame.start, frame.start + len(frame.kind), incomplete=True
-            )
+            self.fail(f"`{frame.kind}` has no form to apply to", frame.start, frame.start + len(frame.kind), incomplete=True)
         line, column = self.source.position(frame.start)
         more = len(self.stack) - 1
         self.fail(

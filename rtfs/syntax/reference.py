@@ -58,6 +58,11 @@ class _Forms(Transformer[Token, Any]):
         offsets = [offset for _, start, end in inner for offset in (start, end)]
         return children[0].start_pos, children[-1].end_pos, [form for form, _, _ in inner], offsets
 
+    def __getattr__(self, rule: str) -> Any:
+        if rule == "list":  # a method of that name would hide the type in the annotations of this class
+            return self.read_list
+        raise AttributeError(rule)
+
     def program(self, children: list[Any]) -> list[Any]:
         return children
 
@@ -87,7 +92,7 @@ class _Forms(Transformer[Token, Any]):
             value = Symbol(text, (self.source, start, end, None))
         return value, start, end
 
-    def list(self, children: list[Any]) -> Any:
+    def read_list(self, children: list[Any]) -> Any:
         start, end, items, offsets = self._collection(children)
         return List(items, (self.source, start, end, offsets)), start, end
 

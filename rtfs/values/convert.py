@@ -15,7 +15,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence as PySequence, Set
+from collections.abc import Mapping, Set
+from collections.abc import Sequence as PySequence
 from typing import Any
 
 from rtfs.errors import ConfigError, RtfsError, ToolError
@@ -24,7 +25,24 @@ from rtfs.values.maps import Map
 from rtfs.values.scalars import ErrorValue, Keyword, ResourceHandle, Symbol, Timestamp, Uuid
 from rtfs.values.sequences import List, Vector
 
-_UNCHANGED = (type(None), bool, int, float, str, Keyword, Symbol, Timestamp, Uuid, ResourceHandle, Vector, List, Map, Function, Builtin, ErrorValue)
+_UNCHANGED = (
+    type(None),
+    bool,
+    int,
+    float,
+    str,
+    Keyword,
+    Symbol,
+    Timestamp,
+    Uuid,
+    ResourceHandle,
+    Vector,
+    List,
+    Map,
+    Function,
+    Builtin,
+    ErrorValue,
+)
 
 
 def to_rtfs(value: Any) -> Any:
@@ -77,7 +95,7 @@ def _timestamp_text(value: Any) -> str:
 
     moment = value.astimezone(UTC) if value.tzinfo else value
     millis = f".{moment.microsecond // 1000:03d}" if moment.microsecond else ""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S") + millis + "Z"
+    return f"{moment:%Y-%m-%dT%H:%M:%S}{millis}Z"
 
 
 def wrap_callable(function: Any, name: str | None = None) -> Builtin:
@@ -122,7 +140,9 @@ def to_python(value: Any) -> Any:
         for k, v in value.items():
             key = _python_key(k)
             if key in out:
-                raise ConfigError(f"two keys of the map become the same Python key {key!r}", hint="use raw=True to get the RTFS map")
+                raise ConfigError(
+                    f"two keys of the map become the same Python key {key!r}", hint="use raw=True to get the RTFS map"
+                )
             out[key] = to_python(v)
         return out
     if kind is Keyword:

@@ -84,18 +84,22 @@ def equal(a: Any, b: Any) -> bool:
 
 
 def hash_value(value: Any) -> int:
-    """A hash that agrees with `equal`; equal for a vector and a list of the same items."""
+    """A hash that agrees with `equal`; equal for a vector and a list of the same items. Collections remember theirs."""
     kind = type(value)
     if isinstance(value, Sequence):
-        total = 0x345678
-        for item in value.items():
-            total = (total * 1000003 ^ hash_value(item)) & 0xFFFFFFFFFFFFFFFF
-        return hash(total ^ len(value))
+        if value._hash is None:
+            total = 0x345678
+            for item in value.items():
+                total = (total * 1000003 ^ hash_value(item)) & 0xFFFFFFFFFFFFFFFF
+            value._hash = hash(total ^ len(value))
+        return int(value._hash)
     if kind is Map:
-        total = 0
-        for key, item in value.items():  # order does not matter
-            total = (total + hash_value(key) * 31 ^ hash_value(item) * 17) & 0xFFFFFFFFFFFFFFFF
-        return hash(total)
+        if value._hash is None:
+            total = 0
+            for key, item in value.items():  # order does not matter
+                total = (total + (hash_value(key) * 31 ^ hash_value(item) * 17)) & 0xFFFFFFFFFFFFFFFF
+            value._hash = hash(total)
+        return int(value._hash)
     if kind is float or kind is bool:
         return hash((kind.__name__, value))
     return hash(value)
@@ -103,7 +107,18 @@ def hash_value(value: Any) -> int:
 
 # --- the total order of `sort` ---------------------------------------------------------------
 
-_RANK = {"nil": 0, "boolean": 1, "integer": 2, "float": 2, "string": 3, "keyword": 4, "symbol": 5, "vector": 6, "list": 7, "map": 8}
+_RANK = {
+    "nil": 0,
+    "boolean": 1,
+    "integer": 2,
+    "float": 2,
+    "string": 3,
+    "keyword": 4,
+    "symbol": 5,
+    "vector": 6,
+    "list": 7,
+    "map": 8,
+}
 
 
 def compare(a: Any, b: Any) -> int:
@@ -112,17 +127,17 @@ def compare(a: Any, b: Any) -> int:
     if (ta is int or ta is float) and (tb is int or tb is float):
         # NaN sorts after every other number so that the order stays total
         if a != a or b != b:
-            return (a != a) - (b != b)
-        return (a > b) - (a < b)
+            return int(a != a) - int(b != b)
+        return int(a > b) - int(a < b)
     if ta is str and tb is str:
-        return (a > b) - (a < b)
+        return int(a > b) - int(a < b)
     ra, rb = _RANK.get(kind_of(a), 9), _RANK.get(kind_of(b), 9)
     if ra != rb:
         return -1 if ra < rb else 1
     if ta is bool:
         return int(a) - int(b)
     if ta is Keyword or ta is Symbol:
-        return (a.name > b.name) - (a.name < b.name)
+        return int(a.name > b.name) - int(a.name < b.name)
     if isinstance(a, Sequence):
         return _compare_items(a.items(), b.items())
     if ta is Map:

@@ -200,11 +200,11 @@ class Map:
         return isinstance(other, Map) and equal(self, other)
 
     def __hash__(self) -> int:
-        if self._hash is None:
-            from rtfs.values.equality import hash_value
+        if self._hash is not None:
+            return self._hash
+        from rtfs.values.equality import hash_value
 
-            self._hash = hash_value(self)
-        return self._hash
+        return hash_value(self)
 
     def __repr__(self) -> str:
         from rtfs.values.printing import to_readable

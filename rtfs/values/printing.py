@@ -8,10 +8,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from rtfs.errors import LimitExceeded
+from rtfs.values.forms import MetaForm
 from rtfs.values.functions import Builtin, Function
 from rtfs.values.maps import Map
 from rtfs.values.scalars import ErrorValue, Keyword, ResourceHandle, Symbol, Timestamp, Uuid
 from rtfs.values.sequences import List, Vector
+
+#: Pieces of text one value may print as. Structure that is shared in memory is printed as often as it appears, so a value
+#: of a hundred vectors can have a text that no machine holds.
+_MAX_PIECES = 20_000_000
 
 _ESCAPES = {
     '"': '\\"',
@@ -75,7 +81,7 @@ def _atom(value: Any, readable: bool, nested: bool) -> str:
     if kind is str:
         if readable:
             return quote_string(value)
-        return f'"{value}"' if nested else value
+        return f'"{value}"' if nested else str(value)
     if kind is bool:
         return "true" if value else "false"
     if kind is int:
@@ -98,19 +104,25 @@ def _atom(value: Any, readable: bool, nested: bool) -> str:
 def _integer_text(value: int) -> str:
     try:
         return str(value)
-    except ValueError:  # longer than sys.get_int_max_str_digits(): print in pieces
+    except ValueError:  # longer than sys.get_int_max_str_digits(): print the halves
         sign, value = ("-", -value) if value < 0 else ("", value)
-        power = 10**4000
-        parts: list[str] = []
-        while value >= power:
-            value, low = divmod(value, power)
-            parts.append(str(low).rjust(4000, "0"))
-        return sign + str(value) + "".join(reversed(parts))
+        digits = 4000
+        while 10 ** (digits * 2) <= value:
+            digits *= 2
+        return sign + _digits(value, digits).lstrip("0")
+
+
+def _digits(value: int, half: int) -> str:
+    """At least the digits of `value`, which has at most `2 * half` of them, with zeros in front."""
+    if half < 4000:
+        return str(value).rjust(half * 2, "0")
+    high, low = divmod(value, 10**half)
+    return _digits(high, half // 2) + _digits(low, half // 2)
 
 
 def _print(value: Any, readable: bool) -> str:
     kind = type(value)
-    if kind is not Vector and kind is not List and kind is not Map:
+    if kind is not Vector and kind is not List and kind is not Map and kind is not MetaForm:
         return _atom(value, readable, nested=False)
     out: list[str] = []
     # the stack holds (iterator over what is still to print, closing text); a blank goes between items
@@ -122,12 +134,19 @@ def _print(value: Any, readable: bool) -> str:
         for item in current:
             if not first:
                 out.append(" ")
+                if len(out) > _MAX_PIECES:
+                    raise LimitExceeded("a value is too large to print", kind="size-exhausted")
             first = False
             kind = type(item)
             if kind is Vector or kind is List:
                 out.append("[" if kind is Vector else "(")
                 stack.append((current, closing))
                 current, closing, first = iter(item.items()), "]" if kind is Vector else ")", True
+                break
+            if kind is MetaForm:
+                out.append("^")
+                stack.append((current, closing))
+                current, closing, first = iter((item.meta, item.form)), "", True
                 break
             if kind is Map:
                 out.append("{")

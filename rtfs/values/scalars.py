@@ -112,9 +112,7 @@ class ErrorValue:
 
     __slots__ = ("kind", "message", "data", "stack", "error")
 
-    def __init__(
-        self, kind: str, message: str, data: Any = None, stack: tuple[str, ...] = (), error: Any = None
-    ) -> None:
+    def __init__(self, kind: str, message: str, data: Any = None, stack: tuple[str, ...] = (), error: Any = None) -> None:
         self.kind = kind
         self.message = message
         self.data = data

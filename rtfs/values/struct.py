@@ -9,7 +9,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, dataclass_transform
+    from typing import Any, ClassVar, dataclass_transform
 else:
 
     def dataclass_transform(**_: object):  # only type checkers look at it
@@ -41,9 +41,9 @@ class Struct(metaclass=_StructMeta):
     """The base of all records; see the module."""
 
     __slots__ = ()
-    _fields: tuple[str, ...]
-    _defaults: dict[str, Any]
-    _compared: tuple[str, ...]
+    _fields: ClassVar[tuple[str, ...]]
+    _defaults: ClassVar[dict[str, Any]]
+    _compared: ClassVar[tuple[str, ...]]
 
     def __init__(self, *args: Any, **named: Any) -> None:
         put = object.__setattr__

@@ -112,7 +112,7 @@ def reduce(f: Any, a: Any, b: Any = MISSING) -> Any:
 def _occurs(operation: str, f: Any, coll: Any, truth: bool) -> bool:
     """Whether some item makes `f` truthy (`truth`) or falsy; stops at the first."""
     function(operation, f, 0)
-    for item in items(operation, coll, 1):  # noqa: SIM110 (`any` would put a C frame under the call)
+    for item in items(operation, coll, 1):
         if is_truthy(call(f, [item])) is truth:
             return True
     return False

@@ -17,7 +17,23 @@ from rtfs.values.sequences import List, Vector
 
 #: These mean their form wherever they stand; no binding can take the name (reference 2.0).
 HARD_CORE = frozenset(
-    {"def", "defn", "defmacro", "let", "fn", "if", "do", "match", "try", "quote", "λ", "lambda", "quasiquote", "unquote", "unquote-splicing"}
+    {
+        "def",
+        "defn",
+        "defmacro",
+        "let",
+        "fn",
+        "if",
+        "do",
+        "match",
+        "try",
+        "quote",
+        "λ",
+        "lambda",
+        "quasiquote",
+        "unquote",
+        "unquote-splicing",
+    }
 )
 
 MAX_EXPANSIONS = 1000
@@ -201,7 +217,7 @@ class Analyser:
         if kind is List:
             span = self.span(form, fallback)
             try:
-                return self.list(form, place, span)
+                return self.list_form(form, place, span)
             except AnalysisError as error:
                 if error.span is None:
                     error.span = span
@@ -213,7 +229,7 @@ class Analyser:
             children = self.children(form, span)
             return ast.MakeVector(span, tuple([self.analyse(f, place, s) for f, s in children]))
         if kind is Map:
-            return self.map(form, place.nontail(), self.span(form, fallback))
+            return self.map_form(form, place.nontail(), self.span(form, fallback))
         if kind is MetaForm:
             span = self.span(form, fallback)
             try:
@@ -244,9 +260,7 @@ class Analyser:
         if self._expansion is not None:
             call = self._expansion
             spans = [
-                s
-                if s is None or (s.source is call.source and call.start <= s.start and s.end <= call.end)
-                else span or call
+                s if s is None or (s.source is call.source and call.start <= s.start and s.end <= call.end) else span or call
                 for s in spans
             ]
         return [(items[i], spans[i]) for i in range(len(items))]
@@ -273,7 +287,7 @@ class Analyser:
             hint = f"did you mean `{close[0]}`?" if close else None
             self.warnings.append(AnalysisError(f"name `{name}` is not bound", kind="unbound-name", span=span, hint=hint))
 
-    def map(self, form: Map, place: Place, span: Span | None) -> ast.Node:
+    def map_form(self, form: Map, place: Place, span: Span | None) -> ast.Node:
         children = self.children(form, span)
         keys: list[Any] = []
         values: list[ast.Node] = []
@@ -294,7 +308,7 @@ class Analyser:
 
     # --- lists ---
 
-    def list(self, form: List, place: Place, span: Span | None) -> ast.Node:
+    def list_form(self, form: List, place: Place, span: Span | None) -> ast.Node:
         if not len(form):
             return ast.Const(span, form)
         head = form[0]
@@ -323,9 +337,7 @@ class Analyser:
                 return ast.SelfCall(form.span, function, args)
         return ast.Call(form.span, function, args, place.free_tail)
 
-    def expand(
-        self, name: str, expander: Callable[[list[Any]], Any], form: List, place: Place, span: Span | None
-    ) -> ast.Node:
+    def expand(self, name: str, expander: Callable[[list[Any]], Any], form: List, place: Place, span: Span | None) -> ast.Node:
         outer = self._expansion
         self._depth += 1
         try:

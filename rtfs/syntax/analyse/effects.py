@@ -135,9 +135,7 @@ def _refuse_outer_changes(a: Analyser, form: Any, place: Place, span: Span | Non
     stack: list[tuple[Any, Span | None, frozenset[str]]] = [(form, span, frozenset())]
     while stack:
         item, here, bound = stack.pop()
-        if type(item) is Map:
-            stack.extend((child, s, bound) for child, s in a.children(item, here))
-        elif type(item) is Vector:
+        if type(item) is Map or type(item) is Vector:
             stack.extend((child, s, bound) for child, s in a.children(item, here))
         elif type(item) is List and len(item):
             if is_symbol(item[0], "quote"):
@@ -189,7 +187,9 @@ def log_step_form(a: Analyser, form: Form, place: Place) -> ast.Node:
     start = 2 if len(form) > 1 and type(form.items[1]) is Keyword else 1
     level = form.items[1].name if start == 2 else "info"
     inner = place.nontail()
-    return ast.LogStep(form.span, level, tuple([a.analyse(form.items[i], inner, form.spans[i]) for i in range(start, len(form))]))
+    return ast.LogStep(
+        form.span, level, tuple([a.analyse(form.items[i], inner, form.spans[i]) for i in range(start, len(form))])
+    )
 
 
 @special_form("discover-agents")
@@ -221,8 +221,8 @@ def llm_execute_form(a: Analyser, form: Form, place: Place) -> ast.Node:
         return ast.HostForm(form.span, "ccos.ai.llm-execute", args)
     if len(form) != 3:
         a.usage(form, '(llm-execute "model" "prompt")')
-    args = tuple([a.analyse(form.items[i], inner, form.spans[i]) for i in (1, 2)])
-    return ast.HostForm(form.span, "ccos.ai.llm-execute", (*args, ast.Const(form.span, None)))
+    operands = [a.analyse(form.items[i], inner, form.spans[i]) for i in (1, 2)]
+    return ast.HostForm(form.span, "ccos.ai.llm-execute", (*operands, ast.Const(form.span, None)))
 
 
 @special_form("context-ref")

@@ -151,7 +151,11 @@ def function(
         elif type(item) is str and not doc:
             doc = item
         else:
-            a.fail(f"malformed `{form.name}`: {to_readable(item)[:40]} stands where the parameters belong", span, hint=f"write {shape}")
+            a.fail(
+                f"malformed `{form.name}`: {to_readable(item)[:40]} stands where the parameters belong",
+                span,
+                hint=f"write {shape}",
+            )
     if params_form is None:
         a.fail(f"malformed `{form.name}`: the parameter vector is missing", form.span, hint=f"write {shape}")
 
@@ -179,7 +183,17 @@ def function(
     body = a.body(form, at, inner)
     label = name or (own_name.name if own_name is not None else default_name)
     return ast.Fn(
-        form.span, label, ast.Scope(owner), params, rest, result, body, self_binding, doc, hint, options if len(options) else None
+        form.span,
+        label,
+        ast.Scope(owner),
+        params,
+        rest,
+        result,
+        body,
+        self_binding,
+        doc,
+        hint,
+        options if len(options) else None,
     )
 
 
@@ -247,7 +261,12 @@ def delegation(a: Analyser, meta: Map, span: Span | None) -> tuple[ast.Hint | No
     value, options = meta[key], meta.dissoc(key)
     if value is kw("local"):
         return ast.Hint("local"), options
-    if isinstance(value, Vector) and len(value) == 2 and value[0] in (kw("local-model"), kw("remote")) and type(value[1]) is str:
+    if (
+        isinstance(value, Vector)
+        and len(value) == 2
+        and value[0] in (kw("local-model"), kw("remote"))
+        and type(value[1]) is str
+    ):
         if not value[1].strip():
             a.fail(f"the model id of :{value[0].name} is empty", span, kind="invalid-delegation", hint=_TARGETS)
         strict = options.get(kw("strict"), False)

@@ -8,8 +8,8 @@ from rtfs.source import Span
 from rtfs.syntax import nodes as ast
 from rtfs.syntax.analyse.core import Analyser, Form, Place, special_form
 from rtfs.syntax.analyse.functions import _declare
-from rtfs.types.nodes import Entry, RecordType, Type, UnionType
 from rtfs.types.nodes import NIL as NIL_TYPE
+from rtfs.types.nodes import Entry, RecordType, Type, UnionType
 from rtfs.values.forms import head_name, is_symbol
 from rtfs.values.scalars import Keyword, Symbol
 from rtfs.values.sequences import List, Vector

@@ -103,9 +103,7 @@ def _list(a: Analyser, form: List, names: Names, span: Span | None) -> ast.Patte
     )
 
 
-def _alternatives(
-    a: Analyser, items: list[Any], spans: list[Span | None], names: Names, span: Span | None
-) -> ast.Pattern:
+def _alternatives(a: Analyser, items: list[Any], spans: list[Span | None], names: Names, span: Span | None) -> ast.Pattern:
     # every alternative binds the same names, to the same bindings
     options: list[ast.Pattern] = []
     shared: dict[str, ast.Binding] = {}
@@ -162,7 +160,12 @@ def _vector(a: Analyser, form: Vector, names: Names, span: Span | None, inner: A
                 a.fail("`&` must be followed by a name", spans[i], kind="invalid-pattern")
             symbol = items[i + 1]
             if type(symbol) is not Symbol:
-                a.fail("after `&` only a name is allowed", spans[i + 1], kind="invalid-pattern", hint="take the rest apart in a let")
+                a.fail(
+                    "after `&` only a name is allowed",
+                    spans[i + 1],
+                    kind="invalid-pattern",
+                    hint="take the rest apart in a let",
+                )
             rest = (
                 ast.WildcardPattern(spans[i + 1])
                 if symbol.name == "_"

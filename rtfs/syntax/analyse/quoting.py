@@ -70,7 +70,7 @@ class _Template:
             self.a.fail("`~@` must stand inside a list, vector or map", span)
         return self.collection(form, span, level)
 
-    def nested(self, form: List, span: Span | None, level: int) -> ast.Node:
+    def nested(self, form: Any, span: Span | None, level: int) -> ast.Node:
         head, (inner, inner_span) = self.a.children(form, span)
         parts = (ast.TemplatePart(ast.Const(head[1], head[0])), self.part(inner, inner_span, level))
         return ast.Template(span, "list", parts)
@@ -112,5 +112,3 @@ def defmacro_form(a: Analyser, form: Form, place: Place) -> ast.Node:
     expander = function(a, form, Place(), EMPTY_MAP, shape, name=name, start=2)
     a.environment.define_macro(name, expander)
     return ast.Const(form.span, None)
-
-

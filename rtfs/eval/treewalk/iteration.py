@@ -1,0 +1,181 @@
+"""Loops: `for`, `doseq`, `dotimes`, `loop`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rtfs.errors import EvalError
+from rtfs.eval.tails import Again
+from rtfs.eval.treewalk.names import bind_all_of
+from rtfs.eval.treewalk.walker import UNBOUND, Env, Layout, Run, TreeWalker, compiles
+from rtfs.semantics.faults import type_error
+from rtfs.semantics.typecheck import validation_error
+from rtfs.syntax import nodes as ast
+from rtfs.values.maps import Map
+from rtfs.values.sequences import Sequence, Vector
+
+#: The answer of a stage of `for` that ends the loop around it.
+_STOP: Any = object()
+
+
+def iterable(value: Any, operation: str) -> list[Any]:
+    """The items that a `for` goes through: vectors, lists, strings by character, maps by entry, nil as nothing."""
+    if isinstance(value, Sequence):
+        return value.items()
+    if value is None:
+        return []
+    if type(value) is str:
+        return list(value)
+    if type(value) is Map:
+        return value.entries()
+    raise type_error(operation, "collection", value)
+
+
+@compiles(ast.For)
+def _for(w: TreeWalker, node: ast.For, layout: Layout | None) -> Run:
+    name = "for" if node.collect else "doseq"
+    tick = w.machine.tick if w.machine.metered else None
+    current = layout
+    stages: list[tuple[Layout | None, ast.ForClause]] = []
+    for clause in node.clauses:
+        outer = current
+        if clause.kind in ("each", "let"):
+            current = Layout(current, clause.scope.bindings)
+        stages.append((outer, clause))
+    body = w.compile(node.body, current)
+
+    def collect(env: Env, out: list[Any]) -> Any:
+        out.append(body(env))
+        return None
+
+    def discard(env: Env, out: list[Any]) -> Any:
+        body(env)
+        return None
+
+    step: Any = collect if node.collect else discard
+    for outer, clause in reversed(stages):
+        step = _for_stage(w, clause, outer, step, name, tick)
+
+    def run_for(env: Env) -> Any:
+        out: list[Any] = []
+        step(env, out)
+        return Vector.adopt(out) if node.collect else None
+
+    return run_for
+
+
+def _for_stage(w: TreeWalker, clause: ast.ForClause, outer: Layout | None, step: Any, name: str, tick: Any) -> Any:
+    """One clause as a function of environment and output; the answer _STOP ends the loop around it."""
+    if clause.kind == "when" or clause.kind == "while":
+        assert clause.value is not None
+        test = w.compile(clause.value, outer)
+        otherwise = _STOP if clause.kind == "while" else None
+
+        def guard(env: Env, out: list[Any]) -> Any:
+            held = test(env)
+            if held is None or held is False:
+                return otherwise
+            return step(env, out)
+
+        return guard
+    inner = Layout(outer, clause.scope.bindings)
+    blank = [UNBOUND] * len(clause.scope.bindings)
+    if clause.kind == "let":
+        bind_all = bind_all_of(w, clause.bindings, inner)
+
+        def bind(env: Env, out: list[Any]) -> Any:
+            frame = [env, *blank]
+            bind_all(frame)
+            return step(frame, out)
+
+        return bind
+    assert clause.value is not None
+    assert clause.pattern is not None
+    source, binder, span = w.compile(clause.value, outer), w.patterns(inner).binder(clause.pattern, name), clause.value.span
+
+    def each(env: Env, out: list[Any]) -> Any:
+        value = source(env)
+        try:
+            items = iterable(value, name)
+        except EvalError as error:
+            error.span = span
+            raise
+        for item in items:
+            if tick is not None:
+                tick()
+            frame = [env, *blank]
+            binder(item, frame)
+            if step(frame, out) is _STOP:
+                break
+        return None
+
+    return each
+
+
+@compiles(ast.Dotimes)
+def _dotimes(w: TreeWalker, node: ast.Dotimes, layout: Layout | None) -> Run:
+    count, inner = w.compile(node.count, layout), Layout(layout, node.scope.bindings)
+    body = w.compile(node.body, inner)
+    blank = [UNBOUND] * (len(node.scope.bindings) - 1)
+    span = node.count.span
+    tick = w.machine.tick if w.machine.metered else None
+
+    def run_dotimes(env: Env) -> Any:
+        turns = count(env)
+        if type(turns) is not int:
+            error = type_error("dotimes", "integer", turns)
+            error.span = span
+            raise error
+        result = None
+        i = 0
+        while i < turns:
+            if tick is not None:
+                tick()
+            result = body([env, i, *blank])
+            i += 1
+        return result
+
+    return run_dotimes
+
+
+@compiles(ast.Loop)
+def _loop(w: TreeWalker, node: ast.Loop, layout: Layout | None) -> Run:
+    inner = Layout(layout, node.scope.bindings)
+    bind_all = bind_all_of(w, node.bindings, inner)
+    body = w.compile(node.body, inner)
+    blank = [UNBOUND] * len(node.scope.bindings)
+    compiler = w.patterns(inner)
+    # what `recur` gives goes through the same checks and patterns as the first values
+    again = [
+        (compiler.binder(b.pattern), w.check(b.type), f"loop {getattr(getattr(b.pattern, 'binding', None), 'name', 'pattern')}")
+        for b in node.bindings
+    ]
+    simple = all(isinstance(b.pattern, ast.BindPattern) and b.type is None for b in node.bindings) and len(
+        node.bindings
+    ) == len(node.scope.bindings)
+    span = node.span
+    tick = w.machine.tick if w.machine.metered else None
+
+    def run_loop(env: Env) -> Any:
+        frame = [env, *blank]
+        bind_all(frame)
+        while True:
+            result = body(frame)
+            if type(result) is not Again:
+                return result
+            if tick is not None:
+                tick()
+            values = result.args
+            if simple:
+                frame = [env, *values]
+                continue
+            frame = [env, *blank]
+            for i in range(len(values)):
+                bind, check, label = again[i]
+                if check is not None and (mismatch := check(values[i])) is not None:
+                    error = validation_error(label, mismatch)
+                    error.span = span
+                    raise error
+                bind(values[i], frame)
+
+    return run_loop

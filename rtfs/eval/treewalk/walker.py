@@ -1,0 +1,148 @@
+"""The frame of the tree evaluator: environments, names in slots, calls with their limit of depth, and the table of nodes.
+
+An environment is a Python list, `[outer environment, value, value, …]`, one per scope that binds names; a name is a number of steps
+outwards and an index.  No C function stands between two RTFS calls, so deep recursion uses Python's heap and ends in
+LimitExceeded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rtfs.errors import RtfsError
+from rtfs.eval.tails import TailCall
+from rtfs.semantics.machine import Machine
+from rtfs.semantics.namespace import Namespace
+from rtfs.semantics.patterns import PatternCompiler
+from rtfs.semantics.typecheck import optional_check
+from rtfs.source import Span
+from rtfs.syntax import nodes as ast
+from rtfs.values.functions import Function
+
+Env = Any
+Run = Callable[[Env], Any]
+
+#: The value of a name that is bound but has no value yet.
+UNBOUND: Any = object()
+
+
+Compile = Callable[["TreeWalker", Any, "Layout | None"], Run]
+#: Node class -> how its closure is made; filled by the modules of this package.
+COMPILERS: dict[type, Compile] = {}
+
+
+def compiles(*kinds: type) -> Callable[[Any], Any]:
+    """Register how nodes of these classes are compiled."""
+
+    def register(function: Any) -> Any:
+        for kind in kinds:
+            COMPILERS[kind] = function
+        return function
+
+    return register
+
+
+class Layout:
+    """Which slot of which environment holds a binding, while closures are made."""
+
+    __slots__ = ("outer", "slots")
+
+    def __init__(self, outer: Layout | None, bindings: list[ast.Binding]) -> None:
+        self.outer = outer
+        self.slots = {binding: i + 1 for i, binding in enumerate(bindings)}
+
+    def find(self, binding: ast.Binding) -> tuple[int, int]:
+        """(steps outwards, index)"""
+        hops, layout = 0, self
+        while binding not in layout.slots:
+            hops += 1
+            assert layout.outer is not None, binding
+            layout = layout.outer
+        return hops, layout.slots[binding]
+
+
+def locate(error: RtfsError, span: Span | None, arg_spans: tuple[Span | None, ...]) -> None:
+    """Give an error from a call its place: the operand at fault, else the whole call."""
+    if error.span is None:
+        if error.operand is not None and error.operand < len(arg_spans):
+            error.span = arg_spans[error.operand] or span
+        else:
+            error.span = span
+
+
+class TreeWalker:
+    """Evaluates the nodes of one namespace."""
+
+    def __init__(self, machine: Machine, namespace: Namespace) -> None:
+        self.machine = machine
+        self.namespace = namespace
+        self.invoke = invoker(machine)
+
+    def evaluate(self, node: ast.Node) -> Any:
+        """The value of a top-level node."""
+        return self.compile(node, None)(None)
+
+    def function(self, node: ast.Fn) -> Function:
+        """The function of a top-level `fn`: how macros are made."""
+        made: Function = self.compile(node, None)(None)
+        return made
+
+    def compile(self, node: ast.Node, layout: Layout | None) -> Run:
+        """The closure of a node."""
+        return COMPILERS[type(node)](self, node, layout)
+
+    def compile_all(self, nodes: tuple[ast.Node, ...], layout: Layout | None) -> list[Run]:
+        return [self.compile(node, layout) for node in nodes]
+
+    def patterns(self, layout: Layout | None) -> PatternCompiler:
+        return PatternCompiler(
+            lambda binding: storer(layout, binding), lambda node: self.compile(node, layout), self.namespace.lookup_type
+        )
+
+    def check(self, type_: Any) -> Any:
+        return optional_check(type_, self.namespace.lookup_type)
+
+
+def storer(layout: Layout | None, binding: ast.Binding) -> Callable[[Env, Any], None]:
+    assert layout is not None
+    hops, index = layout.find(binding)
+    if hops == 0:
+
+        def store(env: Env, value: Any) -> None:
+            env[index] = value
+
+        return store
+
+    def store_outer(env: Env, value: Any) -> None:
+        for _ in range(hops):
+            env = env[0]
+        env[index] = value
+
+    return store_outer
+
+
+def invoker(machine: Machine) -> Callable[[Function, list[Any]], Any]:
+    max_depth = machine.max_depth
+
+    def invoke(function: Function, args: list[Any]) -> Any:
+        """A whole call: runs bodies until one answers with a value. Tail calls take no depth."""
+        depth = machine.depth
+        if depth >= max_depth:
+            raise machine.too_deep()
+        machine.depth = depth + 1
+        try:
+            result = function.enter(function, args)
+            while type(result) is TailCall:
+                function = result.function
+                try:
+                    result = function.enter(function, result.args)
+                except RtfsError as error:
+                    if error.span is None and error.operand is None:
+                        error.span = result.span
+                    raise
+            return result
+        finally:
+            machine.depth = depth
+
+    return invoke
