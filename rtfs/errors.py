@@ -21,9 +21,11 @@ columns of it (reference section 12.1).
 
 from __future__ import annotations
 
-from typing import Any
-
 from rtfs.source import Span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # kind (as in `(:type e)`)  ->  (name usable as a catch selector, code)
 KINDS: dict[str, tuple[str, str]] = {
@@ -338,16 +340,19 @@ def _excerpt(span: Span) -> list[str]:
     return [gutter + printable, " " * (len(gutter) - 2) + "| " + indent + "^" * width]
 
 
-def render(error: RtfsError, *, color: bool = False) -> str:
+def render(error: RtfsError, *, color: bool = False, severity: str = "error") -> str:
     """The report of an error as text: headline, place, excerpt with caret, hint, notes, call stack.
 
     Args:
         color: use ANSI colours; the caller knows whether the terminal wants them.
+        severity: the word in front: `error` or `warning`.
     Returns:
         Lines joined by newlines, without one at the end.
     """
     red, bold, blue, dim, off = ("\x1b[1;31m", "\x1b[1m", "\x1b[1;34m", "\x1b[2m", "\x1b[0m") if color else ("",) * 5
-    lines = [f"{red}error[{error.code}]{off}{bold}: {error.message}{off}"]
+    if color and severity != "error":
+        red = "\x1b[1;33m"
+    lines = [f"{red}{severity}[{error.code}]{off}{bold}: {error.message}{off}"]
     if error.span is not None:
         lines.append(f"  {blue}-->{off} {error.span}")
         excerpt, caret = _excerpt(error.span)
@@ -367,5 +372,5 @@ def render(error: RtfsError, *, color: bool = False) -> str:
     if isinstance(cause, RtfsError):
         lines.append(f"  caused by: {cause.message}")
     for other in getattr(error, "others", ()):
-        lines.append(render(other, color=color))
+        lines.append(render(other, color=color, severity=severity))
     return "\n".join(lines)

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
+from _thread import RLock
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from rtfs.config import DEFAULT_LIMITS, Limits, check_strategy
 from rtfs.errors import AnalysisError, ConfigError, LimitExceeded, ParseError
@@ -22,6 +21,12 @@ from rtfs.semantics.namespace import Namespace
 from rtfs.source import Source, Span
 from rtfs.values.convert import to_python, to_rtfs, wrap_callable
 from rtfs.values.functions import Builtin, Function
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from rtfs.capabilities.registry import CapabilityRegistry
 
 #: Python frames that one nested RTFS call may need, generously; they live on the heap.
 _FRAMES_PER_CALL = 40
@@ -67,12 +72,9 @@ class Runtime:
         profile: str = "extended",
     ) -> None:
         from rtfs.capabilities.host import RuntimeHost
-        from rtfs.capabilities.registry import CapabilityRegistry, Permissions
-        from rtfs.capabilities.standard import DEFAULT_ALLOW, FileAccess, standard_capabilities
-        from rtfs.semantics.builtins.effects import effect_builtins
-        from rtfs.semantics.library import standard_library
-        from rtfs.semantics.modules import ModuleRegistry
-        from rtfs.syntax.reader import read_forms
+        from rtfs.capabilities.registry import DEFAULT_ALLOW, CapabilityRegistry, Permissions
+        from rtfs.semantics.builtins.index import CELLS, EFFECTS
+        from rtfs.semantics.library import Library
 
         limits.check()
         self.strategy = check_strategy(strategy)
@@ -81,14 +83,10 @@ class Runtime:
         self._stdout, self._stderr = stdout, stderr
         self._environ = os.environ if environ is None else environ
         self._on_warning = on_warning
-        self.capabilities = CapabilityRegistry()
-        standard_capabilities(
-            self.capabilities,
-            stdout=lambda: self._stdout or sys.stdout,
-            stderr=lambda: self._stderr or sys.stderr,
-            files=FileAccess(tuple([os.fspath(f) for f in read]), tuple([os.fspath(f) for f in write])),
-            environ=self._environ,
-        )
+        # relative folders mean the current folder of now
+        self._read = tuple([os.path.abspath(folder) for folder in read])
+        self._write = tuple([os.path.abspath(folder) for folder in write])
+        self.capabilities = CapabilityRegistry(self._add_capabilities)
         permissions = Permissions((*DEFAULT_ALLOW, *allow), deny)
         self.host = RuntimeHost(self.capabilities, permissions, self.warn)
         for name, value in (context or {}).items():
@@ -101,13 +99,13 @@ class Runtime:
         self.on_delegated: Callable[[], None] | None = None
         if models is not None:
             self.machine.delegate = self
-        self.machine.library = {**standard_library(), **effect_builtins(self.machine, mutation=profile != "strict")}
+        self.machine.library = Library(EFFECTS if profile == "strict" else EFFECTS | CELLS, self._make_effects)
         self.machine.make_function = lambda namespace, node: self._evaluator(namespace).function(node)
         self.module_path = [os.fspath(folder) for folder in module_path]
-        self.machine.modules = ModuleRegistry(self.machine, self._find_module, self._run_forms, read_forms)
+        self.machine.make_modules = self._make_modules
         self.namespace = self.machine.namespace()
         self.on_analysis_warning: Callable[[AnalysisError], None] = lambda warning: self.warn(warning.message, warning.span)
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._entries = 0
         self._closed = False
 
@@ -166,6 +164,26 @@ class Runtime:
         )
         return problems
 
+    def analyse(self, source: Source) -> list[Any]:
+        """The AST nodes of a source, one for each top-level form; macros and types of earlier runs are known.
+
+        Like `check`, it carries out harmless definitions only, and leaves this runtime's names as they are.
+
+        Raises:
+            ParseError: the text is not RTFS; AnalysisError: the problems of the first form that has any.
+        """
+        from rtfs.semantics.checking import analyse_forms
+        from rtfs.syntax.reader import read_forms
+
+        forms = read_forms(source)
+        namespace = self.machine.namespace()
+        for table in ("values", "own", "macros", "types", "declared"):
+            getattr(namespace, table).update(getattr(self.namespace, table))
+        nodes: list[Any] = self._enter(
+            lambda: self._within(namespace, lambda: analyse_forms(namespace, forms, self._evaluator))
+        )
+        return nodes
+
     def function(self, name: str, *, raw: bool = False) -> Callable[..., Any]:
         """A function of the program as a Python callable.
 
@@ -177,7 +195,7 @@ class Runtime:
         from rtfs.errors import nearest
         from rtfs.semantics.calls import call
 
-        if name not in self.namespace.values:
+        if not self.namespace.find(name):
             close = nearest(name, self.namespace.own)
             raise ConfigError(f"no function {name!r} is defined", hint=f"did you mean {close[0]!r}?" if close else None)
         target = self.namespace.values[name]
@@ -266,6 +284,28 @@ class Runtime:
         self.close()
 
     # --- inside ---
+
+    def _add_capabilities(self, registry: CapabilityRegistry) -> None:
+        from rtfs.capabilities.standard import FileAccess, standard_capabilities
+
+        standard_capabilities(
+            registry,
+            stdout=lambda: self._stdout or sys.stdout,
+            stderr=lambda: self._stderr or sys.stderr,
+            files=FileAccess(self._read, self._write),
+            environ=self._environ,
+        )
+
+    def _make_effects(self) -> dict[str, Builtin]:
+        from rtfs.semantics.builtins.effects import effect_builtins
+
+        return effect_builtins(self.machine)
+
+    def _make_modules(self) -> Any:
+        from rtfs.semantics.modules import ModuleRegistry
+        from rtfs.syntax.reader import read_forms
+
+        return ModuleRegistry(self.machine, self._find_module, self._run_forms, read_forms)
 
     def warn(self, message: str, span: Span | None) -> None:
         """A warning to whoever runs the program: one line on stderr, or `on_warning`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 from rtfs.capabilities.registry import CapabilityRegistry, Permissions
 from rtfs.errors import RtfsError, ToolError
@@ -14,6 +13,10 @@ from rtfs.source import Span
 from rtfs.values.convert import to_rtfs
 from rtfs.values.printing import to_readable
 from rtfs.values.struct import Struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 AUDIT_LENGTH = 10_000
 _SHOWN = 200

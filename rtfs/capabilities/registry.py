@@ -6,11 +6,26 @@ A capability has an id, effect tags and a Python function of RTFS values.  Ids a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from fnmatch import fnmatchcase
-from typing import Any
 
 from rtfs.errors import ConfigError, HostError, nearest
 from rtfs.values.struct import Struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+#: What a program may use when nobody says otherwise: it can speak and look at the clock.
+DEFAULT_ALLOW = (
+    "io.print",
+    "io.println",
+    "io.log",
+    "io.log-error",
+    "io.close",
+    "system.current-*",
+    "state.kv.*",
+    "model-call:*",
+)
 
 
 class Capability(Struct):
@@ -30,10 +45,22 @@ def canonical(name: str) -> str:
 
 
 class CapabilityRegistry:
-    """Capabilities by id; belongs to one runtime."""
+    """Capabilities by id; belongs to one runtime.
 
-    def __init__(self) -> None:
-        self._table: dict[str, Capability] = {}
+    Args:
+        fill: registers the first ones; called when somebody first asks.
+    """
+
+    def __init__(self, fill: Callable[[CapabilityRegistry], None] | None = None) -> None:
+        self._fill = fill
+        self._entries: dict[str, Capability] = {}
+
+    @property
+    def _table(self) -> dict[str, Capability]:
+        if self._fill is not None:
+            fill, self._fill = self._fill, None
+            fill(self)
+        return self._entries
 
     def register(self, capability: Capability, *, replace: bool = False) -> None:
         """
@@ -83,6 +110,8 @@ class Permissions:
 
     @staticmethod
     def _any(patterns: tuple[str, ...], capability: Capability) -> bool:
+        from fnmatch import fnmatchcase
+
         name = canonical(capability.name)
         return any(
             pattern[1:] in capability.effects if pattern.startswith(":") else fnmatchcase(name, pattern) for pattern in patterns

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, TextIO
 
 from rtfs.capabilities.registry import Capability, CapabilityRegistry
 from rtfs.errors import HostError
@@ -17,20 +16,13 @@ from rtfs.values.printing import to_readable, to_text
 from rtfs.values.scalars import Keyword, ResourceHandle, Timestamp
 from rtfs.values.sequences import Vector
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TextIO
+
 MAX_FILE_BYTES = 256 * 2**20
 MAX_HTTP_BYTES = 16 * 2**20
 
-#: What a program may use when nobody says otherwise: it can speak and look at the clock.
-DEFAULT_ALLOW = (
-    "io.print",
-    "io.println",
-    "io.log",
-    "io.log-error",
-    "io.close",
-    "system.current-*",
-    "state.kv.*",
-    "model-call:*",
-)
 
 
 class FileAccess:

@@ -1,0 +1,1 @@
+"""The command line: `main.main(argv)` gives an exit code; each command is a module that is imported when it is used."""

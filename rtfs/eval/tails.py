@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class TailCall:
-    """The value of this function is the value of `function` applied to `args`."""
+    """The value of this function is the value of `function` applied to `args`; `place` is the call's span and its operands'."""
 
-    __slots__ = ("args", "function", "span")
+    __slots__ = ("args", "function", "place")
 
-    def __init__(self, function: Any, args: list[Any], span: Any) -> None:
+    def __init__(self, function: Any, args: list[Any], place: Any) -> None:
         self.function = function
         self.args = args
-        self.span = span
+        self.place = place
 
 
 class Again:
-    """Run the loop or function around once more, with these values."""
+    """Run the loop or function around once more, with these values; `place` as in a tail call."""
 
-    __slots__ = ("args",)
+    __slots__ = ("args", "place")
 
-    def __init__(self, args: list[Any]) -> None:
+    def __init__(self, args: list[Any], place: Any) -> None:
         self.args = args
+        self.place = place

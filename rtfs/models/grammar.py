@@ -46,9 +46,9 @@ _MAX_LEVEL = 24
 _CHAR = r'[^"\\\x00-\x1F\x7F\u0080-\u009F\u2028\u2029\uD800-\uDFFF]'
 _SHARED = {
     "char": rf'{_CHAR} | "\\" ["\\nt]',
-    "int": rf'"-"? ("0" | [1-9] [0-9]{{0,{MAX_DIGITS - 1}}})',
+    "int": rf'"0" | "-"? [1-9] [0-9]{{0,{MAX_DIGITS - 1}}}',  # no -0: as a key it would be 0 a second time
     "natural": rf'"0" | [1-9] [0-9]{{0,{MAX_DIGITS - 1}}}',
-    "number": 'int ("." [0-9]{1,6})?',
+    "number": '"-"? natural ("." [0-9]{1,6})?',
     "bool": '"true" | "false"',
     "null": '"null"',
     "string": f'"\\"" char{{0,{MAX_NESTED_STRING}}} "\\""',
@@ -269,7 +269,8 @@ class _Builder:
         raise NotExpressible("a JSON key cannot stand for this")
 
     def record(self, type_: RecordType, level: int) -> str:
-        required, optional = [], []
+        required: list[str] = []
+        optional: list[str] = []
         for entry in type_.entries:
             key = json_of(entry.key)
             name = quoted((key if key.startswith('"') else json.dumps(key)) + ": ")

@@ -96,7 +96,7 @@ def within(value: Any, found: Mapping[str, Any]) -> bool:
     """Whether a value keeps to numeric bounds; what is not a number does."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return True
-    return (
+    return bool(
         value > found.get(">", -math.inf)
         and value >= found.get(">=", -math.inf)
         and value < found.get("<", math.inf)

@@ -3,8 +3,8 @@
 A request becomes a plan of slots (`result_plan`) and a plain prompt (`local_prompt`).  A slot with few possible values
 is answered by comparing the probabilities of its labels, less what each label gets after inputs without content: that
 calibration is worth 7 to 9 points of accuracy on average, and costs three short evaluations once per function.
-Other slots are written, under a grammar where the type asks for one.  Replies are the same bytes each time, whatever
-ran before and beside them.
+Other slots are written, under a grammar where the type asks for one; temperature and seed concern only these.  Replies
+are the same bytes each time, whatever ran before and beside them.
 
 Nothing is loaded before the first request; `availability` does not even import the library.
 """
@@ -12,7 +12,6 @@ Nothing is loaded before the first request; `availability` does not even import 
 from __future__ import annotations
 
 import importlib.util
-import json
 import logging
 import os
 import threading
@@ -28,7 +27,19 @@ from rtfs.models.llama_decoding import InvalidGrammar, Written, score_labels, wr
 from rtfs.models.llama_engine import Pool, Session, last_complaint, library, open_pool, release_pool
 from rtfs.models.local_prompt import CONTENT_FREE, PlainPrompt, chat_messages, content_free, plain_prompt
 from rtfs.models.protocol import Availability, ModelReply, ModelRequest, Usage
-from rtfs.models.result_plan import Constant, Fields, Items, Labels, Line, Plan, Prose, compile_plan, items_json, line_json
+from rtfs.models.result_plan import (
+    Constant,
+    Fields,
+    Items,
+    Labels,
+    Line,
+    Plan,
+    Prose,
+    compile_plan,
+    items_json,
+    line_json,
+    written_slots,
+)
 
 log = logging.getLogger("rtfs.models")
 
@@ -126,7 +137,15 @@ class LlamaCppProvider:
 
     def _plan(self, request: ModelRequest) -> Plan:
         key = (request.result, tuple(request.aliases.items()), request.function)
-        return self._remembered(self._plans, key, lambda: compile_plan(key[0], request.aliases, function=request.function))
+
+        def compiled() -> Plan:
+            return compile_plan(request.result, request.aliases, function=request.function)
+
+        try:
+            hash(key)
+        except TypeError:  # an operand of a predicate that has no hash
+            return compiled()
+        return self._remembered(self._plans, key, compiled)
 
     def prior(self, key: Any, make: Callable[[], Any]) -> Any:
         """What labels score without content; the same for the same key, so it does not matter which call computes it."""
@@ -154,8 +173,11 @@ class LlamaCppProvider:
                     return self._pools[path]
             pool = self._open(path)
             with self._lock:
-                self._pools[path] = pool
-            return pool
+                if not self._closed:
+                    self._pools[path] = pool
+                    return pool
+        release_pool(pool)
+        raise DelegationError("the provider has been closed", kind="model-unavailable")
 
     def _open(self, path: Path) -> Pool:
         try:
@@ -202,6 +224,7 @@ class _Call:
         self.deadline = deadline
         self.prompt_tokens = 0
         self.completion_tokens = 0
+        self.to_write = written_slots(plan)
         self.score: float | None = None
         self.mass: float | None = None
         self.finish = "stop"
@@ -234,8 +257,7 @@ class _Call:
         with self.pool.session(tokens, self.deadline) as session:
             self._read(session, tokens, self.request.max_tokens)
             self.prompt_tokens += len(tokens)
-            text = self._write(session, stops=stops, max_chars=plan.max_chars).text.strip()
-        return json.dumps(text, ensure_ascii=False) if plan.quoted else text
+            return self._write(session, stops=stops, max_chars=plan.max_chars).text.strip()
 
     def _slots(self, session: Session, prompt: PlainPrompt, start: list[int], plan: Plan, label: str | None) -> str:
         """The JSON of a plan's answer; `label` says in words which part of the result it is."""
@@ -317,10 +339,12 @@ class _Call:
     def _write(
         self, session: Session, *, stops: Sequence[str], max_chars: int | None = None, grammar: str | None = None
     ) -> Written:
-        budget = self.request.max_tokens - self.completion_tokens
+        # every slot that is still to be written has a fair share of what is left
+        share = (self.request.max_tokens - self.completion_tokens) // max(1, self.to_write)
+        self.to_write -= 1
         written = write(
             session,
-            max_tokens=max(1, budget),
+            max_tokens=max(1, share),
             deadline=self.deadline,
             grammar=grammar,
             stops=stops,

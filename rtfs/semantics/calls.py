@@ -8,7 +8,6 @@ frame on the C stack, and deep recursion would then end the process instead of r
 from __future__ import annotations
 
 from _thread import _local
-from typing import Any
 
 from rtfs.errors import EvalError, LimitExceeded
 from rtfs.semantics.faults import arity_error, arity_text, type_error
@@ -16,6 +15,10 @@ from rtfs.values.equality import kind_of
 from rtfs.values.functions import Builtin, Function
 from rtfs.values.maps import Map
 from rtfs.values.scalars import ErrorValue, Keyword
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 MAX_SPREAD_DEPTH = 1_000
 _spread = _local()
@@ -99,8 +102,7 @@ def not_callable(value: Any) -> EvalError:
     hint = None
     if kind_of(value) in ("vector", "map", "list"):
         hint = "use (get coll key) or (nth coll index) to read from a collection"
-    error = EvalError(f"Type error in call: expected function, got {kind_of(value)}", kind="not-callable", hint=hint)
-    return error
+    return EvalError(f"Type error in call: expected function, got {kind_of(value)}", kind="not-callable", hint=hint)
 
 
 def accepts(function: Any, count: int) -> bool | None:

@@ -7,12 +7,15 @@ macros, types; a `def` of anything else only declares its name.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from rtfs.errors import AnalysisError, RtfsError
 from rtfs.semantics.namespace import Namespace
 from rtfs.syntax import nodes as ast
 from rtfs.syntax.analyse import Analyser
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: Kinds of problems that do not stop a program from running.
 WARNINGS = frozenset({"unbound-name"})
@@ -35,6 +38,22 @@ def check_forms(namespace: Namespace, forms: list[Any], evaluator: Callable[[Nam
     return problems
 
 
+def analyse_forms(namespace: Namespace, forms: list[Any], evaluator: Callable[[Namespace], Any]) -> list[ast.Node]:
+    """The nodes of top-level forms; harmless definitions are carried out, as in `check_forms`.
+
+    Raises:
+        AnalysisError: the problems of the first form that has any.
+    """
+    namespace.expect(forms)
+    nodes: list[ast.Node] = []
+    for form in forms:
+        node = Analyser(namespace).top_level(form)
+        for part in node.body if isinstance(node, ast.Do) else (node,):
+            _settle(namespace, part, evaluator)
+        nodes.append(node)
+    return nodes
+
+
 def _check_form(namespace: Namespace, form: Any, span: Any, evaluator: Callable[[Namespace], Any]) -> list[AnalysisError]:
     analyser = Analyser(namespace)
     problems: list[AnalysisError] = []
@@ -55,7 +74,7 @@ def _settle(namespace: Namespace, node: ast.Node, evaluator: Callable[[Namespace
     if isinstance(node, ast.Module):
         inner = Namespace(
             node.name,
-            namespace.values,
+            namespace.library,
             make_macro=lambda ns, _, fn: evaluator(ns).function(fn),
             fresh_name=namespace.fresh_name,
             call=namespace.call,

@@ -7,7 +7,6 @@ call surfaces as the host call `model-call:ID`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from rtfs.semantics.faults import arity_error
 from rtfs.semantics.machine import Machine
@@ -20,7 +19,11 @@ from rtfs.values.scalars import Keyword
 from rtfs.values.sequences import List
 from rtfs.values.struct import Struct
 
-Enter = Callable[[Function, list[Any]], Any]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+Enter = Callable[[Function, list["Any"]], "Any"]
 
 
 def delegated_enter(

@@ -6,11 +6,13 @@ caret goes under that operand.
 
 from __future__ import annotations
 
-from typing import Any
-
 from rtfs.errors import EvalError, LimitExceeded
 from rtfs.values.equality import kind_of
 from rtfs.values.printing import to_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def type_error(operation: str, expected: str, got: Any, operand: int | None = None, *, hint: str | None = None) -> EvalError:

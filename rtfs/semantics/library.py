@@ -1,26 +1,29 @@
-"""How the standard library is registered: a decorator and a table per topic.
+"""How the standard library is registered, and found by name without importing all of it.
 
     @builtin("starts-with?", 2, doc="…")
     def starts_with(text, prefix): ...
 
-`LIBRARY` maps RTFS names to `Builtin`s once the topic modules in `semantics/builtins/` are imported (by `standard_library`).
+The topic modules in `semantics/builtins/` register their functions in `LIBRARY` when they are imported.  `builtins/index.py`, which
+is generated, knows which topic holds which name, so a program pays for the topics it uses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from importlib import import_module
 
 from rtfs.errors import ConfigError
+from rtfs.semantics.builtins.index import TOPICS
 from rtfs.values.functions import Builtin
 
-F = TypeVar("F", bound=Callable[..., Any])
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
 
+    F = TypeVar("F", bound=Callable[..., Any])
+
+#: RTFS name -> built-in, of the topics that were imported.
 LIBRARY: dict[str, Builtin] = {}
-#: name -> topic (the module it is defined in), for the generated reference table
-TOPICS: dict[str, str] = {}
-
-VARIADIC = None
 
 
 def builtin(name: str, low: int, high: int | None = -1, *, aliases: tuple[str, ...] = (), doc: str = "") -> Callable[[F], F]:
@@ -39,28 +42,49 @@ def builtin(name: str, low: int, high: int | None = -1, *, aliases: tuple[str, .
             if label in LIBRARY:
                 raise ConfigError(f"built-in {label} is registered twice")
             LIBRARY[label] = entry
-            TOPICS[label] = function.__module__.rpartition(".")[2]
         return function
 
     return register
 
 
-def standard_library() -> dict[str, Builtin]:
-    """All pure built-ins by name, as a new dict; imports the topic modules on first use."""
-    from rtfs.semantics.builtins import (  # noqa: F401
-        arithmetic,
-        collections,
-        comparison,
-        errors,
-        functions,
-        higher_order,
-        json,
-        numerals,
-        ordering,
-        predicates,
-        regex,
-        sequences,
-        strings,
-    )
+def find_builtin(name: str) -> Builtin | None:
+    """The pure built-in of a name; imports its topic."""
+    found = LIBRARY.get(name)
+    if found is None and name in TOPICS:
+        import_module(f"rtfs.semantics.builtins.{TOPICS[name]}")
+        found = LIBRARY[name]
+    return found
 
-    return dict(LIBRARY)
+
+def standard_library() -> dict[str, Builtin]:
+    """All pure built-ins by name; imports all topics."""
+    for name in TOPICS:
+        find_builtin(name)
+    return {name: LIBRARY[name] for name in TOPICS}
+
+
+class Library:
+    """The built-ins of one machine: the pure ones, shared, and those that speak to its host, made when first asked for.
+
+    Args:
+        effect_names: the names that `make_effects` will give.
+    """
+
+    def __init__(self, effect_names: frozenset[str], make_effects: Callable[[], dict[str, Builtin]]) -> None:
+        self._effect_names = effect_names
+        self._make_effects = make_effects
+        self._effects: dict[str, Builtin] | None = None
+
+    def __contains__(self, name: str) -> bool:
+        return name in TOPICS or name in self._effect_names
+
+    def names(self) -> list[str]:
+        return [*TOPICS, *self._effect_names]
+
+    def find(self, name: str) -> Builtin | None:
+        """The built-in of a name, or None."""
+        if name in self._effect_names:
+            if self._effects is None:
+                self._effects = self._make_effects()
+            return self._effects[name]
+        return find_builtin(name)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from rtfs.config import DEFAULT_LIMITS, Limits
 from rtfs.errors import EvalError, LimitExceeded, RtfsError
@@ -19,6 +18,8 @@ from rtfs.values.scalars import ErrorValue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from rtfs.semantics.protocols import Delegate, Host
 
 _CLOCK_EVERY = 256  # ticks between looks at the clock
@@ -37,8 +38,10 @@ class Machine:
         self.steps = 0
         self.deadline: float | None = None
         self.hints: dict[str, Any] = {}
-        self.library: dict[str, Any] = {}
-        self.modules: Any = None  # semantics.modules.ModuleRegistry, set by the runtime
+        #: set by the runtime
+        self.library: Any = None  # semantics.library.Library
+        self.make_modules: Callable[[], Any] = _unset
+        self._modules: Any = None
         self.current: Namespace | None = None  # of the program that runs
         self._fresh = 0
         # set by the evaluator
@@ -72,6 +75,13 @@ class Machine:
 
     # --- names ---
 
+    @property
+    def modules(self) -> Any:
+        """The `semantics.modules.ModuleRegistry`, made with the first import."""
+        if self._modules is None:
+            self._modules = self.make_modules()
+        return self._modules
+
     def fresh_name(self, stem: str) -> str:
         """A name that no program text contains: `stem__3__auto`."""
         self._fresh += 1
@@ -91,8 +101,10 @@ class Machine:
 
     def missing(self, namespace: Namespace, name: str, span: Span | None) -> Any:
         """The value of a global name that the namespace does not hold: a module's export, a context value, or an error."""
+        if namespace.find(name):
+            return namespace.values[name]
         module, slash, symbol = name.rpartition("/")
-        if slash and module and symbol and self.modules is not None:
+        if slash and module and symbol:
             found, value = self.modules.qualified(namespace, module, symbol)
             if found:
                 return value
@@ -101,6 +113,13 @@ class Machine:
             return value
         from rtfs.errors import nearest
 
+        if namespace.macro(name) is not None:
+            raise EvalError(
+                f"Undefined symbol: {name} is a macro and not a value",
+                kind="undefined-symbol",
+                span=span,
+                hint=f"call it as ({name} …), inside a function where one is needed: (fn [x] ({name} …))",
+            )
         close = nearest(name, namespace.known_names())
         raise EvalError(
             f"Undefined symbol: {name}",

@@ -7,7 +7,6 @@ The registry decides what an import means; where text comes from is the `find` i
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from rtfs.errors import EvalError, RtfsError, nearest
 from rtfs.semantics.machine import Machine
@@ -16,6 +15,10 @@ from rtfs.source import Source
 from rtfs.syntax import nodes as ast
 from rtfs.values.maps import Map
 from rtfs.values.sequences import Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class LoadedModule:

@@ -1,20 +1,26 @@
 """Namespaces: where global names live.
 
-A program, a REPL and every module have one.  It starts as a copy of the library, so that a redefinition never reaches the
-library's own code, and answers the analyser's questions about macros and known names.
+A program, a REPL and every module have one.  It holds what the program defines and those built-ins that it mentions, fetched from
+the library when the analyser first asks about them; a redefinition never reaches the library's own code.  It also answers the
+analyser's questions about macros and known names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
-from rtfs.syntax import nodes as ast
-from rtfs.syntax.core_macros import CORE_MACROS
+from rtfs.semantics.library import Library
+from rtfs.syntax.words import CORE_MACRO_NAMES
 from rtfs.types.nodes import Type
 from rtfs.values.forms import MetaForm, head_name
 from rtfs.values.functions import Function
 from rtfs.values.scalars import Symbol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from rtfs.syntax import nodes as ast
 
 
 class Namespace:
@@ -22,24 +28,24 @@ class Namespace:
 
     Attributes:
         name: the module's name, None for a program.
-        values: name -> value, library included; qualified names of imports (`alias/name`) too.
+        values: name -> value; qualified names of imports (`alias/name`) and fetched built-ins too.
         own: names that the program itself defined, in order.
         macros: name -> function from argument forms to a form.
         types: aliases of `deftype` and `defstruct`.
-        docs: docstrings by name.
     """
 
     def __init__(
         self,
         name: str | None,
-        library: dict[str, Any],
+        library: Library,
         *,
         make_macro: Callable[[Namespace, str, ast.Fn], Function],
         fresh_name: Callable[[str], str],
         call: Callable[[Any, list[Any]], Any],
     ) -> None:
         self.name = name
-        self.values: dict[str, Any] = dict(library)
+        self.library = library
+        self.values: dict[str, Any] = {}
         self.own: dict[str, None] = {}
         self.macros: dict[str, Function] = {}
         self.types: dict[str, Type] = {}
@@ -48,6 +54,16 @@ class Namespace:
         self._make_macro = make_macro
         self._fresh_name = fresh_name
         self.call = call
+
+    def find(self, name: str) -> bool:
+        """Whether the name is bound; fetches a built-in into `values`."""
+        if name in self.values:
+            return True
+        found = self.library.find(name)
+        if found is None:
+            return False
+        self.values[name] = found
+        return True
 
     # --- definitions ---
 
@@ -72,7 +88,7 @@ class Namespace:
                 target = form[1]
                 while type(target) is MetaForm:
                     target = target.form
-                if type(target) is Symbol and target.name not in self.values:
+                if type(target) is Symbol and target.name not in self.values and target.name not in self.library:
                     self.expected.add(target.name)
 
     # --- what the analyser asks (syntax.analyse.MacroEnvironment) ---
@@ -81,7 +97,9 @@ class Namespace:
         function = self.macros.get(name)
         if function is not None:
             return lambda args: self.call(function, args)
-        if name in CORE_MACROS and name not in self.own:
+        if name in CORE_MACRO_NAMES and name not in self.own:
+            from rtfs.syntax.core_macros import CORE_MACROS
+
             expand = CORE_MACROS[name]
             return lambda args: expand(args, self._fresh_name)
         return None
@@ -93,7 +111,7 @@ class Namespace:
         return name in self.own or name in self.declared
 
     def knows(self, name: str) -> bool:
-        if name in self.values or name in self.declared or name in self.expected or name in self.macros:
+        if name in self.declared or name in self.expected or name in self.macros or self.find(name):
             return True
         prefix, slash, _ = name.rpartition("/")
         return bool(slash and prefix and f"{prefix}/" in self.declared)
@@ -101,7 +119,8 @@ class Namespace:
     def known_names(self) -> Iterable[str]:
         from rtfs.syntax.analyse import SPECIAL_FORMS
 
-        return [*self.values, *self.declared, *self.expected, *self.macros, *CORE_MACROS, *SPECIAL_FORMS]
+        names = (self.values, self.library.names(), self.declared, self.expected, self.macros, CORE_MACRO_NAMES, SPECIAL_FORMS)
+        return list(dict.fromkeys(name for group in names for name in group))
 
     def declare(self, name: str) -> None:
         self.declared.add(name)

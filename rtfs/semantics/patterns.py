@@ -7,7 +7,6 @@ here, once.  The environment is opaque.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from rtfs.errors import EvalError
 from rtfs.semantics.faults import type_error
@@ -18,10 +17,14 @@ from rtfs.values.maps import Map
 from rtfs.values.scalars import Keyword
 from rtfs.values.sequences import Sequence, Vector
 
-Env = Any
-Store = Callable[[Env, Any], None]
-Binder = Callable[[Any, Env], None]
-Matcher = Callable[[Any, Env], bool]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+Env = list["Any"]
+Store = Callable[[Env, "Any"], None]
+Binder = Callable[["Any", Env], None]
+Matcher = Callable[["Any", Env], bool]
 
 _ABSENT: Any = object()
 

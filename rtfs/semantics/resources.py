@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rtfs.errors import EvalError
 from rtfs.semantics.calls import call, is_function
 from rtfs.values.maps import Map
@@ -11,6 +9,8 @@ from rtfs.values.scalars import ResourceHandle, kw
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from rtfs.semantics.protocols import Host
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from rtfs.errors import EvalError
 from rtfs.types.nodes import AnyType, Type
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 TypeLookup = Callable[[str], "Type | None"]
-Check = Callable[[Any], Any]
+Check = Callable[["Any"], "Any"]
 
 
 def compile_check(type_: Type, lookup: TypeLookup) -> Check:

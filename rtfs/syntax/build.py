@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
 
 from rtfs.errors import ParseError
 from rtfs.source import Source, Span
-from rtfs.values.forms import list_form
+from rtfs.values.forms import MetaForm, head_name, list_form
 from rtfs.values.maps import Map
 from rtfs.values.scalars import Keyword, Symbol, kw
 from rtfs.values.sequences import List, Sequence, Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: Reader shorthand -> the special form it stands for.
 PREFIXES = {"'": "quote", "`": "quasiquote", "~": "unquote", "~@": "unquote-splicing", "@": "context-ref"}
 
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "0": "\0", "b": "\b", "f": "\f", "/": "/"}
 _MAX_ANONYMOUS = 20
+_MAX_KEY_DEPTH = 100  # keys are hashed and compared while they are read, which takes Python's stack
 _ARGUMENT = re.compile(r"%([0-9]*)\Z").match
 _HEX4 = re.compile(r"[0-9a-fA-F]{4}").fullmatch
 
@@ -45,7 +49,7 @@ def _long_integer(lexeme: str) -> int:
     sign = -1 if lexeme[0] == "-" else 1
     digits = lexeme.lstrip("+-")
 
-    def convert(text: str) -> int:
+    def convert(text: str) -> Any:
         if len(text) <= 4000:
             return int(text)
         middle = len(text) // 2
@@ -128,6 +132,9 @@ def build_map(source: Source, start: int, end: int, items: list[Any], offsets: l
         items, offsets = [items[0], clause], [offsets[0], offsets[1], offsets[2], offsets[-1]]
     elif any(type(item) is Symbol for item in items):
         items, offsets = _join_typed_names(source, items, offsets)
+    if len(items) % 2 and any(head_name(item) == "unquote-splicing" for item in items):
+        # a splice may bring any number of forms; one that brings none makes the pairs come out, and the offsets no longer fit
+        items = [*items, list_form(Symbol("unquote-splicing"), None)]
     if len(items) % 2:
         raise ParseError(
             "a map needs a value for every key, and this one has an odd number of forms",
@@ -135,10 +142,32 @@ def build_map(source: Source, start: int, end: int, items: list[Any], offsets: l
             span=Span(source, offsets[-2], offsets[-1]),
             hint="this is the last form; look for a missing key or value before it",
         )
+    for i in range(0, len(items), 2):
+        if isinstance(items[i], (Sequence, Map, MetaForm)) and _deeper_than(items[i], _MAX_KEY_DEPTH):
+            span = Span(source, offsets[2 * i], offsets[2 * i + 1])
+            raise ParseError(f"the key of a map is nested more than {_MAX_KEY_DEPTH} deep", kind="nesting-too-deep", span=span)
     built = Map([(items[i], items[i + 1]) for i in range(0, len(items), 2)])
     # with a repeated key the offsets no longer fit: the last value wins, in the first one's place
-    built.where = (source, start, end, offsets if len(built) * 2 == len(items) else None)
+    built.where = (source, start, end, offsets if len(built) * 4 == len(offsets) else None)
     return built
+
+
+def _deeper_than(form: Any, limit: int) -> bool:
+    """Whether collections are nested in a form more than `limit` deep; without recursion, as everything that reads."""
+    level = [form]
+    for _ in range(limit + 1):
+        level = [child for item in level for child in _parts(item)]
+        if not level:
+            return False
+    return True
+
+
+def _parts(form: Any) -> list[Any]:
+    if isinstance(form, Sequence):
+        return form.items()
+    if type(form) is Map:
+        return [x for entry in form.items() for x in entry]
+    return [form.meta, form.form] if type(form) is MetaForm else []
 
 
 def _join_typed_names(source: Source, items: list[Any], offsets: list[int]) -> tuple[list[Any], list[int]]:

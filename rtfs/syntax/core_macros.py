@@ -7,13 +7,17 @@ rebind, so an expansion means the same everywhere; names they need for themselve
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from rtfs.errors import MacroError
 from rtfs.values.forms import list_form, span_of
+from rtfs.values.maps import Map
 from rtfs.values.printing import to_readable
 from rtfs.values.scalars import Keyword, Symbol
 from rtfs.values.sequences import List, Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 Fresh = Callable[[str], str]
 CORE_MACROS: dict[str, Callable[[list[Any], Fresh], Any]] = {}
@@ -132,7 +136,7 @@ def _constant(form: Any) -> Any:
         if not len(form):
             raise MacroError("an empty list of constants never matches", kind="invalid-special-form", span=span_of(form))
         return list_form(Keyword("or"), *[_constant(item) for item in form.items()])
-    if isinstance(form, (Symbol, Vector)):
+    if isinstance(form, (Symbol, Vector, Map)):
         return list_form(Symbol("quote"), form)
     return form
 

@@ -9,12 +9,14 @@ Every node has a `span`; trees compare by meaning, without spans.
 
 from __future__ import annotations
 
-from typing import Any
-
 from rtfs.source import Span
 from rtfs.types.nodes import Type
 from rtfs.values.maps import Map
 from rtfs.values.struct import Struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Binding:
@@ -520,7 +522,7 @@ class TemplatePart(Struct):
 
 
 class Template(Node):
-    """A quasiquoted collection that is built anew: `kind` is `list`, `vector` or `map` (keys and values alternate)."""
+    """A quasiquoted form that is built anew: `kind` is `list`, `vector`, `map` (keys and values alternate) or `metadata`."""
 
     kind: str
     parts: tuple[TemplatePart, ...]

@@ -11,7 +11,6 @@ IncompleteInput; every collection and symbol knows its span, and a child's span 
 from __future__ import annotations
 
 import re
-from typing import Any, NoReturn
 
 from rtfs.errors import IncompleteInput, ParseError
 from rtfs.source import Source, Span
@@ -21,6 +20,10 @@ from rtfs.values.forms import MetaForm, list_form
 from rtfs.values.maps import Map
 from rtfs.values.scalars import Keyword, ResourceHandle, Symbol, Timestamp, Uuid
 from rtfs.values.sequences import List, Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 #: Collections inside collections; deeper is an error (a program that deep is noise or an attack).
 MAX_DEPTH = 50_000
@@ -317,7 +320,7 @@ class _Reader:
         word = _word(text, start) or char
         if word.startswith("//"):
             hint: str | None = "a comment starts with `;`"
-        elif char.isdigit() or (char in "+-." and word[1:2].isdigit()):
+        elif word.lstrip("+-.")[:1].isdigit():
             hint = "digits are needed on both sides of the point: 0.5, 5.0" if "." in word else "put a blank after the number"
             self.fail(f"`{word}` is neither a number nor a name", start, start + len(word), kind="invalid-literal", hint=hint)
         elif char.isspace():

@@ -46,7 +46,7 @@ def lark_parser() -> Lark:
     )
 
 
-class _Forms(Transformer[Token, Any]):
+class _Forms(Transformer):  # type: ignore[misc,type-arg]
     """Rule by rule from tokens to `(form, start, end)`; bracket tokens give the offsets."""
 
     def __init__(self, source: Source) -> None:

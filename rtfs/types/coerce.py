@@ -9,7 +9,6 @@ and lists every repair.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from rtfs.errors import nearest
 from rtfs.types.json_schema import json_key, json_literal
@@ -43,6 +42,10 @@ from rtfs.values.functions import Builtin, Function
 from rtfs.values.maps import Map
 from rtfs.values.scalars import ErrorValue, Keyword, ResourceHandle, Symbol, Timestamp, Uuid
 from rtfs.values.sequences import List, Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: Data nested deeper than this is refused; no model means it, and every later stage may recurse over it.
 MAX_DEPTH = 500
@@ -118,12 +121,12 @@ class Reader:
         if isinstance(data, _VALUES):
             if matches(type, data, self.lookup):
                 return data
-            raise must(path, type, data)
+            raise must(path, type, data, self.lookup)
         if isinstance(data, float) and not math.isfinite(data):
             raise CoercionError(f"{place(path)} must be an ordinary number, but is {data}")
         method = _READERS.get(type.__class__)
         if method is None:
-            raise CoercionError(f"{place(path)} cannot be given as JSON: it must be {describe(type)}")
+            raise CoercionError(f"{place(path)} cannot be given as JSON: it must be {describe(type, self.lookup)}")
         return method(self, data, type, path, depth)
 
     def read_any(self, data: Any, type: AnyType, path: Path, depth: int) -> Any:
@@ -164,8 +167,8 @@ class Reader:
         if name == "map" and isinstance(data, dict):
             return self.read_any(data, ANY, path, depth)
         if name in ("error", "function", "resource"):
-            raise CoercionError(f"{place(path)} cannot be given as JSON: it must be {describe(type)}")
-        raise must(path, type, data)
+            raise CoercionError(f"{place(path)} cannot be given as JSON: it must be {describe(type, self.lookup)}")
+        raise must(path, type, data, self.lookup)
 
     def read_number(self, data: Any, type: Primitive, path: Path) -> Any:
         if self.repairs is not None and isinstance(data, str):
@@ -179,10 +182,10 @@ class Reader:
                     self.repaired(path, f"read the string {json_text(data)} as a number")
                     return value
         if isinstance(data, bool) or not isinstance(data, (int, float)):
-            raise must(path, type, data)
+            raise must(path, type, data, self.lookup)
         if type.name == "int" and isinstance(data, float):
             if not data.is_integer():
-                raise must(path, type, data)
+                raise must(path, type, data, self.lookup)
             return int(data)
         return data
 
@@ -196,7 +199,7 @@ class Reader:
         elif self.repairs is not None and data != data.strip():
             text = data.strip()
         if not re.fullmatch(pattern, text):
-            raise must(path, type, data)
+            raise must(path, type, data, self.lookup)
         if type.name != "keyword" and text != data:
             self.repaired(path, "removed blanks around the text")
         return make(text)
@@ -212,16 +215,16 @@ class Reader:
             if found is not None:
                 self.repaired(path, f"took {json_text(data)} as {json_text(json_literal(found[0]))}")
                 return found[0]
-        raise must(path, type, data)
+        raise must(path, type, data, self.lookup)
 
     def read_vector(self, data: Any, type: VectorType, path: Path, depth: int) -> Any:
         if not isinstance(data, (list, tuple)):
-            raise must(path, type, data)
+            raise must(path, type, data, self.lookup)
         return Vector.adopt([self.read(item, type.item, (path, i), depth + 1) for i, item in enumerate(data)])
 
     def read_tuple(self, data: Any, type: TupleType, path: Path, depth: int) -> Any:
         if not isinstance(data, (list, tuple)):
-            raise must(path, type, data)
+            raise must(path, type, data, self.lookup)
         if len(data) != len(type.items):
             raise CoercionError(f"{place(path)} must be {describe(type)}, but has {len(data)}")
         return Vector.adopt([self.read(data[i], type.items[i], (path, i), depth + 1) for i in range(len(data))])
@@ -233,14 +236,14 @@ class Reader:
         if not shape:
             return self.read(data, type.item, path, depth + 1)
         if not isinstance(data, (list, tuple)):
-            raise must(path, type, data)
+            raise must(path, type, data, self.lookup)
         if shape[0] is not None and len(data) != shape[0]:
             raise CoercionError(f"{place(path)} must be an array of exactly {shape[0]} items, but has {len(data)}")
         return Vector.adopt([self.read_dimension(item, type, shape[1:], (path, i), depth + 1) for i, item in enumerate(data)])
 
     def read_record(self, data: Any, type: RecordType, path: Path, depth: int) -> Any:
         if not isinstance(data, dict):
-            raise must(path, type, data)
+            raise must(path, type, data, self.lookup)
         if self.repairs is not None:
             data = self.without_colons(data, type, path)
         pairs: list[tuple[Any, Any]] = []
@@ -249,7 +252,7 @@ class Reader:
             key = json_key(entry.key)
             if key not in data:
                 if not entry.optional:
-                    raise self.missing(key, data, path)
+                    raise self.missing(key, data, type, path)
                 continue
             used.add(key)
             if data[key] is None and entry.optional and self.repairs is not None and not matches(entry.type, None, self.lookup):
@@ -269,8 +272,9 @@ class Reader:
                 pairs.append((name, self.read(data[text], type.rest, (path, name), depth + 1)))
         return Map(pairs)
 
-    def missing(self, key: str, data: dict[str, Any], path: Path) -> CoercionError:
-        near = nearest(key, [k for k in data if isinstance(k, str)])
+    def missing(self, key: str, data: dict[str, Any], type: RecordType, path: Path) -> CoercionError:
+        known = [json_key(entry.key) for entry in type.entries]
+        near = nearest(key, [k for k in data if isinstance(k, str) and k not in known])
         hint = f"; it has {json_text(near[0])}" if near else ""
         return CoercionError(f"{place(path)} must have the key {json_text(key)}{hint}")
 
@@ -285,7 +289,7 @@ class Reader:
 
     def read_map_of(self, data: Any, type: MapOfType, path: Path, depth: int) -> Any:
         if not isinstance(data, dict):
-            raise must(path, type, data)
+            raise must(path, type, data, self.lookup)
         pairs = []
         for text, item in data.items():
             key = self.read_key(text, type.key, path, depth)
@@ -310,7 +314,7 @@ class Reader:
                         return self.read(value if isinstance(value, _VALUES) else json_literal(value), type, None, depth + 1)
             return self.read(text, type, None, depth + 1)
         except CoercionError:
-            words = shorten(describe(type), 200)
+            words = shorten(describe(type, self.lookup), 200)
             raise CoercionError(f"the key {json_text(text)} of {place(path)} must be {words}") from None
 
     def read_refined(self, data: Any, type: RefinedType, path: Path, depth: int) -> Any:
@@ -329,7 +333,7 @@ class Reader:
             value = self.read(data, type.parts[0], path, depth + 1)
         for part in type.parts:
             if not matches(part, value, self.lookup):
-                raise must(path, part, data)
+                raise must(path, part, data, self.lookup)
         return value
 
     def read_reference(self, data: Any, type: TypeRef, path: Path, depth: int) -> Any:
@@ -386,16 +390,14 @@ class Reader:
             tagged = [i for i, option in enumerate(natural) if self.has_tag_of(data, option)]
             if len(tagged) == 1:
                 raise problems[tagged[0]]
-        raise must(path, type, data)
+        raise must(path, type, data, self.lookup)
 
     def has_tag_of(self, data: dict[str, Any], type: Type) -> bool:
         """Whether an object has the literal fields by which a record is told from its siblings."""
         target = resolve(type, self.lookup)
         if not isinstance(target, RecordType):
             return False
-        tags = [
-            (entry, entry.type) for entry in target.entries if isinstance(entry.type, EnumType) and len(entry.type.values) == 1
-        ]
+        tags = [(entry, entry.type) for entry in target.entries if isinstance(entry.type, EnumType) and len(entry.type.values) == 1]
         return bool(tags) and not [entry for entry, tag in tags if not _says(data.get(json_key(entry.key)), tag.values[0])]
 
 

@@ -8,7 +8,6 @@ keys pass, and keywords are written with their colon, except in enumerations and
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from rtfs.types.nodes import (
     NUMBER,
@@ -36,7 +35,11 @@ from rtfs.types.nodes import (
 )
 from rtfs.values.scalars import Keyword, ResourceHandle, Symbol, Timestamp, Uuid
 
-Schema = dict[str, Any]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+Schema = dict[str, "Any"]
 
 _PRIMITIVES: dict[str, Schema] = {
     "int": {"type": "integer"},
@@ -270,9 +273,7 @@ def _size_names(base: Type) -> list[str]:
     """What sizes are counted in: the keyword endings that apply to a base type; all of them when that is open."""
     if isinstance(base, Primitive) and base.name in ("string", "keyword", "symbol"):
         return ["Length"]
-    if isinstance(base, (VectorType, TupleType, ArrayType)) or (
-        isinstance(base, Primitive) and base.name in ("list", "vector")
-    ):
+    if isinstance(base, (VectorType, TupleType, ArrayType)) or (isinstance(base, Primitive) and base.name in ("list", "vector")):
         return ["Items"]
     if isinstance(base, (RecordType, MapOfType)) or (isinstance(base, Primitive) and base.name == "map"):
         return ["Properties"]

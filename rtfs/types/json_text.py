@@ -7,9 +7,12 @@ exactly the words and numbers that the text has, or is thrown away.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from rtfs.values.printing import quote_string
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: Brackets inside brackets; deeper is refused before a recursive parser sees it.
 MAX_DEPTH = 500
@@ -152,9 +155,28 @@ def mend(text: str) -> Any:
         data = json_repair.loads(body, skip_json_loads=True)
     except (ValueError, RecursionError, IndexError, KeyError, TypeError):
         return None
-    if not isinstance(data, (dict, list)) or _words_of_text(body) != _words_of_data(data):
+    if not isinstance(data, (dict, list)) or _words_of_text(body) != _words_of_data(data) or _adds_nothings(body, data):
         return None
     return data
+
+
+def _adds_nothings(text: str, data: Any) -> bool:
+    """Whether data has more empty strings, or more objects and arrays, than the text it was mended from."""
+    import re
+
+    strings = containers = 0
+    waiting = [data]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            containers += 1
+            waiting += [*item.keys(), *item.values()]
+        elif isinstance(item, list):
+            containers += 1
+            waiting += item
+        elif item == "":
+            strings += 1
+    return strings > len(re.findall(r"""["'“”]["'“”]""", text)) or containers > text.count("{") + text.count("[")
 
 
 def _words_of_text(text: str) -> list[str]:

@@ -8,10 +8,13 @@ first sign that the sentence does not simply state it: a second candidate, a neg
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from rtfs.types.json_schema import json_literal
 from rtfs.values.scalars import Keyword
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: Longer texts are no short sentence.
 SENTENCE = 240
@@ -25,7 +28,7 @@ _NEGATION = re.compile(
     re.IGNORECASE,
 )
 _DOUBT = re.compile(
-    r"\b(?:maybe|perhaps|possibly|probably not|might|may|could|would|should|unsure|uncertain|unclear|either|or|but|versus|vs|if"
+    r"\b(?:maybe|perhaps|possibly|probably not|might|may|could|unsure|uncertain|unclear|either|or|but|versus|vs|if"
     r"|depends|sometimes|partly|partially|example|e\.g|such as|sorry|between|than|at least|at most|under|over|up to)\b",
     re.IGNORECASE,
 )
@@ -56,13 +59,14 @@ def spellings(value: Any) -> list[str]:
 
 def strip_marks(text: str) -> str:
     """Without what surrounds a word in prose: blanks, quotes, emphasis, brackets, a point or comma at the end."""
-    while True:
+    for _ in range(4):
         before = text
         text = text.strip(_MARKS).rstrip(".,!;:")
         if len(text) > 1 and _WRAPPERS.get(text[0]) == text[-1]:
             text = text[1:-1]
         if text == before:
-            return text
+            break
+    return text
 
 
 def _fold(text: str) -> str:

@@ -11,7 +11,6 @@ hundred thousand deep costs Python frames and not C stack.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from rtfs.types.mismatch import Mismatch, key_path, shown
 from rtfs.types.nodes import (
@@ -45,9 +44,13 @@ from rtfs.values.maps import Map
 from rtfs.values.scalars import ErrorValue, Keyword, ResourceHandle, Symbol, Timestamp, Uuid
 from rtfs.values.sequences import List, Sequence, Vector
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 _ABSENT: Any = object()
 
-Check = Callable[[Any], "Mismatch | None"]
+Check = Callable[["Any"], "Mismatch | None"]
 
 
 def checker(type: Type, lookup: Lookup = no_names) -> Check:
@@ -130,6 +133,9 @@ class _Compiler:
 
     def __init__(self, lookup: Lookup) -> None:
         self.lookup = lookup
+        #: Name -> what it stands for and the check of that: one for all mentions of the name, so that recursion ends. Type and
+        #: check are one tuple, so that threads see them change together.
+        self.named: dict[str, tuple[Type, Check]] = {}
         self._notes: Any = None
 
     def notes(self) -> Any:
@@ -329,20 +335,18 @@ class _Compiler:
         return check
 
     def ref_check(self, expected: TypeRef) -> Check:
-        name, lookup = expected.name, self.lookup
-        known: tuple[Type, Check] | None = None  # one tuple, so that threads see type and check change together
+        name, lookup, named = expected.name, self.lookup, self.named
 
         def check(value: Any) -> Mismatch | None:
-            nonlocal known
             target = lookup(name)
-            current = known
-            if current is None or current[0] is not target:
+            known = named.get(name)
+            if known is None or known[0] is not target:
                 if target is None:
                     return Mismatch("unknown-type", expected, value, "is not a known type")
                 if is_circular(name, lookup):
                     return Mismatch("unknown-type", expected, value, "is defined by nothing but itself")
-                current = known = (target, self.compile(target))
-            return current[1](value)
+                known = named[name] = (target, self.compile(target))
+            return known[1](value)
 
         return check
 

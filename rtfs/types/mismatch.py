@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rtfs.types.nodes import NUMBER, EnumType, Type, UnionType
 from rtfs.types.predicates import predicate_text
 from rtfs.types.printing import type_text
 from rtfs.values.equality import kind_of
 from rtfs.values.printing import to_readable
 from rtfs.values.scalars import Keyword
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _SHOWN = 80  # characters of a value in a message
 _TYPE_SHOWN = 200  # characters of a type in a message
@@ -48,7 +50,7 @@ class Mismatch:
             link = link[1]
         if len(parts) > 40:
             parts[20:-20] = ["…"]
-        return "".join(parts)
+        return "".join(parts).lstrip()
 
     @property
     def is_shallow(self) -> bool:

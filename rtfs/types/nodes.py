@@ -7,9 +7,12 @@ Nodes say what a type *is*; `parse` makes them from forms, `printing` turns them
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from rtfs.values.struct import Struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Type(Struct):

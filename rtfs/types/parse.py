@@ -11,7 +11,6 @@ and types may mention themselves.
 from __future__ import annotations
 
 from collections.abc import Callable, Container
-from typing import Any
 
 from rtfs.errors import AnalysisError, nearest
 from rtfs.source import Span
@@ -51,6 +50,10 @@ from rtfs.values.maps import Map
 from rtfs.values.printing import to_readable
 from rtfs.values.scalars import Keyword, ResourceHandle, Symbol, Timestamp, Uuid
 from rtfs.values.sequences import List, Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: Types inside types; deeper is an error.
 MAX_DEPTH = 500
@@ -154,13 +157,13 @@ def _shown(form: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
 
 
-def _suggestion(name: str) -> str | None:
+def _suggestion(name: str, *, constructor: bool) -> str | None:
     if name.lower() in _FOREIGN:
         return f"did you mean `{_FOREIGN[name.lower()]}`?"
-    near = nearest(name, [*NAMED, *_CONSTRUCTORS])
+    near = nearest(name, _CONSTRUCTORS if constructor else [*NAMED, *_CONSTRUCTORS])
     if not near:
         return None
-    return f"did you mean `{near[0]}`?" if near[0] in NAMED else f"did you mean [:{near[0]} …]?"
+    return f"did you mean `{near[0]}`?" if near[0] in NAMED and not constructor else f"did you mean [:{near[0]} …]?"
 
 
 class _Parser:
@@ -187,7 +190,9 @@ class _Parser:
             hint = f"for exactly this value write [:val {_shown(form)}]"
         else:
             hint = None
-        raise _fail(f"a {kind_of(form)} is not a type: `{_shown(form)}`", span, hint)
+        kind_name = kind_of(form)
+        article = "an" if kind_name[0] in "aeiou" else "a"
+        raise _fail(f"{article} {kind_name} is not a type: `{_shown(form)}`", span, hint)
 
     def name(self, name: str, span: Span | None) -> Type:
         if name not in self.defined and name in _WORDS:
@@ -206,7 +211,7 @@ class _Parser:
             raise _fail(f"`:{name}` is a type constructor and needs operands", span, f"write [:{name} …]")
         if name in PREDICATES or name in ALIASES:
             raise _fail(f"`:{name}` is a predicate, not a type", span, f"put it on a type: [:and T [:{name} …]]")
-        hint = _suggestion(base) or f"for exactly this keyword write [:val :{name}]"
+        hint = _suggestion(base, constructor=False) or f"for exactly this keyword write [:val :{name}]"
         raise _fail(f"`:{name}` is not a type", span, hint)
 
     def vector(self, form: Vector, span: Span | None, depth: int) -> Type:
@@ -224,7 +229,7 @@ class _Parser:
             return build(self, items[1:], spans[1:], span, depth)
         if head.name in PREDICATES or head.name in ALIASES:
             raise _fail(f"`:{head.name}` is a predicate, not a type", span, f"put it on a type: [:and T {_shown(form)}]")
-        hint = _suggestion(head.name) or "the constructors are " + " ".join(":" + name for name in _CONSTRUCTORS)
+        hint = _suggestion(head.name, constructor=True) or "the constructors are " + " ".join(":" + name for name in _CONSTRUCTORS)
         raise _fail(f"`:{head.name}` is not a type constructor", spans[0], hint)
 
     # --- constructors: operands, their spans, span of the whole, depth ---
@@ -420,7 +425,7 @@ def _distinct(values: list[Any]) -> list[Any]:
     return Map([(value, None) for value in values]).keys()
 
 
-_Build = Callable[[_Parser, list[Any], "list[Span | None]", "Span | None", int], Type]
+_Build = Callable[[_Parser, list["Any"], "list[Span | None]", "Span | None", int], Type]
 
 _CONSTRUCTORS: dict[str, _Build] = {
     "vector": _Parser.vector_type,

@@ -7,7 +7,6 @@ A predicate that does not apply to a kind of value, such as `[:min-length 3]` to
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from rtfs.types.nodes import Predicate
 from rtfs.values.equality import equal
@@ -15,6 +14,10 @@ from rtfs.values.maps import Map
 from rtfs.values.printing import to_readable
 from rtfs.values.scalars import Keyword, Symbol
 from rtfs.values.sequences import Sequence
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: Name -> what operands it takes, a key of `_OPERANDS`.
 PREDICATES: dict[str, str] = {

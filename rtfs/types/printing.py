@@ -6,8 +6,6 @@ it, and a record with a key `:*`, which no program can write.
 
 from __future__ import annotations
 
-from typing import Any
-
 from rtfs.types.nodes import (
     NIL,
     NUMBER,
@@ -31,6 +29,10 @@ from rtfs.types.nodes import (
     VectorType,
 )
 from rtfs.values.printing import to_readable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def type_text(type: Type) -> str:

@@ -8,7 +8,6 @@ value of the type exactly, refinements included, so a repair can change how some
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from rtfs.types.coerce import KEYWORD_NAME, NUMBER_TEXT, SYMBOL_NAME, TIMESTAMP, UUID, Reader
 from rtfs.types.json_text import JsonProblem, fences, load, mend, spans, tail
@@ -28,10 +27,14 @@ from rtfs.types.nodes import (
 from rtfs.types.wording import CoercionError, describe, json_text
 from rtfs.values.equality import equal
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 _STRUCTURES = frozenset({"vector", "list", "map"})
 
 #: (data to be coerced, repairs that led to it)
-_Reading = tuple[Any, list[str]]
+_Reading = tuple["Any", list[str]]
 
 
 def read_reply(text: str, type: Type, lookup: Lookup) -> tuple[Any, list[str]]:
@@ -97,11 +100,13 @@ class _Reply:
         """Adds the value of a reading to `found`, if it is one and is not there yet."""
         lenient = bool(repairs) and repairs[-1] == _LENIENT
         repairs = repairs[:-1] if lenient else list(repairs)
+        mended = _MENDED in repairs
         reader = Reader(self.lookup, repairs if lenient else None)
         try:
             value = reader.read(data, self.type, None, 0)
         except CoercionError as error:
-            self.problem = self.problem or error.problem
+            if not mended:  # what is wrong with the JSON itself is the better news
+                self.problem = self.problem or error.problem
             return
         except RecursionError:
             self.problem = self.problem or "the value is nested too deep"
@@ -171,9 +176,7 @@ class _Reply:
         leaves = self.leaves
         if self.takes_text:  # every reply is a text: only what is unmistakably something else is not
             leaves = [
-                leaf
-                for leaf in leaves
-                if not _is(leaf, "keyword", "symbol") or (self.text[:1] == ":" and not _is(leaf, "symbol"))
+                leaf for leaf in leaves if not _is(leaf, "keyword", "symbol") or (self.text[:1] == ":" and not _is(leaf, "symbol"))
             ]
         if not exact and len(self.fences) == 1:
             texts.append((self.fences[0], ["took the contents of the fenced block"]))
@@ -231,7 +234,7 @@ class _Reply:
             data = mend(part)
             if data is not None:
                 repairs = [] if part == self.text else ["took the JSON out of the text around it"]
-                repairs.append("mended malformed JSON")
+                repairs.append(_MENDED)
                 yield data, [*repairs, _LENIENT]
                 inner = _only(data)
                 if inner is not None:
@@ -257,7 +260,7 @@ class _Reply:
     # --- refusing ---
 
     def wanted(self) -> str:
-        return shorten(describe(resolve(self.type, self.lookup) or self.type), 400)
+        return shorten(describe(self.type, self.lookup), 400)
 
     def refusal(self) -> CoercionError:
         if self.problem is not None and not (self.takes_structure and self.problem.startswith("the value must be")):
@@ -273,6 +276,7 @@ class _Reply:
 
 
 _LENIENT = "lenient"  # marks a reading whose leaves may be repaired
+_MENDED = "mended malformed JSON"
 
 
 def _labels(leaf: Type) -> tuple[Any, ...] | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rtfs.types.json_schema import json_key, json_literal
 from rtfs.types.mismatch import key_path, shorten
 from rtfs.types.nodes import (
@@ -11,6 +9,7 @@ from rtfs.types.nodes import (
     ArrayType,
     EnumType,
     IntersectionType,
+    Lookup,
     MapOfType,
     Predicate,
     Primitive,
@@ -18,15 +17,21 @@ from rtfs.types.nodes import (
     RefinedType,
     TupleType,
     Type,
+    TypeRef,
     UnionType,
     VectorType,
+    no_names,
 )
 from rtfs.types.predicates import predicate_text
 from rtfs.types.printing import type_text
 from rtfs.values.printing import quote_string, to_readable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 #: (path so far, next step: an index or a key); None is the top.
-Path = Any
+Path = object
 
 
 class CoercionError(ValueError):
@@ -41,8 +46,16 @@ class CoercionError(ValueError):
         self.problem = problem
 
 
-def describe(type: Type) -> str:
+def describe(type: Type, lookup: Lookup = no_names) -> str:
     """A type in the words of JSON, to stand after "must be"."""
+    return _describe(type, lookup, 0)
+
+
+def _describe(type: Type, lookup: Lookup, depth: int) -> str:
+    if isinstance(type, TypeRef) and depth < 8:
+        target = lookup(type.name)
+        if target is not None:
+            return _describe(target, lookup, depth + 1)
     if isinstance(type, Primitive):
         return _WORDS.get(type.name, f"of the type {type.name}")
     if isinstance(type, EnumType):
@@ -51,11 +64,11 @@ def describe(type: Type) -> str:
     if type == NUMBER:
         return "a number"
     if isinstance(type, UnionType):
-        return " or ".join([describe(option) for option in type.options])
+        return " or ".join([_describe(option, lookup, depth + 1) for option in type.options])
     if isinstance(type, RefinedType):
-        return describe(type.base)
+        return _describe(type.base, lookup, depth)
     if isinstance(type, IntersectionType):
-        return describe(type.parts[0])
+        return _describe(type.parts[0], lookup, depth)
     if isinstance(type, TupleType):
         return f"an array of exactly {len(type.items)} item{'' if len(type.items) == 1 else 's'}"
     if isinstance(type, (VectorType, ArrayType)):
@@ -107,8 +120,9 @@ def place(path: Path) -> str:
     return "".join(reversed(parts)) or "the value"
 
 
-def must(path: Path, type: Type, data: Any) -> CoercionError:
-    return CoercionError(f"{place(path)} must be {shorten(describe(type), 400)}, but is {json_text(data)}")
+def must(path: Path, type: Type, data: Any, lookup: Lookup = no_names) -> CoercionError:
+    """The error for data of the wrong kind."""
+    return CoercionError(f"{place(path)} must be {shorten(describe(type, lookup), 400)}, but is {json_text(data)}")
 
 
 _DUTIES = {

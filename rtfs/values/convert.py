@@ -17,13 +17,16 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Set
 from collections.abc import Sequence as PySequence
-from typing import Any
 
 from rtfs.errors import ConfigError, RtfsError, ToolError
 from rtfs.values.functions import Builtin, Function
 from rtfs.values.maps import Map
 from rtfs.values.scalars import ErrorValue, Keyword, ResourceHandle, Symbol, Timestamp, Uuid
 from rtfs.values.sequences import List, Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _UNCHANGED = (
     type(None),
@@ -45,20 +48,30 @@ _UNCHANGED = (
 )
 
 
+_MAX_KEY_DEPTH = 100
+
+
 def to_rtfs(value: Any) -> Any:
     """A Python value as an RTFS value; RTFS values pass unchanged, containers are copied.
 
     Raises:
         ConfigError: the type has no RTFS counterpart, or the value contains itself.
     """
-    return _to_rtfs(value, 0)
+    try:
+        return _to_rtfs(value, 0)
+    except RecursionError:
+        raise _too_deep() from None
+
+
+def _too_deep() -> ConfigError:
+    return ConfigError("the value is nested too deep to be converted, or contains itself", hint="use raw=True for RTFS values")
 
 
 def _to_rtfs(value: Any, depth: int) -> Any:
     if type(value) in _UNCHANGED:
         return value
     if depth > 5_000:
-        raise ConfigError("the value is nested more than 5,000 deep, or contains itself")
+        raise _too_deep()
     if isinstance(value, enum.Enum):
         return _to_rtfs(value.value, depth + 1)
     if isinstance(value, (bool, int, float, str)):  # subclasses lose their class
@@ -130,20 +143,27 @@ def to_python(value: Any) -> Any:
     """An RTFS value as plain Python; what has no Python counterpart (functions, error values) passes unchanged.
 
     Keywords become `str` without the colon, also as map keys, so `{:a 1}` is `{"a": 1}`; when that would make two keys
-    one, a ConfigError says so.
+    one, or when the value is nested too deep for Python's stack, a ConfigError says so.
     """
+    try:
+        return _to_python(value)
+    except RecursionError:
+        raise _too_deep() from None
+
+
+def _to_python(value: Any) -> Any:
     kind = type(value)
     if kind is Vector or kind is List:
-        return [to_python(v) for v in value.items()]
+        return [_to_python(v) for v in value.items()]
     if kind is Map:
         out: dict[Any, Any] = {}
         for k, v in value.items():
-            key = _python_key(k)
+            key = _python_key(k, 0)
             if key in out:
                 raise ConfigError(
                     f"two keys of the map become the same Python key {key!r}", hint="use raw=True to get the RTFS map"
                 )
-            out[key] = to_python(v)
+            out[key] = _to_python(v)
         return out
     if kind is Keyword:
         return value.name
@@ -160,13 +180,15 @@ def to_python(value: Any) -> Any:
     return value
 
 
-def _python_key(key: Any) -> Any:
+def _python_key(key: Any, depth: int) -> Any:
+    if depth > _MAX_KEY_DEPTH:  # Python hashes a tuple on the C stack
+        raise _too_deep()
     kind = type(key)
     if kind is Vector or kind is List:
-        return tuple(_python_key(k) for k in key.items())
+        return tuple([_python_key(k, depth + 1) for k in key.items()])
     if kind is Map:
-        return tuple((_python_key(k), _python_key(v)) for k, v in key.items())
-    return to_python(key)
+        return tuple([(_python_key(k, depth + 1), _python_key(v, depth + 1)) for k, v in key.items()])
+    return _to_python(key)
 
 
 def _parse_timestamp(text: str) -> Any:

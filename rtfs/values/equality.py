@@ -1,18 +1,24 @@
 """Equality, hashing, truth, kinds and the total order: the meaning of `=`, map keys and `sort` (reference 7).
 
 The functions recurse in plain Python, never through C slots, so that a value nested a hundred thousand deep meets
-the interpreter's recursion limit and not the end of the C stack.
+the interpreter's recursion limit and not the end of the C stack.  Only a collection as the key of a map is compared from C;
+`equal_keys` counts how deep that goes.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from _thread import _local
 
+from rtfs.values.forms import MetaForm
 from rtfs.values.functions import Builtin, Function
 from rtfs.values.maps import Map
 from rtfs.values.scalars import ErrorValue, Keyword, ResourceHandle, Symbol, Timestamp, Uuid
 from rtfs.values.sequences import List, Sequence, Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _KIND_NAMES: dict[type, str] = {
     type(None): "nil",
@@ -80,7 +86,25 @@ def equal(a: Any, b: Any) -> bool:
         return bool(a.name == b.name)
     if ta is Timestamp or ta is Uuid or ta is ResourceHandle:
         return bool(a.text == b.text)
+    if ta is MetaForm:
+        return equal(a.meta, b.meta) and equal(a.form, b.form)
     return False
+
+
+MAX_KEY_DEPTH = 200
+_keys = _local()
+
+
+def equal_keys(a: Any, b: Any) -> bool:
+    """`equal` for Python's `==`, which a dict asks for its keys: keys inside keys use the C stack, so their depth is limited."""
+    depth = getattr(_keys, "depth", 0)
+    if depth >= MAX_KEY_DEPTH:
+        raise RecursionError(f"collections as keys inside one another more than {MAX_KEY_DEPTH} deep")
+    _keys.depth = depth + 1
+    try:
+        return equal(a, b)
+    finally:
+        _keys.depth = depth
 
 
 def hash_value(value: Any) -> int:
@@ -102,6 +126,8 @@ def hash_value(value: Any) -> int:
         return int(value._hash)
     if kind is float or kind is bool:
         return hash((kind.__name__, value))
+    if kind is MetaForm:
+        return hash((hash_value(value.meta), hash_value(value.form)))
     return hash(value)
 
 
@@ -141,13 +167,21 @@ def compare(a: Any, b: Any) -> int:
     if isinstance(a, Sequence):
         return _compare_items(a.items(), b.items())
     if ta is Map:
-        return _compare_items(a.entries(), b.entries())
+        return _compare_items(_by_key(a), _by_key(b))
     if a is None:
         return 0
     from rtfs.values.printing import to_readable
 
     x, y = to_readable(a), to_readable(b)
     return (x > y) - (x < y)
+
+
+def _by_key(value: Map) -> list[Any]:
+    """The entries in the order of their keys: equal maps have the same, however they were built."""
+    from functools import cmp_to_key
+
+    order = cmp_to_key(compare)
+    return sorted(value.entries(), key=lambda entry: order(entry[0]))
 
 
 def _compare_items(xs: list[Any], ys: list[Any]) -> int:

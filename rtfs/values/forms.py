@@ -9,12 +9,14 @@ children, since a literal child (`1`, `"a"`, `:k`) is a bare Python value and ca
 
 from __future__ import annotations
 
-from typing import Any
-
 from rtfs.source import Span
 from rtfs.values.maps import Map
 from rtfs.values.scalars import Symbol, Where
 from rtfs.values.sequences import List, Sequence
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class MetaForm:
@@ -30,10 +32,14 @@ class MetaForm:
         self.where = where
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, MetaForm) and self.meta == other.meta and self.form == other.form
+        from rtfs.values.equality import equal_keys
+
+        return isinstance(other, MetaForm) and equal_keys(self, other)
 
     def __hash__(self) -> int:
-        return hash((self.meta, self.form))
+        from rtfs.values.equality import hash_value
+
+        return hash_value(self)
 
 
 def span_of(form: Any, fallback: Span | None = None) -> Span | None:

@@ -7,7 +7,10 @@ evaluator's affair (`code` and `env` are opaque here).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Builtin:

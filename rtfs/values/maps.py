@@ -12,10 +12,13 @@ RTFS tells `1`, `1.0` and `true` apart and Python's dict does not, so booleans a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from rtfs.values.scalars import Where
 from rtfs.values.sequences import Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _COPY_BELOW = 64
 _ABSENT: Any = object()
@@ -195,9 +198,9 @@ class Map:
     # --- as map keys and in tests ---
 
     def __eq__(self, other: object) -> bool:
-        from rtfs.values.equality import equal
+        from rtfs.values.equality import equal_keys
 
-        return isinstance(other, Map) and equal(self, other)
+        return isinstance(other, Map) and equal_keys(self, other)
 
     def __hash__(self) -> int:
         if self._hash is not None:

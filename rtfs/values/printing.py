@@ -6,7 +6,6 @@ Both are iterative: a value nested as deep as memory allows prints.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from rtfs.errors import LimitExceeded
 from rtfs.values.forms import MetaForm
@@ -14,6 +13,10 @@ from rtfs.values.functions import Builtin, Function
 from rtfs.values.maps import Map
 from rtfs.values.scalars import ErrorValue, Keyword, ResourceHandle, Symbol, Timestamp, Uuid
 from rtfs.values.sequences import List, Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: Pieces of text one value may print as. Structure that is shared in memory is printed as often as it appears, so a value
 #: of a hundred vectors can have a text that no machine holds.
@@ -85,7 +88,7 @@ def _atom(value: Any, readable: bool, nested: bool) -> str:
     if kind is bool:
         return "true" if value else "false"
     if kind is int:
-        return _integer_text(value)
+        return _integer_text(int(value))
     if kind is float:
         return float_text(value, readable=readable)
     if kind is Keyword:

@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, ClassVar
+
 
 #: (source, start, end, offsets of the children or None): where a form stood in its text.
-Where = tuple[Any, int, int, "list[int] | None"]
+Where = tuple["Any", int, int, "list[int] | None"]
 
 
 class Keyword:

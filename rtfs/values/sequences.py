@@ -16,9 +16,12 @@ Figures behind the choice: design research on persistent structures; `benches/` 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Self
 
 from rtfs.values.scalars import Where
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Self
 
 _COPY_BELOW = 512  # items: below this a plain copy is cheaper than a table of blocks
 _BLOCK = 256
@@ -174,9 +177,9 @@ class Sequence:
     # --- as map keys and in tests ---
 
     def __eq__(self, other: object) -> bool:
-        from rtfs.values.equality import equal
+        from rtfs.values.equality import equal_keys
 
-        return isinstance(other, Sequence) and equal(self, other)
+        return isinstance(other, Sequence) and equal_keys(self, other)
 
     def __hash__(self) -> int:
         if self._hash is not None:

@@ -52,9 +52,7 @@ integers = st.integers(-(10**20), 10**20)
 floats = st.floats(allow_nan=False, allow_infinity=False)
 timestamps = st.datetimes().map(lambda d: Timestamp(d.strftime(f"{d.year:04}-%m-%dT%H:%M:%SZ")))
 uuids = st.uuids().map(lambda u: Uuid(str(u)))
-scalars: st.SearchStrategy[Any] = st.one_of(
-    st.none(), st.booleans(), integers, floats, texts, keywords, timestamps, uuids
-)
+scalars: st.SearchStrategy[Any] = st.one_of(st.none(), st.booleans(), integers, floats, texts, keywords, timestamps, uuids)
 literals: st.SearchStrategy[Any] = st.one_of(scalars, st.sampled_from([float("inf"), float("-inf")]))
 keys: st.SearchStrategy[Any] = st.one_of(keywords, texts, st.integers(-99, 99))
 sizes = st.integers(0, 5)
@@ -126,14 +124,16 @@ def _plain_compound(types: st.SearchStrategy[Type]) -> st.SearchStrategy[Type]:
     )
 
 
-finite_enums = st.lists(
-    st.one_of(st.none(), st.booleans(), st.integers(-5, 5), texts, keywords), min_size=1, max_size=4
-).map(lambda vs: EnumType(tuple(Map([(v, None) for v in vs]).keys())))
+finite_enums = st.lists(st.one_of(st.none(), st.booleans(), st.integers(-5, 5), texts, keywords), min_size=1, max_size=4).map(
+    lambda vs: EnumType(tuple(Map([(v, None) for v in vs]).keys()))
+)
 
 _plain_scalars: st.SearchStrategy[Type] = st.one_of(
     st.sampled_from([ANY, INT, FLOAT, STRING, BOOL, NIL, KEYWORD, SYMBOL, NUMBER, Primitive("timestamp"), Primitive("uuid")]),
     finite_enums,
-    st.builds(lambda t, ps: refined(t, *ps), st.sampled_from([INT, FLOAT, NUMBER]), st.lists(number_predicates, min_size=1, max_size=2)),
+    st.builds(
+        lambda t, ps: refined(t, *ps), st.sampled_from([INT, FLOAT, NUMBER]), st.lists(number_predicates, min_size=1, max_size=2)
+    ),
     st.builds(lambda ps: refined(STRING, *ps), st.lists(text_predicates, min_size=1, max_size=2)),
 )
 

@@ -6,7 +6,6 @@ package stays close to the definition of the language.  `walker` holds the frame
 is made.
 """
 
-from rtfs.eval.treewalk import control, definitions, effects, functions, iteration, names  # noqa: F401
 from rtfs.eval.treewalk.walker import TreeWalker
 
 __all__ = ["TreeWalker"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rtfs.errors import EvalError, LimitExceeded
 from rtfs.eval.treewalk.walker import UNBOUND, Env, Layout, Run, TreeWalker, compiles
 from rtfs.semantics.machine import error_value
 from rtfs.semantics.patterns import no_match
 from rtfs.syntax import nodes as ast
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 @compiles(ast.If)

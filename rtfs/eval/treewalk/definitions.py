@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rtfs.errors import EvalError
 from rtfs.eval.treewalk.effects import placed
 from rtfs.eval.treewalk.walker import Env, Layout, Run, TreeWalker, compiles, storer
 from rtfs.semantics.faults import type_error
 from rtfs.semantics.typecheck import struct_constructor
 from rtfs.syntax import nodes as ast
+from rtfs.values.forms import MetaForm
 from rtfs.values.functions import Builtin
 from rtfs.values.maps import Map
 from rtfs.values.scalars import Symbol
 from rtfs.values.sequences import List, Sequence, Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 @compiles(ast.DefStruct)
@@ -85,6 +88,12 @@ def _template(w: TreeWalker, node: ast.Template, layout: Layout | None) -> Run:
             return List.adopt(out)
         if kind == "vector":
             return Vector.adopt(out)
+        if kind == "metadata":
+            if type(out[0]) is not Map:
+                error = type_error("metadata", "map", out[0])
+                error.span = span
+                raise error
+            return MetaForm(out[0], out[1])
         if len(out) % 2:
             raise EvalError("a quasiquoted map got an odd number of forms", kind="invalid-argument", span=span)
         return Map([(out[i], out[i + 1]) for i in range(0, len(out), 2)])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rtfs.errors import EvalError, RtfsError
 from rtfs.eval.treewalk.walker import UNBOUND, Env, Layout, Run, TreeWalker, compiles
 from rtfs.semantics.typecheck import validation_error
@@ -12,6 +10,10 @@ from rtfs.syntax import nodes as ast
 from rtfs.values.maps import Map
 from rtfs.values.scalars import Keyword, ResourceHandle
 from rtfs.values.sequences import Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 @compiles(ast.ContextRef)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rtfs.errors import Frame, RtfsError
 from rtfs.eval.tails import Again, TailCall
 from rtfs.eval.treewalk.walker import UNBOUND, Env, Layout, Run, TreeWalker, compiles, locate
 from rtfs.semantics.calls import call
-from rtfs.semantics.faults import arity_error
+from rtfs.semantics.faults import arity_error, type_error
 from rtfs.semantics.machine import Machine
 from rtfs.semantics.typecheck import validation_error
+from rtfs.source import Span
 from rtfs.syntax import nodes as ast
 from rtfs.values.functions import Builtin, Function
-from rtfs.values.sequences import List
+from rtfs.values.sequences import List, Sequence
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 MAX_TRACE = 200
 
@@ -75,7 +78,7 @@ def _body(w: TreeWalker, node: ast.Fn, layout: Layout | None) -> Any:
     body = w.compile(node.body, inner)
     tick = w.machine.tick if w.machine.metered else None
     body_span = node.body.span
-    expected = node.arity_text
+    expected, invoke = node.arity_text, w.invoke
 
     def prepare(frame: list[Any]) -> None:
         """Type checks and destructuring of the arguments in a new frame."""
@@ -99,14 +102,29 @@ def _body(w: TreeWalker, node: ast.Fn, layout: Layout | None) -> Any:
             args = [*args[:count], List.adopt(args[count:])]
         elif len(args) != count:
             raise arity_error(label, expected, len(args))
+        place: Any = None
         while True:
             frame = [function.env, *args, *blank]
             if needs_preparing:
-                prepare(frame)
+                try:
+                    prepare(frame)
+                except RtfsError as error:
+                    if place is not None:
+                        locate(error, *place)
+                    raise
             result = body(frame)
-            if type(result) is not Again:
+            if type(result) is Again:
+                args, place = result.args, result.place
+                if variadic:
+                    args[count] = _rest_list(args[count], count, place)
+            elif result_check is not None and type(result) is TailCall:
+                # of a body whose value is checked only calls of the function itself are tail calls
+                if result.function is not function:
+                    result = invoke(result.function, result.args)
+                    break
+                args, place = result.args, result.place
+            else:
                 break
-            args = result.args
             if tick is not None:
                 tick()
         if result_check is not None and (mismatch := result_check(result)) is not None:
@@ -116,6 +134,17 @@ def _body(w: TreeWalker, node: ast.Fn, layout: Layout | None) -> Any:
         return result
 
     return enter
+
+
+def _rest_list(value: Any, index: int, place: Any) -> List:
+    """What `recur` gives for a rest parameter, as the list that a call would make."""
+    if value is None:
+        return List()
+    if not isinstance(value, Sequence):
+        error = type_error("recur", "list for the rest parameter", value, index)
+        locate(error, *place)
+        raise error
+    return value if type(value) is List else List.adopt(value.items())
 
 
 def _delegated(w: TreeWalker, node: ast.Fn, local: Any) -> Any:
@@ -202,44 +231,34 @@ def _call_name(node: ast.Node) -> str:
     return "<fn>"
 
 
-def _tail_call(w: TreeWalker, node: ast.Call, layout: Layout | None) -> Run:
+@compiles(ast.SelfCall)
+def _tail_call(w: TreeWalker, node: ast.Call | ast.SelfCall, layout: Layout | None) -> Run:
+    """A call whose value is the value of the function around it: the frame is given up for it."""
     head = w.compile(node.function, layout)
     runs = w.compile_all(node.args, layout)
-    span = node.span
-    arg_spans = tuple([arg.span for arg in node.args])
+    place = _place(node)
 
     def tail_call(env: Env) -> Any:
         function = head(env)
         args = [run(env) for run in runs]
         if type(function) is Function:
-            return TailCall(function, args, span)
+            return TailCall(function, args, place)
         try:
             return call(function, args)
         except RtfsError as error:
-            locate(error, span, arg_spans)
+            locate(error, *place)
             raise
 
     return tail_call
 
 
-@compiles(ast.SelfCall)
-def _self_call(w: TreeWalker, node: ast.SelfCall, layout: Layout | None) -> Run:
-    """A tail call of the function by its own name: the frame starts again if the name still means this function."""
-    head = w.compile(node.function, layout)
-    runs = w.compile_all(node.args, layout)
-    span = node.span
-
-    def self_call(env: Env) -> Any:
-        function = head(env)
-        args = [run(env) for run in runs]
-        if type(function) is Function:
-            return TailCall(function, args, span)
-        return call(function, args)
-
-    return self_call
-
-
 @compiles(ast.Recur)
 def _recur(w: TreeWalker, node: ast.Recur, layout: Layout | None) -> Run:
     runs = w.compile_all(node.args, layout)
-    return lambda env: Again([run(env) for run in runs])
+    place = _place(node)
+    return lambda env: Again([run(env) for run in runs], place)
+
+
+def _place(node: ast.Call | ast.SelfCall | ast.Recur) -> tuple[Span | None, tuple[Span | None, ...]]:
+    """Span of a call and of its operands, for `locate`."""
+    return node.span, tuple([arg.span for arg in node.args])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rtfs.errors import EvalError
 from rtfs.eval.tails import Again
 from rtfs.eval.treewalk.names import bind_all_of
@@ -13,6 +11,10 @@ from rtfs.semantics.typecheck import validation_error
 from rtfs.syntax import nodes as ast
 from rtfs.values.maps import Map
 from rtfs.values.sequences import Sequence, Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: The answer of a stage of `for` that ends the loop around it.
 _STOP: Any = object()
@@ -153,7 +155,6 @@ def _loop(w: TreeWalker, node: ast.Loop, layout: Layout | None) -> Run:
     simple = all(isinstance(b.pattern, ast.BindPattern) and b.type is None for b in node.bindings) and len(
         node.bindings
     ) == len(node.scope.bindings)
-    span = node.span
     tick = w.machine.tick if w.machine.metered else None
 
     def run_loop(env: Env) -> Any:
@@ -174,7 +175,7 @@ def _loop(w: TreeWalker, node: ast.Loop, layout: Layout | None) -> Run:
                 bind, check, label = again[i]
                 if check is not None and (mismatch := check(values[i])) is not None:
                     error = validation_error(label, mismatch)
-                    error.span = span
+                    error.span = result.place[1][i]
                     raise error
                 bind(values[i], frame)
 

@@ -8,27 +8,46 @@ LimitExceeded.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from importlib import import_module
 
 from rtfs.errors import RtfsError
 from rtfs.eval.tails import TailCall
 from rtfs.semantics.machine import Machine
 from rtfs.semantics.namespace import Namespace
-from rtfs.semantics.patterns import PatternCompiler
 from rtfs.semantics.typecheck import optional_check
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
 from rtfs.values.functions import Function
 
-Env = Any
-Run = Callable[[Env], Any]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from rtfs.semantics.patterns import PatternCompiler
+
+    Env = Any  # list[Any], or None at the top level
+    Run = Callable[[Env], Any]
+    Compile = Callable[["TreeWalker", Any, "Layout | None"], Run]
+else:
+    Env = Run = object
 
 #: The value of a name that is bound but has no value yet.
 UNBOUND: Any = object()
 
-
-Compile = Callable[["TreeWalker", Any, "Layout | None"], Run]
-#: Node class -> how its closure is made; filled by the modules of this package.
+#: Node class -> module of this package that compiles it.
+MODULES: dict[str, str] = {
+    name: module
+    for module, names in {
+        "names": "Const Local Global MakeVector MakeMap Let Def DefLocal SetLocal SetGlobal",
+        "control": "If Do And Or Match Try",
+        "functions": "Fn Call SelfCall Recur",
+        "iteration": "For Dotimes Loop",
+        "effects": "ContextRef ContextGet ResourceRef Step StepLoop Parallel WithResource LogStep HostForm WithHints",
+        "definitions": "DefStruct DefType Import Module Template FreshNames",
+    }.items()
+    for name in names.split()
+}
+#: Node class -> how its closure is made; filled by the modules of this package when they are imported.
 COMPILERS: dict[type, Compile] = {}
 
 
@@ -90,12 +109,19 @@ class TreeWalker:
 
     def compile(self, node: ast.Node, layout: Layout | None) -> Run:
         """The closure of a node."""
-        return COMPILERS[type(node)](self, node, layout)
+        kind = type(node)
+        found = COMPILERS.get(kind)
+        if found is None:
+            import_module(f"rtfs.eval.treewalk.{MODULES[kind.__name__]}")
+            found = COMPILERS[kind]
+        return found(self, node, layout)
 
     def compile_all(self, nodes: tuple[ast.Node, ...], layout: Layout | None) -> list[Run]:
         return [self.compile(node, layout) for node in nodes]
 
     def patterns(self, layout: Layout | None) -> PatternCompiler:
+        from rtfs.semantics.patterns import PatternCompiler
+
         return PatternCompiler(
             lambda binding: storer(layout, binding), lambda node: self.compile(node, layout), self.namespace.lookup_type
         )
@@ -134,12 +160,11 @@ def invoker(machine: Machine) -> Callable[[Function, list[Any]], Any]:
         try:
             result = function.enter(function, args)
             while type(result) is TailCall:
-                function = result.function
+                function, place = result.function, result.place
                 try:
                     result = function.enter(function, result.args)
                 except RtfsError as error:
-                    if error.span is None and error.operand is None:
-                        error.span = result.span
+                    locate(error, *place)
                     raise
             return result
         finally:

@@ -11,13 +11,16 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from typing import Any
 
 from rtfs.semantics.builtins.operands import MISSING, given, integer, number, sequence
 from rtfs.semantics.faults import division_by_zero, invalid_argument, type_error
 from rtfs.semantics.library import builtin
 from rtfs.semantics.limits import MAX_INTEGER_BITS, RANGE_ITEM_BYTES, check_integer, check_size
 from rtfs.values.sequences import Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def to_float(value: int | float) -> float:

@@ -5,8 +5,6 @@ What treats a collection as a sequence of items is in `sequences`; what takes a 
 
 from __future__ import annotations
 
-from typing import Any
-
 from rtfs.semantics.builtins.operands import MISSING, distinct_key, extend, items, mapping, sequence
 from rtfs.semantics.calls import error_field
 from rtfs.semantics.faults import arity_error, invalid_argument, out_of_bounds, type_error
@@ -15,6 +13,10 @@ from rtfs.values.equality import equal
 from rtfs.values.maps import EMPTY_MAP, Map
 from rtfs.values.scalars import ErrorValue, Keyword
 from rtfs.values.sequences import List, Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # --- making ----------------------------------------------------------------------------------
 

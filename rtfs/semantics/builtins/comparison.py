@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any
 
 from rtfs.semantics.builtins.operands import MISSING, given
 from rtfs.semantics.faults import type_error
 from rtfs.semantics.library import builtin
 from rtfs.values.equality import equal, is_truthy
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 @builtin("=", 1, None)

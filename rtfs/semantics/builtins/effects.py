@@ -6,7 +6,6 @@ Made anew for each machine, because they speak to its host (reference 8.8, 8.9, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from rtfs.errors import EvalError
 from rtfs.semantics.calls import call as apply
@@ -18,6 +17,10 @@ from rtfs.values.functions import Builtin, Function
 from rtfs.values.maps import EMPTY_MAP, Map
 from rtfs.values.scalars import Keyword, Symbol
 from rtfs.values.sequences import EMPTY_VECTOR, List, Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: RTFS name -> (capability, least operands, most operands or None)
 PRELUDE: dict[str, tuple[str, int, int | None]] = {

@@ -6,7 +6,6 @@ An error value is made by `catch`, by `throw` or by a constructor such as `Excep
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NoReturn
 
 from rtfs.errors import EvalError
 from rtfs.semantics.faults import invalid_argument, type_error
@@ -14,6 +13,10 @@ from rtfs.semantics.library import builtin
 from rtfs.values.maps import Map
 from rtfs.values.printing import to_text
 from rtfs.values.scalars import ErrorValue, Keyword
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 #: Constructor (also without the dot) -> kind of what it builds.
 _CONSTRUCTORS = {

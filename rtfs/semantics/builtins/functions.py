@@ -5,14 +5,16 @@ What these make are `Builtin`s, so that they print, compare and are called like 
 
 from __future__ import annotations
 
-from typing import Any
-
 from rtfs.semantics.builtins.operands import function
 from rtfs.semantics.calls import call
 from rtfs.semantics.library import builtin
 from rtfs.values.equality import is_truthy
 from rtfs.values.functions import Builtin
 from rtfs.values.sequences import Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 @builtin("identity", 1, aliases=("process-data",))

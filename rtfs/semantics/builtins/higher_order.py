@@ -6,8 +6,6 @@ function, so that recursion of the program stays off the C stack. Maps are seque
 
 from __future__ import annotations
 
-from typing import Any
-
 from rtfs.errors import EvalError
 from rtfs.semantics.builtins.collections import put, rebuild, step_into, walk
 from rtfs.semantics.builtins.operands import MISSING, distinct_key, extend, function, items, mapping
@@ -16,6 +14,10 @@ from rtfs.semantics.library import builtin
 from rtfs.values.equality import is_truthy
 from rtfs.values.maps import Map
 from rtfs.values.sequences import Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 @builtin("map", 2)

@@ -20,7 +20,6 @@ import math
 import re
 from collections.abc import Iterator
 from json.encoder import encode_basestring, encode_basestring_ascii
-from typing import Any, NoReturn
 
 from rtfs.errors import EvalError
 from rtfs.semantics.builtins.numerals import integer_from
@@ -33,6 +32,10 @@ from rtfs.values.maps import EMPTY_MAP, Map
 from rtfs.values.printing import to_text
 from rtfs.values.scalars import Keyword, ResourceHandle, Symbol, Timestamp, Uuid
 from rtfs.values.sequences import List, Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 #: Levels of nesting, both ways: Python's scanner recurses in C and would meet the recursion limit.
 MAX_NESTING = 500

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
 
 from rtfs.semantics.builtins.arithmetic import to_float
 from rtfs.semantics.builtins.operands import number, string
@@ -15,6 +14,10 @@ from rtfs.semantics.faults import invalid_argument, type_error
 from rtfs.semantics.library import builtin
 from rtfs.semantics.limits import check_integer, check_size
 from rtfs.values.printing import to_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")

@@ -9,14 +9,16 @@ sequence, or the characters of a string.
 
 from __future__ import annotations
 
-from typing import Any
-
 from rtfs.semantics.faults import type_error
 from rtfs.semantics.limits import POINTER_BYTES, check_size
 from rtfs.values.functions import Builtin, Function
 from rtfs.values.maps import Map
 from rtfs.values.scalars import Keyword
 from rtfs.values.sequences import List, Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: Stands for an optional operand that was not given; `None` is `nil`.
 MISSING: Any = object()

@@ -7,7 +7,6 @@ call. Keys are computed first, and a comparator drives the merge sort below.
 from __future__ import annotations
 
 from functools import cmp_to_key
-from typing import Any
 
 from rtfs.semantics.builtins.operands import MISSING, function, items, like
 from rtfs.semantics.calls import call
@@ -15,6 +14,10 @@ from rtfs.semantics.faults import type_error
 from rtfs.semantics.library import LIBRARY, builtin
 from rtfs.values.equality import compare, is_truthy
 from rtfs.values.sequences import Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _NUMBERS = frozenset((int, float))
 _STRINGS = frozenset((str,))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from rtfs.semantics.builtins.operands import number
 from rtfs.semantics.calls import is_function
@@ -13,6 +12,10 @@ from rtfs.values.equality import kind_of
 from rtfs.values.maps import Map
 from rtfs.values.scalars import ErrorValue, Keyword, Symbol
 from rtfs.values.sequences import List, Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 @builtin("nil?", 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import warnings
 from functools import lru_cache
-from typing import Any
 
 from rtfs.errors import EvalError
 from rtfs.semantics.builtins.operands import string
@@ -13,6 +12,10 @@ from rtfs.semantics.faults import invalid_argument
 from rtfs.semantics.library import builtin
 from rtfs.semantics.limits import check_size
 from rtfs.values.sequences import Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: In a replacement: `$1`, `${name}`, `$$` for a dollar.
 _REFERENCE = re.compile(r"\$(?:(\$)|([0-9]{1,3})|\{([A-Za-z0-9_]+)\})")

@@ -6,14 +6,16 @@ otherwise, strings (one-character strings). The result is a vector; `rest revers
 
 from __future__ import annotations
 
-from typing import Any
-
 from rtfs.semantics.builtins.operands import MISSING, distinct_key, extend, integer, items, like, sequence
 from rtfs.semantics.faults import out_of_bounds, type_error
 from rtfs.semantics.library import builtin
 from rtfs.semantics.limits import POINTER_BYTES, check_size
 from rtfs.values.maps import Map
 from rtfs.values.sequences import List, Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # --- one item --------------------------------------------------------------------------------
 

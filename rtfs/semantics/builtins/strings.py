@@ -6,7 +6,6 @@ Regular expressions are in `regex`, the way between text and numbers in `numeral
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from rtfs.semantics.builtins.operands import MISSING, integer, sequence, string
 from rtfs.semantics.faults import invalid_argument, out_of_bounds, type_error
@@ -15,6 +14,10 @@ from rtfs.semantics.limits import check_size
 from rtfs.values.printing import to_text
 from rtfs.values.scalars import Keyword, Symbol
 from rtfs.values.sequences import Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: What `keyword` and `symbol` accept, wider than the reader: nothing that would print as more than one form.
 _NAME = re.compile(r"""[^\s,;"'`~^@#\\()\[\]{}]+""")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
 from rtfs.syntax.analyse.core import Analyser, Form, Place, special_form
@@ -11,8 +9,13 @@ from rtfs.syntax.analyse.functions import named_function
 from rtfs.syntax.analyse.patterns import Names, destructure
 from rtfs.values.forms import is_symbol
 from rtfs.values.maps import Map
+from rtfs.values.printing import to_readable
 from rtfs.values.scalars import Keyword, Symbol
 from rtfs.values.sequences import List, Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # pattern, type form or None, value: indices into the binding vector
 Triple = tuple[int, int | None, int]
@@ -29,8 +32,7 @@ def split_bindings(items: list[Any]) -> list[Triple] | None:
     # from the back: how items[i:] is best read, as (triple, where the rest starts)
     best: dict[int, tuple[Triple, int] | None] = {len(items): None}
     for i in range(len(items) - 2, -1, -1):
-        item = items[i]
-        if not (type(item) is Symbol or isinstance(item, (Vector, Map))) or is_symbol(item, ":"):
+        if not _is_pattern(items[i]):
             continue
         follower = items[i + 1]
         readings: list[Triple] = []
@@ -54,6 +56,10 @@ def split_bindings(items: list[Any]) -> list[Triple] | None:
     return triples
 
 
+def _is_pattern(form: Any) -> bool:
+    return (type(form) is Symbol and form.name != ":") or isinstance(form, (Vector, Map))
+
+
 def binding_vector(a: Analyser, form: Form, shape: str) -> tuple[list[Any], list[Span | None], list[Triple]]:
     """Items, spans and triples of the binding vector `items[1]`."""
     if len(form) < 2 or type(form.items[1]) is not Vector:
@@ -62,6 +68,9 @@ def binding_vector(a: Analyser, form: Form, shape: str) -> tuple[list[Any], list
     items, spans = [f for f, _ in children], [s for _, s in children]
     triples = split_bindings(items)
     if triples is None:
+        for i in range(0, len(items) - len(items) % 2, 2):
+            if not _is_pattern(items[i]):
+                a.fail(f"{to_readable(items[i])[:40]} cannot be bound", spans[i], kind="invalid-pattern", hint=f"write {shape}")
         a.fail(
             f"the bindings of `{form.name}` do not come in pairs of pattern and value",
             form.spans[1],

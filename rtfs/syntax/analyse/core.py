@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, NoReturn, Protocol
+from collections.abc import Callable
+from importlib import import_module
 
 from rtfs.errors import AnalysisError, EvalError, LimitExceeded, MacroError, nearest
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
+from rtfs.syntax.words import FORM_MODULES
 from rtfs.types.nodes import Type
 from rtfs.values.forms import MetaForm, child_spans, span_of
 from rtfs.values.maps import Map
 from rtfs.values.printing import to_readable
 from rtfs.values.scalars import Keyword, Symbol
 from rtfs.values.sequences import List, Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+    from rtfs.syntax.analyse.environment import MacroEnvironment
 
 #: These mean their form wherever they stand; no binding can take the name (reference 2.0).
 HARD_CORE = frozenset(
@@ -37,32 +44,6 @@ HARD_CORE = frozenset(
 )
 
 MAX_EXPANSIONS = 1000
-
-
-class MacroEnvironment(Protocol):
-    """What the analyser must know of the program around the form: the namespace it will run in."""
-
-    def macro(self, name: str) -> Callable[[list[Any]], Any] | None:
-        """The expander of a macro, from argument forms to a form."""
-        ...
-
-    def define_macro(self, name: str, function: ast.Fn) -> None: ...
-
-    def defines(self, name: str) -> bool:
-        """Whether the program itself has defined this global name (which may then shadow a form word)."""
-        ...
-
-    def knows(self, name: str) -> bool:
-        """Whether a global look-up of this name would find something now."""
-        ...
-
-    def known_names(self) -> Iterable[str]: ...
-
-    def declare(self, name: str) -> None:
-        """A later form of the same program defines this name."""
-        ...
-
-    def fresh_name(self, stem: str) -> str: ...
 
 
 class TailTarget:
@@ -162,7 +143,8 @@ class Form:
 
 
 Handler = Callable[["Analyser", Form, Place], ast.Node]
-SPECIAL_FORMS: dict[str, Handler] = {}
+#: Special form -> handler; None until the module that handles it (`syntax.words`) is imported.
+SPECIAL_FORMS: dict[str, Handler | None] = dict.fromkeys(FORM_MODULES)
 
 
 def special_form(*names: str) -> Callable[[Handler], Handler]:
@@ -176,6 +158,16 @@ def special_form(*names: str) -> Callable[[Handler], Handler]:
     return register
 
 
+def find_handler(name: str) -> Handler:
+    """The handler of a special form."""
+    handler = SPECIAL_FORMS[name]
+    if handler is None:
+        import_module(f"rtfs.syntax.analyse.{FORM_MODULES[name]}")
+        handler = SPECIAL_FORMS[name]
+        assert handler is not None, name
+    return handler
+
+
 class Analyser:
     """Turns forms into nodes, for one namespace.
 
@@ -184,8 +176,6 @@ class Analyser:
     """
 
     def __init__(self, environment: MacroEnvironment) -> None:
-        import rtfs.syntax.analyse.forms  # noqa: F401  (fills the table of special forms)
-
         self.environment = environment
         self.warnings: list[AnalysisError] = []
         self._problems: list[AnalysisError] = []
@@ -282,7 +272,7 @@ class Analyser:
         return ast.Global(span, name)
 
     def check_known(self, name: str, span: Span | None) -> None:
-        if not self.environment.knows(name):
+        if not self.environment.knows(name) and self.environment.macro(name) is None:
             close = nearest(name, self.environment.known_names())
             hint = f"did you mean `{close[0]}`?" if close else None
             self.warnings.append(AnalysisError(f"name `{name}` is not bound", kind="unbound-name", span=span, hint=hint))
@@ -316,9 +306,8 @@ class Analyser:
             name = head.name
             local = place.lookup(name) if name not in HARD_CORE else None
             if local is None:
-                handler = SPECIAL_FORMS.get(name)
-                if handler is not None and (name in HARD_CORE or not self.environment.defines(name)):
-                    return handler(self, self.form(form, span), place)
+                if name in SPECIAL_FORMS and (name in HARD_CORE or not self.environment.defines(name)):
+                    return find_handler(name)(self, self.form(form, span), place)
                 expander = self.environment.macro(name)
                 if expander is not None:
                     return self.expand(name, expander, form, place, span)

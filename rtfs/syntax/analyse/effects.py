@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
 from rtfs.syntax.analyse.core import Analyser, Form, Place, is_keyword, special_form
@@ -13,6 +11,10 @@ from rtfs.values.forms import is_symbol
 from rtfs.values.maps import Map
 from rtfs.values.scalars import Keyword, Symbol
 from rtfs.values.sequences import List, Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _OPTIONS = ("expose-context", "context-keys", "params", "merge-policy")
 _POLICIES = ("keep-existing", "overwrite", "merge")
@@ -140,6 +142,8 @@ def _refuse_outer_changes(a: Analyser, form: Any, place: Place, span: Span | Non
         elif type(item) is List and len(item):
             if is_symbol(item[0], "quote"):
                 continue
+            if item is not form and (is_symbol(item[0], "parallel") or is_symbol(item[0], "step-parallel")):
+                continue  # its own branches were looked at already, and what is outside of this one is outside of them
             if len(item) > 1 and type(item[1]) is Vector:  # a form that binds: be generous about which names
                 bound = bound | {s.name for s in _symbols(item[1])}
             if is_symbol(item[0], "set!") and len(item) == 3 and type(item[1]) is Symbol and item[1].name not in bound:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rtfs.errors import AnalysisError
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
@@ -15,6 +13,10 @@ from rtfs.values.maps import EMPTY_MAP, Map
 from rtfs.values.printing import to_readable
 from rtfs.values.scalars import Keyword, Symbol, kw
 from rtfs.values.sequences import List, Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _FN_SHAPE = "(fn name? [params] body…)"
 _DEFN_SHAPE = '(defn name "docstring"? [params] : T? body…)'
@@ -55,6 +57,8 @@ def def_form(a: Analyser, form: Form, place: Place) -> ast.Node:
     if type(value_form) is List and len(value_form) and _is_fn_head(value_form[0]):
         value: ast.Node = named_function(a, value_form, place, form.spans[at], binding or name, meta)
     else:
+        if kw("delegation") in meta:
+            a.fail("^:delegation belongs to a function", span, kind="invalid-delegation", hint=f"write (def {name} (fn …)) or defn")
         value = a.analyse(value_form, place.nontail(), form.spans[at])
     if binding is not None:
         return ast.DefLocal(form.span, binding, type_, value)
@@ -206,7 +210,7 @@ def _return_type(a: Analyser, form: Form, at: int) -> tuple[int, Type | None]:
             a.fail("a type must follow `:`", spans[at], kind="invalid-type")
         return 2, a.type(items[at + 1], spans[at + 1])
     # a bare keyword is a type only when a body remains after it
-    if at + 1 < len(items) and type(items[at]) is Keyword and is_type_keyword(items[at]):
+    if at + 1 < len(items) and type(items[at]) is Keyword and (is_type_keyword(items[at]) or items[at].name[:1].isupper()):
         return 1, a.type(items[at], spans[at])
     return 0, None
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rtfs.errors import CATCH_ALL, FAMILIES, KINDS, SELECTORS, nearest
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
@@ -13,6 +11,10 @@ from rtfs.types.nodes import Type
 from rtfs.values.forms import head_name, is_symbol
 from rtfs.values.scalars import Keyword, Symbol
 from rtfs.values.sequences import List, Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 @special_form("match")

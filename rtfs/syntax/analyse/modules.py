@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
 from rtfs.syntax.analyse.core import Analyser, Form, Place, special_form
@@ -13,6 +11,10 @@ from rtfs.types.nodes import Entry, RecordType, Type, UnionType
 from rtfs.values.forms import head_name, is_symbol
 from rtfs.values.scalars import Keyword, Symbol
 from rtfs.values.sequences import List, Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _IMPORT_SHAPE = "(import a.b), (import a.b :as c) or (import a.b :only [f g])"
 

@@ -6,8 +6,6 @@ types, and its names are bound in the clause's own scope.
 
 from __future__ import annotations
 
-from typing import Any
-
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
 from rtfs.syntax.analyse.core import Analyser, Place
@@ -16,6 +14,10 @@ from rtfs.values.maps import Map
 from rtfs.values.printing import to_readable
 from rtfs.values.scalars import Keyword, ResourceHandle, Symbol, Timestamp, Uuid
 from rtfs.values.sequences import List, Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _SCALARS = (type(None), bool, int, float, str, Keyword, Timestamp, Uuid, ResourceHandle)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
 from rtfs.syntax.analyse.core import Analyser, Form, Place, special_form
@@ -12,6 +10,10 @@ from rtfs.values.forms import MetaForm, head_name
 from rtfs.values.maps import EMPTY_MAP, Map
 from rtfs.values.scalars import Symbol
 from rtfs.values.sequences import List, Sequence, Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _KINDS = {List: "list", Vector: "vector", Map: "map"}
 
@@ -54,7 +56,7 @@ class _Template:
         if type(form) is Symbol:
             return self.symbol(form, span)
         if type(form) is MetaForm:
-            return ast.Const(span, form)
+            return self.metadata(form, self.a.span(form, span), level)
         if not isinstance(form, (Sequence, Map)):
             return ast.Const(span, form)
         span = self.a.span(form, span)
@@ -70,6 +72,12 @@ class _Template:
             self.a.fail("`~@` must stand inside a list, vector or map", span)
         return self.collection(form, span, level)
 
+    def metadata(self, form: MetaForm, span: Span | None, level: int) -> ast.Node:
+        meta, inner = self.build(form.meta, span, level), self.build(form.form, span, level)
+        if isinstance(meta, ast.Const) and isinstance(inner, ast.Const) and meta.value is form.meta and inner.value is form.form:
+            return ast.Const(span, form)
+        return ast.Template(span, "metadata", (ast.TemplatePart(meta), ast.TemplatePart(inner)))
+
     def nested(self, form: Any, span: Span | None, level: int) -> ast.Node:
         head, (inner, inner_span) = self.a.children(form, span)
         parts = (ast.TemplatePart(ast.Const(head[1], head[0])), self.part(inner, inner_span, level))
@@ -80,7 +88,9 @@ class _Template:
         children = self.a.children(form, span)
         for child, child_span in children:
             parts.append(self.part(child, child_span, level))
-        if all(isinstance(p.node, ast.Const) and not p.splice for p in parts):
+        # as it stands, if nothing in it is unquoted; `~2` also gives a constant, but another one than the form `~2`
+        same = (isinstance(p.node, ast.Const) and not p.splice and p.node.value is c for p, (c, _) in zip(parts, children, strict=True))
+        if all(same):
             return ast.Const(span, form)
         return ast.Template(span, _KINDS[type(form)], tuple(parts))
 

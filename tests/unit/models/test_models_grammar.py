@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from rtfs.models.grammar import grammar_for, json_of
 from rtfs.models.grammar_bounds import NotExpressible, bounds, decimals, integer_range, integers, quoted

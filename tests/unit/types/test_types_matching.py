@@ -97,7 +97,7 @@ def value_of(text: str) -> Any:
         ("[:map [:a int? ?]]", "{} {:a 1} {:a nil}", '{:a "x"}'),
         ("[:map [:a int?]]", "{:a nil}", "{}"),
         ("[:map [:a int] [:* string]]", '{:a 1} {:a 1 :b "x"}', "{:a 1 :b 2} {:a 1 true 1}"),
-        ('[:map [:a int] [:* string]]', '{"a" 1} {:a 1 "a" "x"}', '{:a 1 "a" 2}'),
+        ("[:map [:a int] [:* string]]", '{"a" 1} {:a 1 "a" "x"}', '{:a 1 "a" 2}'),
         ("[:map-of keyword int]", "{} {:a 1}", '{"a" 1} {:a "x"} []'),
         ("[:fn [int int] int]", "<fn2> <builtin1-2> <fn1+>", "{}"),
         ("[:fn [int] int]", "<fn1+> <builtin1-2>", "<fn2>"),
@@ -160,13 +160,17 @@ def test_what_belongs(type: str, good: str, bad: str) -> None:
         ("[:map [:a int]]", "{}", "Missing required key :a"),
         ("[:map [:a [:map [:b int]]]]", "{:a {}}", "Missing required key :b at .a"),
         ("[:map [:a int] [:* int]]", "{:a 1 :b nil}", "Type mismatch at .b: expected int, got nil"),
-        ("[:map-of keyword int]", '{"a" 1}', 'Type mismatch at  key "a": expected keyword, got string'),
+        ("[:map-of keyword int]", '{"a" 1}', 'Type mismatch at key "a": expected keyword, got string'),
         ("[:map-of keyword int]", "{:a nil}", "Type mismatch at .a: expected int, got nil"),
         ("[:tuple int int]", "[1]", "Shape violation: expected [:tuple int int], got 1 item where 2 belong"),
         ("[:tuple int int]", "[1 nil]", "Type mismatch at [1]: expected int, got nil"),
         ("[:array int [1 2]]", "[[1]]", "Shape violation at [0]: expected [:array int [1 2]], got 1 item where 2 belong"),
         ("[:and int [:> 0]]", "-1", "Predicate violation: > 0 failed for value -1"),
-        ('[:map [:a [:and string [:matches-regex "^a"]]]]', '{:a "b"}', 'Predicate violation at .a: matches-regex "^a" failed for value "b"'),
+        (
+            '[:map [:a [:and string [:matches-regex "^a"]]]]',
+            '{:a "b"}',
+            'Predicate violation at .a: matches-regex "^a" failed for value "b"',
+        ),
         ("[:and int [:in-range 0 5]]", "9", "Predicate violation: in-range 0 5 failed for value 9"),
         ("[:and int [:> 0]]", "nil", "Type mismatch: expected int, got nil"),
         ('[:enum "a" "b"]', '"c"', 'Type mismatch: expected [:enum "a" "b"], got string "c"'),
@@ -214,7 +218,9 @@ def test_recursive_types() -> None:
     assert found.message == "Type mismatch at .kids[0].kids[0].value: expected int, got nil"
 
 
-@pytest.mark.parametrize("definitions", [{"A": "A"}, {"A": "B", "B": "A"}, {"A": "[:union A int]"}, {"A": "[:and B [:> 0]]", "B": "[:and A int]"}])
+@pytest.mark.parametrize(
+    "definitions", [{"A": "A"}, {"A": "B", "B": "A"}, {"A": "[:union A int]"}, {"A": "[:and B [:> 0]]", "B": "[:and A int]"}]
+)
 def test_a_type_defined_by_itself_matches_nothing(definitions: dict[str, str]) -> None:
     found = checker(parse("A"), names(**definitions))(1)
     assert found is not None

@@ -1,0 +1,52 @@
+"""Show how a program is understood: its syntax tree, macros expanded and names resolved.
+
+With --forms, the forms as they were read, before any of that.
+"""
+
+from __future__ import annotations
+
+from rtfs.cli.options import add_output, folder_of, read_program
+from rtfs.cli.tree import form_text, tree_json, tree_lines
+from rtfs.runtime import Runtime
+from rtfs.source import Source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from rtfs.cli.terminal import Terminal
+
+
+def arguments(parser: Any) -> None:
+    parser.usage = "rtfs ast [options] FILE|-"
+    parser.add_argument("words", nargs="*", metavar="FILE", help="the program, or - for standard input")
+    parser.add_argument("-e", dest="expressions", action="append", default=[], metavar="EXPR", help="source instead of a file")
+    parser.add_argument("--forms", action="store_true", help="the forms as read, a line each")
+    parser.add_argument("--spans", action="store_true", help="where each node stands, line:column-line:column")
+    add_output(parser)
+    parser.add_argument("--path", action="append", default=[], metavar="DIR", help="a further folder with modules to import")
+
+
+def execute(options: Any, terminal: Terminal) -> int:
+    if len(options.words) + bool(options.expressions) != 1:
+        options.misuse("give one FILE, or expressions with -e")
+    if options.expressions:
+        source, folder = Source("<eval>", "\n".join(options.expressions)), "."
+    else:
+        source, folder = read_program(options.words[0], terminal), folder_of(options.words[0])
+    if options.forms:
+        from rtfs.syntax.reader import read_forms
+
+        for form in read_forms(source):
+            terminal.result(tree_json(form_text(form)) if options.json else form_text(form))
+        return 0
+    runtime = Runtime(
+        module_path=[folder, ".", *options.path], environ=terminal.environ, models=None, deny=["*"],
+        on_warning=lambda message, span: None,
+    )  # fmt: skip
+    for node in runtime.analyse(source):
+        if options.json:
+            terminal.result(tree_json(node, spans=options.spans))
+        else:
+            terminal.result("\n".join(tree_lines(node, spans=options.spans)))
+    return 0

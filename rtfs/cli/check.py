@@ -1,0 +1,82 @@
+"""Find the problems of programs without running them.
+
+Prints errors and warnings of all files in the order of their text. Exit 1 if there is an error, with --strict also if there is a
+warning.
+"""
+
+from __future__ import annotations
+
+from rtfs.cli.options import add_output, folder_of, read_program, split_problems
+from rtfs.cli.terminal import json_line, problem_dict
+from rtfs.errors import ConfigError, ParseError, render
+from rtfs.runtime import Runtime
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from rtfs.cli.terminal import Terminal
+    from rtfs.errors import RtfsError
+
+
+def arguments(parser: Any) -> None:
+    parser.usage = "rtfs check [options] FILE…"
+    parser.add_argument("words", nargs="*", metavar="FILE", help="a program, or - for standard input")
+    add_output(parser)
+    parser.add_argument("--strict", action="store_true", help="warnings count as errors")
+    parser.add_argument("--path", action="append", default=[], metavar="DIR", help="a further folder with modules to import")
+
+
+def execute(options: Any, terminal: Terminal) -> int:
+    if not options.words:
+        options.misuse("which programs? give one FILE or more")
+    errors = warnings = 0
+    unreadable = False
+    for name in options.words:
+        try:
+            bad, doubtful = problems_of(name, options, terminal)
+        except ConfigError as error:
+            terminal.error(error)
+            unreadable = True
+            continue
+        found = [(p, "error") for p in bad] + [(p, "error" if options.strict else "warning") for p in doubtful]
+        for problem, severity in sorted(found, key=_place):
+            if options.json:
+                terminal.result(json_line(problem_dict(problem, severity)))
+            else:
+                terminal.result(render(problem, color=terminal.wants_color(terminal.stdout), severity=severity))
+        errors += len(bad)
+        warnings += len(doubtful)
+    if not options.json:
+        terminal.note(verdict(errors, warnings, len(options.words)))
+    if unreadable:
+        return 2
+    return 1 if errors or (options.strict and warnings) else 0
+
+
+def problems_of(name: str, options: Any, terminal: Terminal) -> tuple[list[Any], list[Any]]:
+    """(errors, warnings) of a file.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    runtime = Runtime(
+        module_path=[folder_of(name), ".", *options.path], environ=terminal.environ, models=None, deny=["*"],
+        on_warning=lambda message, span: None,
+    )  # fmt: skip
+    try:
+        return split_problems(runtime.check(read_program(name, terminal)))
+    except ParseError as error:
+        return [error], []
+
+
+def _place(found: tuple[RtfsError, str]) -> int:
+    span = found[0].span
+    return span.start if span is not None else 0
+
+
+def verdict(errors: int, warnings: int, files: int) -> str:
+    """One line: `2 errors, 1 warning in 3 files`."""
+    where = "1 file" if files == 1 else f"{files} files"
+    counted = [f"{n} {word}{'' if n == 1 else 's'}" for n, word in ((errors, "error"), (warnings, "warning")) if n]
+    return f"{', '.join(counted) or 'no problems'} in {where}"

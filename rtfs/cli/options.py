@@ -1,0 +1,187 @@
+"""Options that several commands share, and the runtime they describe."""
+
+from __future__ import annotations
+
+import os
+
+from rtfs.config import STRATEGIES, Limits
+from rtfs.errors import ConfigError, nearest
+from rtfs.runtime import Runtime, read_source
+from rtfs.source import Source, Span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from rtfs.cli.terminal import Terminal
+    from rtfs.errors import AnalysisError
+
+#: What a program started from the command line may do besides: look at files near it.
+FILE_ALLOW = ("io.read-*", "io.file-exists", "io.open", "io.read")
+WRITE_ALLOW = ("io.write-*",)
+
+
+def add_running(parser: Any) -> None:
+    """Permissions, limits and models of a program that runs."""
+    rights = parser.add_argument_group("permissions")
+    rights.add_argument(
+        "--allow", action="append", default=[], metavar="WHAT", help="capabilities: io.write-file, io.*, or an effect, :network"
+    )
+    rights.add_argument("--deny", action="append", default=[], metavar="WHAT", help="the same, forbidden; wins over --allow")
+    rights.add_argument("--allow-read", action="append", default=[], metavar="DIR", help="a further folder with files to read")
+    rights.add_argument("--allow-write", action="append", default=[], metavar="DIR", help="a folder in which files may be written")
+    limits = parser.add_argument_group("limits")
+    limits.add_argument("--max-depth", type=int, default=None, metavar="N", help="calls inside one another (20000)")
+    limits.add_argument("--max-steps", type=int, default=None, metavar="N", help="calls and turns of loops (no limit)")
+    limits.add_argument("--timeout", type=float, default=None, metavar="SECONDS", help="wall time (no limit)")
+    parser.add_argument("--path", action="append", default=[], metavar="DIR", help="a further folder with modules to import")
+    parser.add_argument("--no-models", action="store_true", help="ask no model: delegated calls become host calls `model-call:ID`")
+    parser.add_argument("--strategy", choices=STRATEGIES, default="tree", help="the evaluator")
+    parser.add_argument("--quiet", "-q", action="store_true", help="no progress of delegated calls")
+
+
+def add_output(parser: Any) -> None:
+    parser.add_argument("--json", action="store_true", help="results as JSON lines; errors as JSON objects on standard error")
+
+
+def make_runtime(
+    options: Any, terminal: Terminal, *, folder: str = ".", context: dict[str, Any] | None = None, stdout: Any = None
+) -> Runtime:
+    """The runtime that the options of `add_running` describe; warnings go to the terminal.
+
+    Args:
+        folder: the program's: where its modules are, and files that it may read.
+        context: values the program reads as `@name`.
+        stdout: where the program prints, when that is not the terminal's standard output.
+    Raises:
+        ConfigError: an option does not make sense.
+    """
+    defaults = Limits()
+    limits = Limits(
+        max_depth=defaults.max_depth if options.max_depth is None else options.max_depth,
+        max_steps=options.max_steps,
+        timeout_s=options.timeout,
+    )
+    for option in ("allow_read", "allow_write", "path"):
+        for name in getattr(options, option):
+            if not os.path.isdir(name):
+                raise ConfigError(f"--{option.replace('_', '-')}: {name} is not a folder")
+    runtime = Runtime(
+        strategy=options.strategy,
+        allow=[*FILE_ALLOW, *(WRITE_ALLOW if options.allow_write else ()), *(_pattern(p) for p in options.allow)],
+        deny=[_pattern(p) for p in options.deny],
+        read=_unique([folder, ".", *options.allow_read]),
+        write=options.allow_write,
+        limits=limits,
+        models=None if options.no_models else "default",
+        module_path=_unique([folder, ".", *options.path]),
+        stdout=stdout or terminal.stdout,
+        stderr=terminal.stderr,
+        environ=terminal.environ,
+        context=context,
+        on_warning=lambda message, span: terminal.note(note_text(message, span)),
+    )
+    runtime.on_analysis_warning = once_per_place(terminal)
+    _check_patterns(runtime, [*options.allow, *options.deny])
+    return runtime
+
+
+def _unique(names: list[str]) -> list[str]:
+    return list(dict.fromkeys([name or "." for name in names]))
+
+
+def note_text(message: str, span: Span | None) -> str:
+    text = message if message.startswith("rtfs: ") else f"rtfs: {message}"
+    return f"{text}\n  --> {span}" if span is not None else text
+
+
+def once_per_place(terminal: Terminal) -> Any:
+    """A taker of analysis warnings that shows each once, however often a form is analysed."""
+    seen: set[Any] = set()
+
+    def take(warning: AnalysisError) -> None:
+        span = warning.span
+        key = (warning.message, span and (span.source.name, span.start, span.end))
+        if key not in seen:
+            seen.add(key)
+            terminal.warning(warning)
+
+    return take
+
+
+def _pattern(text: str) -> str:
+    """`:io.read-file` is the id as programs write it, `:network` an effect."""
+    return text[1:] if text.startswith(":") and "." in text else text
+
+
+def _check_patterns(runtime: Runtime, patterns: list[str]) -> None:
+    """
+    Raises:
+        ConfigError: a pattern that matches nothing is a slip, and with --deny a dangerous one.
+    """
+    if not patterns:
+        return
+    from fnmatch import fnmatchcase
+
+    from rtfs.capabilities.registry import canonical
+
+    capabilities = runtime.capabilities.all()
+    ids = [capability.name for capability in capabilities]
+    effects = sorted({effect for capability in capabilities for effect in capability.effects})
+    for text in patterns:
+        pattern = canonical(_pattern(text))
+        if pattern.startswith(":"):
+            known = [f":{effect}" for effect in effects]
+            found = pattern in known
+        else:
+            known = ids
+            found = pattern.startswith("model-call:") or any(fnmatchcase(name, pattern) for name in ids)
+        if not found:
+            close = nearest(pattern, known)
+            hint = f"did you mean {close[0]}?" if close else "`rtfs caps` lists capabilities and effects"
+            raise ConfigError(f"no capability matches {text}", hint=hint)
+
+
+def read_program(name: str, terminal: Terminal) -> Source:
+    """The source of a file, or of standard input when the name is `-`.
+
+    Raises:
+        ConfigError: it cannot be read; ParseError: it is not UTF-8 text.
+    """
+    if name != "-":
+        return read_source(name)
+    stream = getattr(terminal.stdin, "buffer", None)
+    if stream is None:
+        return Source("<stdin>", terminal.stdin.read())
+    return source_from_bytes("<stdin>", stream.read())
+
+
+def source_from_bytes(name: str, data: bytes) -> Source:
+    """
+    Raises:
+        ParseError: `invalid-encoding`.
+    """
+    from rtfs.errors import ParseError
+
+    try:
+        return Source(name, data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        text = data[: error.start].decode("utf-8")
+        raise ParseError(
+            f"byte {error.start} (0x{data[error.start]:02x}) is not UTF-8 text",
+            kind="invalid-encoding",
+            span=Span(Source(name, text + "\ufffd"), len(text), len(text) + 1),
+            hint="this does not look like an RTFS program; save it as UTF-8",
+        ) from None
+
+
+def folder_of(name: str) -> str:
+    return "." if name == "-" else os.path.dirname(name) or "."
+
+
+def split_problems(problems: Sequence[AnalysisError]) -> tuple[list[AnalysisError], list[AnalysisError]]:
+    """(errors, warnings)"""
+    from rtfs.semantics.checking import WARNINGS
+
+    return [p for p in problems if p.kind not in WARNINGS], [p for p in problems if p.kind in WARNINGS]

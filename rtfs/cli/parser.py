@@ -1,0 +1,52 @@
+"""argparse with near misses: an option that does not exist leads to the one that was meant."""
+
+from __future__ import annotations
+
+import argparse
+
+from rtfs.errors import nearest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """The parser of one command."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        hint = self._hint(message)
+        super().error(message + (f"\n  hint: {hint}" if hint else ""))
+
+    def _hint(self, message: str) -> str | None:
+        start = "unrecognized arguments: "
+        if not message.startswith(start):
+            return None
+        option = message[len(start) :].split()[0].partition("=")[0]
+        close = nearest(option, self._option_string_actions)
+        if close:
+            return f"did you mean {close[0]}?"
+        if option.startswith("-") and self.takes_words:
+            return f"what the program itself should get follows `--`: {self.prog} … -- {option}"
+        return None
+
+    @property
+    def takes_words(self) -> bool:
+        return any(action.dest == "words" for action in self._actions)
+
+    def parse(self, argv: Sequence[str]) -> argparse.Namespace:
+        """The options. Words and options may be mixed; what follows `--` joins the words as it stands.
+
+        Raises:
+            SystemExit: for --help, and for a misuse, which has been explained on standard error.
+        """
+        if not self.takes_words:
+            return self.parse_args(argv)
+        at = list(argv).index("--") if "--" in argv else len(argv)
+        options = self.parse_intermixed_args(argv[:at])
+        options.words += argv[at + 1 :]
+        return options

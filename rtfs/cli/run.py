@@ -1,0 +1,38 @@
+"""Run a program.
+
+The program reads its ARGUMENTS as `@args`, a vector of strings, and its folder as `@program-dir`. Its final value is printed:
+nil prints nothing, a vector of maps prints a line for each, everything else is one line that reads back.
+
+It may print, log, look at the clock and read files in its folder and the current one; everything else must be allowed. What
+follows `--` is for the program even when it looks like an option.
+"""
+
+from __future__ import annotations
+
+from rtfs.cli.options import add_output, add_running, folder_of, read_program
+from rtfs.cli.running import run_lines, run_program
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from rtfs.cli.terminal import Terminal
+
+
+def arguments(parser: Any) -> None:
+    parser.usage = "rtfs run [options] FILE|- [ARGUMENTS…]"
+    parser.add_argument("words", nargs="*", metavar="FILE ARGUMENTS", help="the program, or -; then its arguments")
+    add_output(parser)
+    parser.add_argument("--strict", action="store_true", help="names that are not bound are errors, before anything runs")
+    parser.add_argument("--summary", action="store_true", help="totals of delegated calls, at the end")
+    add_running(parser)
+
+
+def execute(options: Any, terminal: Terminal) -> int:
+    if not options.words:
+        options.misuse("which program? give a FILE, or - for standard input")
+    name, *args = options.words
+    source = read_program(name, terminal)
+    folder = folder_of(name)
+    context = {"args": args, "program-dir": folder}
+    return run_program(source, options, terminal, run_lines, folder=folder, context=context)

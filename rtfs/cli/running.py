@@ -1,0 +1,125 @@
+"""Running a program and showing what it gives: what `run` and `eval` have in common."""
+
+from __future__ import annotations
+
+from rtfs.cli.options import make_runtime
+from rtfs.cli.terminal import WipingStream
+from rtfs.errors import EvalError, RtfsError
+from rtfs.values.maps import Map
+from rtfs.values.printing import to_readable
+from rtfs.values.sequences import Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from rtfs.cli.terminal import Terminal
+    from rtfs.runtime import Runtime
+    from rtfs.source import Source
+
+
+def run_program(
+    source: Source,
+    options: Any,
+    terminal: Terminal,
+    lines: Callable[[Any], list[str]],
+    *,
+    folder: str = ".",
+    context: dict[str, Any] | None = None,
+) -> int:
+    """Run a source, print the lines of its value, report what went wrong; the exit code.
+
+    Args:
+        lines: the value as lines of text, when it is not wanted as JSON.
+        folder, context: as in `make_runtime`.
+    """
+    from rtfs.cli.main import FAILED, FINE, report
+
+    screen = terminal.is_screen(terminal.stderr) and terminal.is_screen(terminal.stdout)
+    stdout = WipingStream(terminal) if screen and not options.quiet else None
+    runtime = make_runtime(options, terminal, folder=folder, context=context, stdout=stdout)
+    delegations = Delegations(runtime, terminal, quiet=options.quiet)
+    try:
+        if options.strict and _refuse(runtime, source, terminal):
+            return FAILED
+        try:
+            value = runtime.run_source(source)
+            for line in json_lines(value) if options.json else lines(value):
+                terminal.result(line)
+        except RtfsError as error:
+            terminal.clear_status()
+            return report(error, terminal)
+        return FINE
+    finally:
+        delegations.end()
+        runtime.close()
+        if options.summary:
+            from rtfs.cli.progress import show_summary
+
+            show_summary(runtime.records, terminal)
+
+
+def _refuse(runtime: Runtime, source: Source, terminal: Terminal) -> bool:
+    """`--strict`: report every problem, warnings too, as an error; whether there was one."""
+    try:
+        problems = runtime.check(source)
+    except RtfsError:
+        return False  # running it reports the same
+    for problem in problems:
+        terminal.error(problem)
+    return bool(problems)
+
+
+class Delegations:
+    """Progress and summary of the delegated calls of one run; costs nothing while there are none."""
+
+    def __init__(self, runtime: Runtime, terminal: Terminal, *, quiet: bool = False) -> None:
+        self._runtime, self._terminal = runtime, terminal
+        self._before = runtime.records.totals if runtime.records is not None else None
+        self._progress: Any = None
+        runtime.on_delegated = None if quiet or terminal.json else self._called
+
+    def _called(self) -> None:
+        if self._progress is None:
+            from rtfs.cli.progress import Progress
+
+            self._progress = Progress(self._terminal, self._runtime.records, self._before)
+        self._progress.called()
+
+    def end(self) -> None:
+        self._runtime.on_delegated = None
+        self._terminal.clear_status()
+
+
+# --- values as lines -------------------------------------------------------------------------
+
+
+def run_lines(value: Any) -> list[str]:
+    """nil is silent, a vector of maps is a line each, everything else one readable line."""
+    if value is None:
+        return []
+    if type(value) is Vector and len(value) and all(type(item) is Map for item in value.items()):
+        return [to_readable(item) for item in value.items()]
+    return [to_readable(value)]
+
+
+def eval_lines(value: Any) -> list[str]:
+    return [to_readable(value)]
+
+
+def json_lines(value: Any) -> list[str]:
+    """A vector is a line for each item, every other value one line.
+
+    Raises:
+        EvalError: `json-error`; there is no JSON for functions, error values and their like.
+    """
+    from rtfs.semantics.builtins.json import serialize_json
+
+    try:
+        return [serialize_json(item) for item in value.items()] if type(value) is Vector else [serialize_json(value)]
+    except EvalError as error:
+        error.operand = None
+        error.hint = "without --json the value is printed as RTFS"
+        error.message = f"the result has no JSON: {error.message}"
+        raise

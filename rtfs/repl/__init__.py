@@ -1,0 +1,1 @@
+"""The interactive front: `session` evaluates and commands, the front ends (`plain`, `screen`) only read."""

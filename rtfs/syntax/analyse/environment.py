@@ -1,0 +1,34 @@
+"""What the analyser must know of the program around a form; `semantics.namespace` implements it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from rtfs.syntax import nodes as ast
+
+
+class MacroEnvironment(Protocol):
+    """What the analyser must know of the program around the form: the namespace it will run in."""
+
+    def macro(self, name: str) -> Callable[[list[Any]], Any] | None:
+        """The expander of a macro, from argument forms to a form."""
+        ...
+
+    def define_macro(self, name: str, function: ast.Fn) -> None: ...
+
+    def defines(self, name: str) -> bool:
+        """Whether the program itself has defined this global name (which may then shadow a form word)."""
+        ...
+
+    def knows(self, name: str) -> bool:
+        """Whether a global look-up of this name would find something now."""
+        ...
+
+    def known_names(self) -> Iterable[str]: ...
+
+    def declare(self, name: str) -> None:
+        """A later form of the same program defines this name."""
+        ...
+
+    def fresh_name(self, stem: str) -> str: ...

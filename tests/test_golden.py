@@ -1,0 +1,33 @@
+"""Every golden program on every evaluator: what it gives, and that printing and reading it again changes nothing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from rtfs.config import STRATEGIES
+from tests.support.golden import FOLDER, Chunk, check_chunk, split_file, updated
+
+FILES = sorted(FOLDER.glob("*.rtfs"))
+UPDATE = os.environ.get("RTFS_UPDATE") == "1"
+
+
+@pytest.mark.skipif(not UPDATE, reason="RTFS_UPDATE=1 rewrites the expectations")
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_update(path: Path) -> None:
+    text = updated(path, STRATEGIES[0])
+    if text != path.read_text(encoding="utf-8"):
+        path.write_text(text, encoding="utf-8")
+
+
+@pytest.mark.skipif(UPDATE, reason="the expectations are being rewritten")
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("chunk", [chunk for path in FILES for chunk in split_file(path)], ids=lambda chunk: chunk.id)
+def test_golden(chunk: Chunk, strategy: str) -> None:
+    check_chunk(chunk, strategy)
+
+
+def test_a_file_without_programs_is_a_mistake() -> None:
+    assert all(split_file(path) for path in FILES)
