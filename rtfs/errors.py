@@ -53,6 +53,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "static-arity": ("StaticArity", "RTFS-A009"),
     "invalid-map-key": ("InvalidMapKey", "RTFS-A010"),
     "reserved-name": ("ReservedName", "RTFS-A011"),
+    "shadowed-builtin": ("ShadowedBuiltin", "RTFS-A012"),
     # running
     "type-error": ("TypeError", "RTFS-R001"),
     "arity-mismatch": ("ArityMismatch", "RTFS-R002"),
@@ -310,7 +311,10 @@ def _distance(a: str, b: str, limit: int) -> int:
 
 def nearest(name: str, known: Any, count: int = 1) -> list[str]:
     """The names closest to `name`, nearest first, at most `count`, at a distance a typing slip explains."""
-    limit = 1 if len(name) <= 3 else 2 if len(name) <= 6 else 3
+    # short names differ from too many others for a guess to help
+    limit = 0 if len(name) <= 2 else 1 if len(name) <= 5 else 2 if len(name) <= 8 else 3
+    if not limit:
+        return []
     scored = sorted(
         (d, candidate)
         for candidate in known

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from rtfs.config import DEFAULT_LIMITS, Limits, check_strategy
 from rtfs.errors import AnalysisError, ConfigError, LimitExceeded, ParseError
+from rtfs.eval.stack import with_room
 from rtfs.semantics.machine import Machine
 from rtfs.semantics.namespace import Namespace
 from rtfs.source import Source, Span
@@ -179,9 +180,7 @@ class Runtime:
         namespace = self.machine.namespace()
         for table in ("values", "own", "macros", "types", "declared"):
             getattr(namespace, table).update(getattr(self.namespace, table))
-        nodes: list[Any] = self._enter(
-            lambda: self._within(namespace, lambda: analyse_forms(namespace, forms, self._evaluator))
-        )
+        nodes: list[Any] = self._enter(lambda: self._within(namespace, lambda: analyse_forms(namespace, forms, self._evaluator)))
         return nodes
 
     def function(self, name: str, *, raw: bool = False) -> Callable[..., Any]:
@@ -286,6 +285,7 @@ class Runtime:
     # --- inside ---
 
     def _add_capabilities(self, registry: CapabilityRegistry) -> None:
+        from rtfs.capabilities.registry import Capability
         from rtfs.capabilities.standard import FileAccess, standard_capabilities
 
         standard_capabilities(
@@ -295,6 +295,15 @@ class Runtime:
             files=FileAccess(self._read, self._write),
             environ=self._environ,
         )
+        if self._models is not None:
+            registry.register(
+                Capability("ai.llm-execute", self._llm_execute, 2, 3, ("ai",), "The text a model gives for a prompt, by model id.")
+            )
+
+    def _llm_execute(self, *operands: Any) -> str:
+        from rtfs.delegation.llm_execute import llm_execute
+
+        return llm_execute(self.models, *operands)
 
     def _make_effects(self) -> dict[str, Builtin]:
         from rtfs.semantics.builtins.effects import effect_builtins
@@ -366,13 +375,15 @@ class Runtime:
             if outermost:
                 machine.start_run()
             try:
-                return work()
+                return with_room(work) if outermost else work()
             except RecursionError:
                 raise LimitExceeded(
                     "the program is nested too deeply",
                     kind="stack-overflow",
                     hint="split deeply nested expressions or values into parts",
                 ) from None
+            except MemoryError:
+                raise LimitExceeded("the program needs more memory than there is", kind="size-exhausted") from None
             finally:
                 self._entries -= 1
                 machine.depth, machine.hints = depth, hints

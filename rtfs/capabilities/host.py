@@ -40,9 +40,7 @@ class RuntimeHost:
         audit: the last AUDIT_LENGTH effects, oldest first.
     """
 
-    def __init__(
-        self, registry: CapabilityRegistry, permissions: Permissions, warn: Callable[[str, Span | None], None]
-    ) -> None:
+    def __init__(self, registry: CapabilityRegistry, permissions: Permissions, warn: Callable[[str, Span | None], None]) -> None:
         self.registry = registry
         self.permissions = permissions
         self.context: dict[str, Any] = {}

@@ -25,6 +25,7 @@ DEFAULT_ALLOW = (
     "system.current-*",
     "state.kv.*",
     "model-call:*",
+    "agents.discover",
 )
 
 

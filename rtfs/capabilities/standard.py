@@ -24,7 +24,6 @@ MAX_FILE_BYTES = 256 * 2**20
 MAX_HTTP_BYTES = 16 * 2**20
 
 
-
 class FileAccess:
     """Which files may be read and written: those under the given folders, after links are resolved."""
 
@@ -115,6 +114,14 @@ def standard_capabilities(
     _files(add, files)
     _system(add, environ, clock, sleep)
     _store(add)
+    add(
+        "agents.discover",
+        lambda criteria, options=None: Vector(),
+        1,
+        2,
+        "agent",
+        "Agents that fit the criteria: none, without a registry.",
+    )
     add("network.http-fetch", http_fetch, 1, 1, "network", "The body of an http or https address, by GET, as text.")
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from rtfs.cli.terminal import Terminal
 
+_WIDTH = 88  # columns
+
 
 def arguments(parser: Any) -> None:
     parser.usage = "rtfs explain [CODE…]"
@@ -68,12 +70,14 @@ def record_of(kind: str) -> dict[str, Any]:
 
 
 def explanation_text(kind: str) -> str:
+    from textwrap import wrap
+
     selector, code = KINDS[kind]
     text = EXPLANATIONS[kind]
-    lines = [f"{code}  {kind}", "", text.meaning]
+    lines = [f"{code}  {kind}", "", *wrap(text.meaning, _WIDTH)]
     if text.example:
         lines += ["", *[f"    {line}" for line in text.example.split("\n")]]
-    lines += ["", text.fix]
+    lines += ["", *wrap(text.fix, _WIDTH)]
     if code.startswith(("RTFS-R", "RTFS-H", "RTFS-D")):
         lines += ["", f"A program catches it with (catch {selector} e …) or (catch :{kind} e …)."]
     elif code.startswith("RTFS-L"):

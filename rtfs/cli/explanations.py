@@ -140,6 +140,11 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Choose another name.",
     ),
     # --- running
+    "shadowed-builtin": _e(
+        "A definition has the name of a built-in and hides it in this program. A warning: the program runs.",
+        "(defn abs [x] x)",
+        "Choose another name unless you mean it. The library's own functions go on using the built-in.",
+    ),
     "type-error": _e(
         "An operation got a value of a kind that it cannot work with.",
         '(+ 1 "2")',

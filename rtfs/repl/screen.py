@@ -39,7 +39,7 @@ def make_prompt(session: Session, **streams: Any) -> Any:
     return PromptSession(
         FormattedText([("bold", PROMPT)]) if colored else PROMPT,
         multiline=True,
-        prompt_continuation=lambda width, line, wrapped: CONTINUATION,
+        prompt_continuation=lambda width, line, wraps: " " * width if wraps else CONTINUATION,
         key_bindings=_keys(session),
         completer=_Completer(session),
         complete_while_typing=False,

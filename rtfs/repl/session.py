@@ -56,7 +56,7 @@ class Session:
         self.last_error: RtfsError | None = None
         self.failed = False
         self.finished = False
-        self.settings: dict[str, Any] = {"ast": False, "types": False, "timing": False, "lines": 40}
+        self.settings: dict[str, Any] = {"ast": False, "types": False, "timing": False, "lines": 25}
         self._count = 0
         self._warnings: list[AnalysisError] = []
         self.runtime = self._new_runtime()

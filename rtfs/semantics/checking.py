@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 #: Kinds of problems that do not stop a program from running.
-WARNINGS = frozenset({"unbound-name"})
+WARNINGS = frozenset({"unbound-name", "shadowed-builtin"})
 
 _PURE = (ast.DefStruct, ast.DefType)
 

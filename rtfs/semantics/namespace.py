@@ -116,6 +116,9 @@ class Namespace:
         prefix, slash, _ = name.rpartition("/")
         return bool(slash and prefix and f"{prefix}/" in self.declared)
 
+    def is_builtin(self, name: str) -> bool:
+        return name in self.library
+
     def known_names(self) -> Iterable[str]:
         from rtfs.syntax.analyse import SPECIAL_FORMS
 

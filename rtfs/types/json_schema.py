@@ -344,4 +344,4 @@ def _constraints(predicate: Predicate, base: Type) -> Schema:
         return {"format": "uri", "pattern": "^https?://"}
     if name == "is-email":
         return {"format": "email"}
-    return {"required": [json_key(key) for key in _keys(predicate)]}
+    return {"required": list(dict.fromkeys([json_key(key) for key in _keys(predicate)]))}

@@ -403,13 +403,13 @@ class _Compiler:
             return verdict  # type: ignore[no-any-return]
 
         def decide(value: Any) -> Mismatch | None:
-            near: list[Mismatch] = []
-            for option, option_check in options:
+            faults: list[Mismatch] = []
+            for _, option_check in options:
                 found = option_check(value)
                 if found is None:
                     return None
-                if _has_kind_of(option, value, self.lookup):
-                    near.append(found)
+                faults.append(found)
+            near = [faults[i] for i in range(len(options)) if _has_kind_of(options[i][0], value, self.lookup)]
             if len(near) > 1:  # of variants told apart by a tag, the one whose tag is right
                 near = [found for found in near if not (found.is_shallow and _is_tag(found.expected))]
             return near[0] if len(near) == 1 else _mismatch(expected, value)

@@ -30,8 +30,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: (path so far, next step: an index or a key); None is the top.
-Path = object
+    #: (path so far, next step: an index or a key); None is the top.
+    Path = Any
+else:
+    Path = object
 
 
 class CoercionError(ValueError):
@@ -112,8 +114,9 @@ def json_text(data: Any) -> str:
 def place(path: Path) -> str:
     """Where in the data: `.items[0].price`; at the top, `the value`."""
     parts: list[str] = []
-    while path is not None:
-        path, part = path
+    link: Any = path
+    while link is not None:
+        link, part = link
         parts.append(f"[{part}]" if isinstance(part, int) else key_path(part))
     if len(parts) > 20:
         parts[10:-10] = ["…"]

@@ -92,7 +92,7 @@ def _atom(value: Any, readable: bool, nested: bool) -> str:
     if kind is float:
         return float_text(value, readable=readable)
     if kind is Keyword:
-        return ":" + value.name
+        return f":{value.name}"
     if kind is Symbol:
         return str(value.name)
     if kind is Timestamp or kind is Uuid or kind is ResourceHandle:

@@ -203,7 +203,7 @@ def discover_agents_form(a: Analyser, form: Form, place: Place) -> ast.Node:
         a.usage(form, "(discover-agents {:capabilities […]} {:limit 5})")
     inner = place.nontail()
     args = tuple([a.analyse(form.items[i], inner, form.spans[i]) for i in range(1, len(form))])
-    return ast.HostForm(form.span, "rtfs.agents.discover", args)
+    return ast.HostForm(form.span, "agents.discover", args)
 
 
 @special_form("llm-execute")

@@ -25,6 +25,10 @@ class MacroEnvironment(Protocol):
         """Whether a global look-up of this name would find something now."""
         ...
 
+    def is_builtin(self, name: str) -> bool:
+        """Whether the library has a function of this name."""
+        ...
+
     def known_names(self) -> Iterable[str]: ...
 
     def declare(self, name: str) -> None:

@@ -72,6 +72,13 @@ def _is_fn_head(head: Any) -> bool:
 def _declare(a: Analyser, name: str, span: Span | None, place: Place) -> ast.Binding | None:
     """The binding that a definition at this place sets, or None when it defines a global."""
     if place.is_top:
+        if a.environment.is_builtin(name) and not a.environment.defines(name):
+            a.warn(
+                f"`{name}` hides the built-in of that name",
+                span,
+                kind="shadowed-builtin",
+                hint="choose another name, unless this is meant; the library itself keeps using its own",
+            )
         a.environment.declare(name)
         return None
     scope: Place | None = place

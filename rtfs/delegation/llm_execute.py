@@ -1,0 +1,55 @@
+"""The capability behind `(llm-execute model prompt)` (reference 2.13): one prompt, text back, no type and no fallback."""
+
+from __future__ import annotations
+
+from rtfs.errors import DelegationError, HostError
+from rtfs.models.protocol import ModelRequest, Parameter
+from rtfs.models.registry import ModelRegistry
+from rtfs.semantics.faults import invalid_argument
+from rtfs.types.nodes import STRING
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+ECHO = "echo-model"
+
+
+def llm_execute(registry: ModelRegistry, model: Any, prompt: Any, system: Any = None) -> str:
+    """The text that a model gives for a prompt.
+
+    Args:
+        model: `echo-model` gives the prompt back; any other id is looked for among local, then remote models.
+        system: put in front as `System:` and `User:` sections.
+    Raises:
+        EvalError: an operand is not a string.
+        HostError: `unknown-capability`, no such model; DelegationError: it did not answer.
+    """
+    for name, operand in (("model", model), ("prompt", prompt)):
+        if type(operand) is not str:
+            raise invalid_argument("llm-execute", f"the {name} must be a string")
+    if system is not None and type(system) is not str:
+        raise invalid_argument("llm-execute", "the system text must be a string")
+    text = prompt if system is None else f"System:\n{system}\n\nUser:\n{prompt}"
+    if model == ECHO:
+        return str(text)
+    provider = None
+    hint = None
+    for target in ("local-model", "remote"):
+        try:
+            provider = registry.resolve(target, model)
+            break
+        except DelegationError as error:
+            if error.kind != "unknown-model":
+                raise
+            hint = error.hint
+    if provider is None:
+        raise HostError(f"llm-execute: no model is called {model!r}", kind="unknown-capability", hint=hint)
+    request = ModelRequest(
+        model=model,
+        function="llm-execute",
+        doc=system or "",
+        parameters=(Parameter(name="prompt", type=STRING, value=prompt),),
+        result=STRING,
+    )
+    return provider.complete(request).text
