@@ -55,15 +55,20 @@ class Machine:
         if self.limits.timeout_s is not None:
             self.deadline = time.monotonic() + self.limits.timeout_s
 
-    def tick(self) -> None:
-        """Count one call or turn of a loop; only called when `metered`."""
+    def tick(self, span: Span | None = None) -> None:
+        """Count one call or turn of the loop at `span`; only called when `metered`."""
         self.steps += 1
         limit = self.limits.max_steps
         if limit is not None and self.steps > limit:
-            raise LimitExceeded(f"more than {limit:,} steps", kind="steps-exhausted", hint="raise the limit of steps")
+            raise LimitExceeded(
+                f"more than {limit:,} steps", kind="steps-exhausted", span=span, hint="raise --max-steps, or Limits(max_steps=…)"
+            )
         if self.deadline is not None and self.steps % _CLOCK_EVERY == 0 and time.monotonic() > self.deadline:
             raise LimitExceeded(
-                f"more than {self.limits.timeout_s:g} seconds", kind="time-exhausted", hint="raise the limit of time"
+                f"more than {self.limits.timeout_s:g} seconds",
+                kind="time-exhausted",
+                span=span,
+                hint="raise --timeout, or Limits(timeout_s=…)",
             )
 
     def too_deep(self) -> LimitExceeded:

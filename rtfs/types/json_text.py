@@ -138,7 +138,7 @@ def mend(text: str) -> Any:
     """Malformed JSON as data, by the `json_repair` library; None when it cannot be mended without guessing.
 
     The library guesses: it completes strings that were cut off, drops what it does not understand, and takes the last of two
-    objects.  So a text that ends inside a string or a number is refused beforehand, and afterwards the words and numbers of
+    objects.  So a text that was cut off is refused beforehand, and afterwards the words and numbers of
     the result must be those of the text, no more and no fewer.
     """
     try:
@@ -148,8 +148,7 @@ def mend(text: str) -> Any:
     if text[:1] not in ("{", "[") or len(text) > MAX_MENDED or depth(text.replace('"', "")) > MAX_DEPTH:
         return None
     body = text.rstrip()
-    ends_whole = body[-1:] in "}]\"'" or body.endswith(("true", "false", "null"))
-    if not ends_whole or (body[-1:] not in "}]" and [b for _, b in _brackets(body, 0) if b == '"']):
+    if _is_cut_off(body):
         return None
     try:
         data = json_repair.loads(body, skip_json_loads=True)
@@ -158,6 +157,20 @@ def mend(text: str) -> Any:
     if not isinstance(data, (dict, list)) or _words_of_text(body) != _words_of_data(data) or _adds_nothings(body, data):
         return None
     return data
+
+
+def _is_cut_off(text: str) -> bool:
+    """Whether more may have been meant to follow: inside a string, a number or an array. A forgotten `}` hides no data that
+    a record would not miss."""
+    still_open: list[str] = []
+    for _, bracket in _brackets(text, 0):
+        if bracket == '"':
+            return True
+        if bracket in "{[":
+            still_open.append(bracket)
+        elif still_open:
+            still_open.pop()
+    return "[" in still_open or not (text[-1:] in "}]\"'" or text.endswith(("true", "false", "null")))
 
 
 def _adds_nothings(text: str, data: Any) -> bool:

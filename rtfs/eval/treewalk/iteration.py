@@ -104,7 +104,7 @@ def _for_stage(w: TreeWalker, clause: ast.ForClause, outer: Layout | None, step:
             raise
         for item in items:
             if tick is not None:
-                tick()
+                tick(span)
             frame = [env, *blank]
             binder(item, frame)
             if step(frame, out) is _STOP:
@@ -132,7 +132,7 @@ def _dotimes(w: TreeWalker, node: ast.Dotimes, layout: Layout | None) -> Run:
         i = 0
         while i < turns:
             if tick is not None:
-                tick()
+                tick(span)
             result = body([env, i, *blank])
             i += 1
         return result
@@ -155,7 +155,7 @@ def _loop(w: TreeWalker, node: ast.Loop, layout: Layout | None) -> Run:
     simple = all(isinstance(b.pattern, ast.BindPattern) and b.type is None for b in node.bindings) and len(
         node.bindings
     ) == len(node.scope.bindings)
-    tick = w.machine.tick if w.machine.metered else None
+    tick, span = w.machine.tick if w.machine.metered else None, node.span
 
     def run_loop(env: Env) -> Any:
         frame = [env, *blank]
@@ -165,7 +165,7 @@ def _loop(w: TreeWalker, node: ast.Loop, layout: Layout | None) -> Run:
             if type(result) is not Again:
                 return result
             if tick is not None:
-                tick()
+                tick(span)
             values = result.args
             if simple:
                 frame = [env, *values]

@@ -301,6 +301,26 @@ def test_replies_that_are_refused(type: str, reply: str, problem: str) -> None:
     assert len(caught.value.problem) < 700
 
 
+@pytest.mark.parametrize(
+    "type, whole",
+    [
+        (PERSON, PERSON_JSON),
+        ("[:vector string]", '["a", "b c", "d"]'),
+        ("[:map [:tags [:vector string]] [:ok bool]]", '{"tags": ["a", "b"], "ok": true}'),
+        ("[:vector [:map [:a string]]]", '[{"a": "x"}, {"a": "y"}]'),
+        ("[:vector [:vector string]]", '[["a"], ["b"]]'),
+    ],
+)
+def test_a_reply_that_was_cut_off_gives_everything_or_nothing(type: str, whole: str) -> None:
+    expected, _ = coerce_text(whole, parse(type))
+    for end in range(len(whole)):
+        try:
+            value, _ = coerce_text(whole[:end], parse(type))
+        except CoercionError:
+            continue
+        assert value == expected, whole[:end]
+
+
 def test_names_are_followed() -> None:
     lookup = names(Label=LABELS, Tree="[:map [:v int] [:kids [:vector Tree]]]", Maybe="[:optional Label]")
     assert coerce_text("Card.", parse("Label"), lookup)[0] == "card"

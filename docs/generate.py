@@ -1,0 +1,258 @@
+"""The reference tables of the documentation, made from the program's own tables.
+
+    python docs/generate.py            write them
+    python docs/generate.py --check    say which are stale, exit 1 if any is (tests/test_docs.py does the same)
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+NOTE = "<!-- made by docs/generate.py: do not edit -->\n"
+
+#: The topics of the standard library in the order of the page.
+TITLES = {
+    "arithmetic": "Arithmetic",
+    "numerals": "Reading and showing numbers",
+    "comparison": "Comparison",
+    "predicates": "Predicates",
+    "strings": "Strings",
+    "regex": "Regular expressions",
+    "collections": "Vectors, lists and maps",
+    "sequences": "Sequences",
+    "ordering": "Order",
+    "higher_order": "Functions over sequences",
+    "functions": "Functions of functions",
+    "errors": "Errors",
+    "json": "JSON",
+    "effects": "Effects and state",
+}
+
+
+def cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += ["| " + " | ".join(map(cell, row)) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def operands(low: int, high: int | None) -> str:
+    if high is None:
+        return f"{low} or more"
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def standard_library() -> str:
+    from rtfs.runtime import Runtime
+    from rtfs.semantics.builtins.effects import effect_builtins
+    from rtfs.semantics.library import TOPICS, standard_library
+
+    library = standard_library()
+    topics: dict[str, dict[str, list[str]]] = {}  # topic -> own name of the function -> all its names
+    entries = {}
+    for label, entry in library.items():
+        topics.setdefault(TOPICS[label], {}).setdefault(entry.name, []).append(label)
+        entries[entry.name] = entry
+    effects = effect_builtins(Runtime(models=None).machine)
+    for label, entry in effects.items():
+        topics.setdefault("effects", {}).setdefault(entry.name, []).append(label)
+        entries[entry.name] = entry
+    missing = topics.keys() - TITLES.keys()
+    assert not missing, f"no title for {missing}"
+    names = len(library) + len(effects)
+    out = [
+        NOTE,
+        "# Standard library\n",
+        f"{names} names. Every function is a value: it can be bound, passed and returned. What it takes is the number of operands; "
+        "another number is an `arity-mismatch`, an operand of the wrong kind a `type-error`.\n",
+    ]
+    for topic, title in TITLES.items():
+        if topic not in topics:
+            continue
+        out.append(f"## {title}\n")
+        if topic == "effects":
+            out.append("These reach the host; which of them a program may use is a matter of [permissions](../embedding.md).\n")
+        rows = []
+        for own, labels in sorted(topics[topic].items()):
+            entry = entries[own]
+            shown = " ".join(f"`{label}`" for label in sorted(labels, key=lambda label: (label != own, label)))
+            rows.append((shown, operands(entry.low, entry.high), entry.doc))
+        out.append(table(("name", "takes", "what it does"), rows))
+    return "\n".join(out)
+
+
+def special_forms() -> str:
+    from rtfs.syntax.analyse import HARD_CORE
+    from rtfs.syntax.analyse.core import SPECIAL_FORMS, find_handler
+    from rtfs.syntax.core_macros import CORE_MACROS
+
+    by_handler: dict[Callable[..., object], list[str]] = {}
+    for name in SPECIAL_FORMS:
+        by_handler.setdefault(find_handler(name), []).append(name)
+    rows = []
+    for handler, labels in sorted(by_handler.items(), key=lambda pair: min(pair[1])):
+        shown = " ".join(f"`{label}`" for label in sorted(labels))
+        doc = " ".join((handler.__doc__ or "").strip().split("\n\n")[0].split())
+        rows.append((shown, doc))
+    macros: dict[Callable[..., object], list[str]] = {}
+    for name, function in CORE_MACROS.items():
+        macros.setdefault(function, []).append(name)
+    macro_rows = []
+    for function, labels in sorted(macros.items(), key=lambda pair: min(pair[1])):
+        doc = " ".join((function.__doc__ or "").strip().split("\n\n")[0].split())
+        macro_rows.append((" ".join(f"`{label}`" for label in sorted(labels)), doc))
+    core = " ".join(f"`{name}`" for name in sorted(HARD_CORE))
+    return "\n".join(
+        [
+            NOTE,
+            "# Special forms and core macros\n",
+            f"A list that begins with the name of a special form must have its shape. {core} cannot be bound to anything else; "
+            "the other words may be used as names, and then lose their meaning inside.\n",
+            "## Special forms\n",
+            table(("form", "shape"), rows),
+            "## Core macros\n",
+            table(("macro", "shape"), macro_rows),
+        ]
+    )
+
+
+def _value(action: argparse.Action) -> str:
+    if action.choices is not None:
+        return "{" + ",".join(map(str, action.choices)) + "}"
+    return str(action.metavar or action.dest.upper())
+
+
+def capabilities() -> str:
+    from rtfs.runtime import Runtime
+
+    runtime = Runtime(models=None)
+    rows = []
+    for found in runtime.capabilities.all():
+        allowed = "yes" if runtime.host.permissions.permits(found) else "no"
+        rows.append((f"`:{found.name}`", operands(found.low, found.high), ", ".join(found.effects), allowed, found.doc))
+    return "\n".join(
+        [
+            NOTE,
+            "# Capabilities\n",
+            "What `(call :id operands…)` reaches. *Unasked* says whether a program in a `Runtime()` may use it when nobody said "
+            "otherwise; `rtfs run` also lets a program read files in its own folder and the current one.\n",
+            table(("id", "takes", "effects", "unasked", "what it does"), rows),
+        ]
+    )
+
+
+def errors() -> str:
+    from rtfs.cli.explanations import EXPLANATIONS
+    from rtfs.errors import FAMILIES, KINDS
+
+    groups = {
+        "P": "Reading",
+        "A": "Analysis: before the form runs",
+        "R": "Running",
+        "L": "Limits: `catch` never sees them",
+        "H": "Effects",
+        "D": "Models",
+        "C": "Settings",
+        "X": "Bugs in RTFS",
+    }
+    out = [
+        NOTE,
+        "# Errors\n",
+        "Every error has a code for the report, a kind, which `(:type e)` gives as a keyword, and a name for `catch`: "
+        "`(catch DivisionByZero e …)` and `(catch :division-by-zero e …)` are the same. `Exception`, `Error`, `RuntimeError` and "
+        "`_` catch everything that can be caught. `rtfs explain CODE` shows an example.\n",
+    ]
+    for letter, title in groups.items():
+        rows = []
+        for kind, (name, code) in KINDS.items():
+            if code.startswith(f"RTFS-{letter}"):
+                found = EXPLANATIONS.get(kind)
+                rows.append((code, f"`{kind}`", f"`{name}`", f"{found.meaning} {found.fix}" if found else ""))
+        out += [f"## {title}\n", table(("code", "kind", "name for `catch`", "meaning, and what usually helps"), rows)]
+    out += [
+        "## Families\n",
+        "A keyword for `catch` that covers several kinds.\n",
+        table(
+            ("family", "kinds"), [(f"`:{family}`", " ".join(f"`{k}`" for k in sorted(kinds))) for family, kinds in FAMILIES.items()]
+        ),
+    ]
+    return "\n".join(out)
+
+
+def command_line() -> str:
+    from rtfs.cli.main import COMMANDS, command_module, help_text, make_parser
+
+    out = [
+        NOTE,
+        "# Command line\n",
+        "Results go to standard output, everything else to standard error. Exit codes: 0 fine, 1 the program failed or problems "
+        "were found, 2 misuse, 70 a bug in RTFS, 130 interrupted, 141 nobody reads the output.\n",
+        "```\n" + help_text() + "\n```\n",
+    ]
+    for name in COMMANDS:
+        parser = make_parser(name, command_module(name))
+        usage = (parser.usage or f"rtfs {name} [options]").replace("usage: ", "")
+        rows = []
+        for action in parser._actions:  # the text that argparse makes of them differs between versions of Python
+            labels = action.option_strings or [str(action.metavar or action.dest)]
+            value = "" if not action.option_strings or action.nargs == 0 else f" {_value(action)}"
+            if "--help" not in labels:
+                rows.append((" ".join(f"`{label}{value}`" for label in labels), action.help or ""))
+        description = (parser.description or "").strip()
+        out += [f"## rtfs {name}\n", f"```\n{usage}\n```\n", description + "\n", table(("option", "meaning"), rows)]
+    out.append(
+        "## Environment\n\n"
+        "| variable | what it sets |\n|---|---|\n"
+        "| `RTFS_REMOTE_BASE_URL` | the server for remote models, up to and without `/chat/completions`; else `OPENAI_BASE_URL` |\n"
+        "| `RTFS_REMOTE_API_KEY` | its key; else `OPENAI_API_KEY` |\n"
+        "| `RTFS_LOCAL_MODEL_PATH` | a GGUF file that answers for local models |\n"
+        "| `RTFS_DATA_DIR` | where weights are kept; by default the user's data folder |\n"
+        "| `RTFS_CACHE_DIR` | where files are kept that can be made again; by default the user's cache folder |\n"
+        "| `NO_COLOR` | no colours |\n"
+        "| `RTFS_DEBUG` | a bug in RTFS is shown with Python's traceback |\n"
+    )
+    return "\n".join(out)
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "reference/standard-library.md": standard_library,
+    "reference/special-forms.md": special_forms,
+    "reference/capabilities.md": capabilities,
+    "errors.md": errors,
+    "cli.md": command_line,
+}
+
+
+def stale() -> list[str]:
+    """The pages whose files are not what would be written now."""
+    out = []
+    for name, make in PAGES.items():
+        path = FOLDER / name
+        if not path.is_file() or path.read_text(encoding="utf-8") != make():
+            out.append(name)
+    return out
+
+
+def main(argv: list[str]) -> int:
+    if argv == ["--check"]:
+        found = stale()
+        for name in found:
+            print(f"docs/{name} is stale: run python docs/generate.py")
+        return 1 if found else 0
+    for name, make in PAGES.items():
+        path = FOLDER / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(make(), encoding="utf-8")
+        print(f"docs/{name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
