@@ -50,6 +50,7 @@ class Namespace:
         self.macros: dict[str, Function] = {}
         self.types: dict[str, Type] = {}
         self.declared: set[str] = set()  # defined by a form that was analysed
+        self.declared_types: set[str] = set()
         self.expected: set[str] = set()  # defined by a later form of the same text
         self._make_macro = make_macro
         self._fresh_name = fresh_name
@@ -124,6 +125,12 @@ class Namespace:
 
         names = (self.values, self.library.names(), self.declared, self.expected, self.macros, CORE_MACRO_NAMES, SPECIAL_FORMS)
         return list(dict.fromkeys(name for group in names for name in group))
+
+    def declare_type(self, name: str) -> None:
+        self.declared_types.add(name)
+
+    def type_names(self) -> set[str]:
+        return self.declared_types | set(self.types)
 
     def declare(self, name: str) -> None:
         self.declared.add(name)

@@ -393,7 +393,7 @@ class Analyser:
         """The type that an annotation form denotes."""
         from rtfs.types.parse import parse_type
 
-        return parse_type(form, span)
+        return parse_type(form, span, defined=self.environment.type_names())
 
     def symbol(self, form: Any, span: Span | None, what: str) -> Symbol:
         if type(form) is not Symbol:

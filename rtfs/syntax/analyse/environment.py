@@ -31,6 +31,14 @@ class MacroEnvironment(Protocol):
 
     def known_names(self) -> Iterable[str]: ...
 
+    def declare_type(self, name: str) -> None:
+        """A form that was analysed defines this type."""
+        ...
+
+    def type_names(self) -> frozenset[str] | set[str]:
+        """The types that the program has defined so far."""
+        ...
+
     def declare(self, name: str) -> None:
         """A later form of the same program defines this name."""
         ...

@@ -102,6 +102,7 @@ def defstruct_form(a: Analyser, form: Form, place: Place) -> ast.Node:
         a.usage(form, shape)
     symbol = a.symbol(form.items[1], form.spans[1], "the name of a struct")
     name = a.bindable(symbol, form.spans[1])
+    a.environment.declare_type(name)
     entries: list[Entry] = []
     seen: set[str] = set()
     i = 2
@@ -136,6 +137,7 @@ def deftype_form(a: Analyser, form: Form, place: Place) -> ast.Node:
     if len(form) != 3:
         a.usage(form, "(deftype Name Type)")
     name = a.bindable(a.symbol(form.items[1], form.spans[1], "the name of a type"), form.spans[1])
+    a.environment.declare_type(name)
     return ast.DefType(form.span, name, a.type(form.items[2], form.spans[2]))
 
 
