@@ -89,7 +89,7 @@ class Runtime:
         self._write = tuple([os.path.abspath(folder) for folder in write])
         self.capabilities = CapabilityRegistry(self._add_capabilities)
         permissions = Permissions((*DEFAULT_ALLOW, *allow), deny)
-        self.host = RuntimeHost(self.capabilities, permissions, self.warn)
+        self.host = RuntimeHost(self.capabilities, permissions, self.warn, self._environ)
         for name, value in (context or {}).items():
             self.host.context[name] = to_rtfs(value)
         self.machine = Machine(self.host, None, limits)
@@ -243,8 +243,9 @@ class Runtime:
     def delegate(self, call: Any) -> Any:
         """Carry out a delegated call (the machine's `Delegate`); the delegate is made with the first one."""
         if self._delegate is None:
+            from rtfs.capabilities.redaction import redactor
             from rtfs.delegation.delegate import ModelDelegate
-            from rtfs.delegation.record import Records, redactor
+            from rtfs.delegation.record import Records
 
             with self._lock:
                 if self._delegate is None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from rtfs.capabilities.registry import CapabilityRegistry, Permissions
 from rtfs.errors import RtfsError, ToolError
 from rtfs.semantics.faults import arity_error, arity_text
 from rtfs.source import Span
 from rtfs.values.convert import to_rtfs
-from rtfs.values.printing import to_readable
+from rtfs.values.printing import preview
 from rtfs.values.struct import Struct
 
 TYPE_CHECKING = False
@@ -37,16 +37,24 @@ class RuntimeHost:
 
     Attributes:
         context: values for `@name`, `context/get` and unbound names, by name.
-        audit: the last AUDIT_LENGTH effects, oldest first.
+        audit: the last AUDIT_LENGTH effects, oldest first; secrets of `environ` are taken out of their texts.
     """
 
-    def __init__(self, registry: CapabilityRegistry, permissions: Permissions, warn: Callable[[str, Span | None], None]) -> None:
+    def __init__(
+        self,
+        registry: CapabilityRegistry,
+        permissions: Permissions,
+        warn: Callable[[str, Span | None], None],
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         self.registry = registry
         self.permissions = permissions
         self.context: dict[str, Any] = {}
         self.audit: deque[AuditEntry] = deque(maxlen=AUDIT_LENGTH)
         self.on_step: Callable[[str, str, Any], None] | None = None
         self._warn = warn
+        self._environ = environ or {}
+        self._redact: Callable[[str], str] | None = None
 
     def execute_capability(self, capability: str, args: list[Any], hints: dict[str, Any]) -> Any:
         started = time.time()
@@ -65,8 +73,17 @@ class RuntimeHost:
             outcome = f"{type(error).__name__}: {error}"
             raise ToolError(f"capability :{capability} failed: {type(error).__name__}: {error}") from error
         finally:
-            shown = " ".join([to_readable(a) for a in args])
-            self.audit.append(AuditEntry(capability, shown[:_SHOWN], outcome[:_SHOWN], started, time.perf_counter() - begun))
+            shown = " ".join([preview(arg, _SHOWN) for arg in args])
+            took = time.perf_counter() - begun
+            self.audit.append(AuditEntry(capability, self._shown(shown), self._shown(outcome), started, took))
+
+    def _shown(self, text: str) -> str:
+        """A text as the audit keeps it: short, and without the secrets of the environment."""
+        if self._redact is None:
+            from rtfs.capabilities.redaction import redactor
+
+            self._redact = redactor(self._environ)
+        return self._redact(text)[:_SHOWN]
 
     def step_started(self, name: str) -> Any:
         if self.on_step is not None:
@@ -87,7 +104,7 @@ class RuntimeHost:
     def _record_step(self, step: Any, outcome: str) -> None:
         name, begun = step
         took = time.perf_counter() - begun
-        self.audit.append(AuditEntry("step", name, outcome[:_SHOWN], time.time() - took, took))
+        self.audit.append(AuditEntry("step", name, self._shown(outcome), time.time() - took, took))
 
     def context_value(self, key: str) -> tuple[bool, Any]:
         if key in self.context:

@@ -59,7 +59,7 @@ class ModelDelegate:
             report: takes one line, without its end, for the person who runs the program: stderr.
             records: takes the record of every call.
             redact: takes secrets out of texts that came from outside, before they are reported or recorded
-                (`record.redactor`).
+                (`capabilities.redaction`).
             clock: seconds since the epoch.
             timer: seconds, monotonic.
         """

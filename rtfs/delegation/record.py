@@ -9,14 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from rtfs.values.printing import to_readable
-
-_SECRET_ENDINGS = ("_API_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
-_SHORTEST_SECRET = 8  # characters: a shorter value would blot out ordinary words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,26 +180,3 @@ class Records:
             "calls": [c.to_dict() for c in calls],
             "calls_not_kept": totals.calls - len(calls),
         }
-
-
-def redactor(environ: Mapping[str, str]) -> Callable[[str], str]:
-    """A function that replaces the secrets of an environment in a text by the names of their variables.
-
-    A secret is the value, of 8 characters or more, of a variable whose name ends in `_API_KEY`, `_TOKEN`, `_SECRET` or
-    `_PASSWORD`.  Longer secrets go first, so that one which contains another leaves nothing behind.
-    """
-    secrets = sorted(
-        (
-            (value.strip(), name)
-            for name, value in environ.items()
-            if name.upper().endswith(_SECRET_ENDINGS) and len(value.strip()) >= _SHORTEST_SECRET
-        ),
-        key=lambda pair: (-len(pair[0]), pair[1]),
-    )
-
-    def redact(text: str) -> str:
-        for secret, name in secrets:
-            text = text.replace(secret, f"[{name}]")
-        return text
-
-    return redact

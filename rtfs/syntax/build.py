@@ -105,9 +105,7 @@ def _paired(text: str) -> bool:
 
 def _bad_escape(source: Source, at: int, length: int, hint: str) -> ParseError:
     shown = source.text[at : at + length].replace("\n", "↵")
-    return ParseError(
-        f"invalid escape `{shown}` in a string", kind="invalid-escape", span=Span(source, at, at + length), hint=hint
-    )
+    return ParseError(f"invalid escape `{shown}` in a string", kind="invalid-escape", span=Span(source, at, at + length), hint=hint)
 
 
 def delegation_meta(target: str, model: str | None) -> Map:

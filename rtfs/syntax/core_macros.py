@@ -107,9 +107,7 @@ def cond(args: list[Any], fresh: Fresh) -> Any:
     form: Any = None
     for i in range(len(args) - 2, -1, -2):
         test, value = args[i], args[i + 1]
-        form = (
-            value if type(test) is Keyword and test.name == "else" and i == len(args) - 2 else list_form(_IF, test, value, form)
-        )
+        form = value if type(test) is Keyword and test.name == "else" and i == len(args) - 2 else list_form(_IF, test, value, form)
     return form
 
 

@@ -10,6 +10,7 @@ IncompleteInput; every collection and symbol knows its span, and a child's span 
 
 from __future__ import annotations
 
+import gc
 import re
 
 from rtfs.errors import IncompleteInput, ParseError
@@ -28,15 +29,14 @@ if TYPE_CHECKING:
 #: Collections inside collections; deeper is an error (a program that deep is noise or an attack).
 MAX_DEPTH = 50_000
 
-# One match is blanks and line comments, then one token; which one is told by the number of the group.
-_SYMBOL, _OPEN, _CLOSE, _KEYWORD, _INTEGER, _STRING, _FLOAT, _TYPED, _PREFIX, _PUNCTUATION, _DISPATCH, _END = range(1, 13)
+# One match is blanks and line comments, then one token; the number of the group tells which.
+_TYPED, _FLOAT, _INTEGER, _SYMBOL, _OPEN, _CLOSE, _KEYWORD, _STRING, _PUNCTUATION, _PREFIX, _SPECIAL, _DISPATCH, _END = range(1, 14)
 _TOKEN = re.compile(
     rf"(?:{T['BLANK']}|{T['LINE_COMMENT']})*(?:"
     # a symbol may start like a number, a uuid or a resource: those go first, and cheaply fail on most symbols
-    + rf"(?={T['UUID']}|{T['RESOURCE']}|[0-9+-])(?:"
-    + rf"(?P<t>{T['UUID']}|{T['RESOURCE']}|{T['TIMESTAMP']})|(?P<f>{T['FLOAT']})|(?P<i>{T['INTEGER']}))"
-    + rf"|(?P<s>{T['SYMBOL']})|(?P<o>[(\[{{])|(?P<c>[)\]}}])|(?P<k>{T['KEYWORD']})|(?P<q>{T['STRING']})"
-    + rf"|(?P<p>{T['PUNCTUATION']})|(?P<x>\#\(|~@|['`~])|(?P<n>{T['SPECIAL_FLOAT']})|(?P<d>[@^\#])|(?P<e>\Z))"
+    rf"(?={T['UUID']}|{T['RESOURCE']}|[0-9+-])(?:({T['UUID']}|{T['RESOURCE']}|{T['TIMESTAMP']})|({T['FLOAT']})|({T['INTEGER']}))"
+    rf"|({T['SYMBOL']})|([(\[{{])|([)\]}}])|({T['KEYWORD']})|({T['STRING']})|({T['PUNCTUATION']})"
+    rf"|(\#\(|~@|['`~])|({T['SPECIAL_FLOAT']})|([@^\#])|(\Z))"
 )
 _BLANKS = re.compile(rf"(?:{T['BLANK']}|{T['LINE_COMMENT']})*")
 _SHEBANG = re.compile(T["SHEBANG"])
@@ -54,7 +54,7 @@ _NAMES = {"(": "list", "[": "vector", "{": "map"}
 class _Frame:
     """Something still open: a collection, or a prefix that waits for its form."""
 
-    __slots__ = ("kind", "start", "items", "offsets", "meta")
+    __slots__ = ("kind", "start", "items", "offsets", "meta", "wraps")
 
     def __init__(self, kind: str, start: int, meta: Map | None = None) -> None:
         self.kind = kind  # an opening bracket, `#(`, a prefix, or `^`
@@ -62,6 +62,7 @@ class _Frame:
         self.items: list[Any] = []
         self.offsets: list[int] = []
         self.meta = meta  # of `^`: the map, once it is known
+        self.wraps = kind in _WRAPPERS
 
 
 class _Reader:
@@ -73,8 +74,9 @@ class _Reader:
 
     def read(self) -> list[Any]:
         source, text, stack = self.source, self.text, self.stack
-        match = _TOKEN.match
+        match, interned = _TOKEN.match, Keyword._interned
         top = _Frame("", 0)
+        items, offsets = top.items, top.offsets
         at = 0
         if (script := _SHEBANG.match(text)) is not None:
             at = script.end()
@@ -83,72 +85,76 @@ class _Reader:
             if token is None:
                 at = self.unmatched(at)
                 continue
-            group = token.lastgroup
-            start, end = token.span(group)  # type: ignore[arg-type]
-            at = end
+            group = token.lastindex
+            assert group is not None
+            lexeme = token[group]
+            at = end = token.end()
+            start = end - len(lexeme)
             form: Any
-            if group == "s":
-                lexeme = token[group]
-                if lexeme in _CONSTANTS:
-                    form = _CONSTANTS[lexeme]
-                else:
-                    form = Symbol(lexeme, (source, start, end, None))
-            elif group == "o":
+            if group == _SYMBOL:
+                form = Symbol(lexeme, (source, start, end, None)) if lexeme not in _CONSTANTS else _CONSTANTS[lexeme]
+            elif group == _OPEN:
                 if len(stack) > MAX_DEPTH:
                     self.too_deep(start)
                 stack.append(top)
-                top = _Frame(text[start], start)
+                top = _Frame(lexeme, start)
+                items, offsets = top.items, top.offsets
                 continue
-            elif group == "c":
-                form, start = self.close(top, text[start], start, end)
+            elif group == _CLOSE:
+                form, start = self.close(top, lexeme, start, end)
                 top = stack.pop()
-            elif group == "k":
-                form = Keyword(token[group][1:])  # type: ignore[index]
-            elif group == "i":
-                form = build.integer_value(token[group])  # type: ignore[index]
-            elif group == "q":
-                form = build.string_value(source, start, end)
-            elif group == "f":
-                form = build.float_value(token[group])  # type: ignore[index]
-            elif group == "p":
-                form = Symbol(text[start:end], (source, start, end, None))
-            elif group == "t":
-                form = self.typed(text[start:end])
-            elif group == "n":
-                form = build.special_float(text[start:end])
-            elif group == "e":
+                items, offsets = top.items, top.offsets
+            elif group == _KEYWORD:
+                form = interned.get(lexeme[1:]) or Keyword(lexeme[1:])
+            elif group == _INTEGER:
+                form = build.integer_value(lexeme)
+            elif group == _STRING:
+                form = lexeme[1:-1] if "\\" not in lexeme else build.string_value(source, start, end)
+            elif group == _FLOAT:
+                form = build.float_value(lexeme)
+            elif group == _PUNCTUATION:
+                form = Symbol(lexeme, (source, start, end, None))
+            elif group == _TYPED:
+                form = self.typed(lexeme)
+            elif group == _SPECIAL:
+                form = build.special_float(lexeme)
+            elif group == _END:
                 if stack:
                     self.unclosed(top)
-                return top.items
-            elif group == "x":
-                if len(stack) > MAX_DEPTH:
-                    self.too_deep(start)
-                stack.append(top)
-                top = _Frame(text[start:end], start)
-                if top.kind == "#(":
-                    if self.anonymous:
-                        self.fail("#(…) cannot stand inside another #(…)", start, end, hint="use (fn [x] …) for one of them")
-                    self.anonymous = 1
-                continue
+                return items
             else:
-                at, frame = self.dispatch(text[start], start)
+                if group == _PREFIX:
+                    frame: _Frame | None = self.prefix(lexeme, start, end)
+                else:
+                    at, frame = self.dispatch(lexeme, start)
                 if frame is not None:
                     if len(stack) > MAX_DEPTH:
                         self.too_deep(start)
                     stack.append(top)
                     top = frame
+                    items, offsets = top.items, top.offsets
                 continue
 
             # a form is complete: prefixes that waited for it are too
-            while top.kind in _WRAPPERS:
+            while top.wraps:
                 wrapped = self.wrap(top, form, start, end)
                 if wrapped is None:  # `^` has its map and waits for the form
                     break
                 form, start = wrapped, top.start
                 top = stack.pop()
+                items, offsets = top.items, top.offsets
             else:
-                top.items.append(form)
-                top.offsets += (start, end)
+                items.append(form)
+                offsets.append(start)
+                offsets.append(end)
+
+    def prefix(self, lexeme: str, start: int, end: int) -> _Frame:
+        """The frame of `'` `` ` `` `~` `~@` or `#(`."""
+        if lexeme == "#(":
+            if self.anonymous:
+                self.fail("#(…) cannot stand inside another #(…)", start, end, hint="use (fn [x] …) for one of them")
+            self.anonymous = 1
+        return _Frame(lexeme, start)
 
     # --- closing ---
 
@@ -379,4 +385,11 @@ def read_forms(source: Source) -> list[Any]:
         ParseError: the text is not RTFS, with the place and the next step.
         IncompleteInput: it is a beginning of RTFS; more text could complete it.
     """
-    return _Reader(source).read()
+    # every form is kept, so looking for garbage meanwhile is in vain, and takes more time than the reading
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return _Reader(source).read()
+    finally:
+        if collecting:
+            gc.enable()

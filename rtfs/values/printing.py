@@ -123,7 +123,7 @@ def _digits(value: int, half: int) -> str:
     return _digits(high, half // 2) + _digits(low, half // 2)
 
 
-def _print(value: Any, readable: bool) -> str:
+def _print(value: Any, readable: bool, pieces: int = _MAX_PIECES, cut: bool = False) -> str:
     kind = type(value)
     if kind is not Vector and kind is not List and kind is not Map and kind is not MetaForm:
         return _atom(value, readable, nested=False)
@@ -137,7 +137,9 @@ def _print(value: Any, readable: bool) -> str:
         for item in current:
             if not first:
                 out.append(" ")
-                if len(out) > _MAX_PIECES:
+                if len(out) > pieces:
+                    if cut:
+                        return "".join(out)
                     raise LimitExceeded("a value is too large to print", kind="size-exhausted")
             first = False
             kind = type(item)
@@ -174,3 +176,9 @@ def to_readable(value: Any) -> str:
 def to_text(value: Any) -> str:
     """What `str` gives: strings bare at the top level and in plain quotes inside, `1.0` as `1`."""
     return _print(value, readable=False)
+
+
+def preview(value: Any, length: int) -> str:
+    """The beginning of the readable text of a value, at most `length` characters, without printing all of it."""
+    text = _print(value[:length] if type(value) is str else value, readable=True, pieces=length, cut=True)
+    return text if len(text) <= length else text[: length - 1] + "…"

@@ -191,9 +191,7 @@ def log_step_form(a: Analyser, form: Form, place: Place) -> ast.Node:
     start = 2 if len(form) > 1 and type(form.items[1]) is Keyword else 1
     level = form.items[1].name if start == 2 else "info"
     inner = place.nontail()
-    return ast.LogStep(
-        form.span, level, tuple([a.analyse(form.items[i], inner, form.spans[i]) for i in range(start, len(form))])
-    )
+    return ast.LogStep(form.span, level, tuple([a.analyse(form.items[i], inner, form.spans[i]) for i in range(start, len(form))]))
 
 
 @special_form("discover-agents")

@@ -272,12 +272,7 @@ def delegation(a: Analyser, meta: Map, span: Span | None) -> tuple[ast.Hint | No
     value, options = meta[key], meta.dissoc(key)
     if value is kw("local"):
         return ast.Hint("local"), options
-    if (
-        isinstance(value, Vector)
-        and len(value) == 2
-        and value[0] in (kw("local-model"), kw("remote"))
-        and type(value[1]) is str
-    ):
+    if isinstance(value, Vector) and len(value) == 2 and value[0] in (kw("local-model"), kw("remote")) and type(value[1]) is str:
         if not value[1].strip():
             a.fail(f"the model id of :{value[0].name} is empty", span, kind="invalid-delegation", hint=_TARGETS)
         strict = options.get(kw("strict"), False)

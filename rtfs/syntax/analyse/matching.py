@@ -68,9 +68,7 @@ def try_form(a: Analyser, form: Form, place: Place) -> ast.Node:
     for i in range(end, len(form)):
         name = head_name(form.items[i])
         if final is not None or name not in ("catch", "finally"):
-            a.fail(
-                "after catch only catch and finally may follow, and nothing after finally", form.spans[i], hint=f"write {shape}"
-            )
+            a.fail("after catch only catch and finally may follow, and nothing after finally", form.spans[i], hint=f"write {shape}")
         clause = a.form(form.items[i], form.spans[i])
         if name == "catch":
             catches.append(_catch(a, clause, inner))

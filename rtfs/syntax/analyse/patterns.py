@@ -51,9 +51,7 @@ def destructure(a: Analyser, form: Any, names: Names, span: Span | None) -> ast.
         return _map(a, form, names, span, destructure)
     if type(form) is List and len(form) == 3 and is_symbol(form[0], ":"):  # {name:string :name}
         return ast.TypedPattern(span, destructure(a, form[1], names, span), a.type(form[2], span))
-    a.fail(
-        f"{to_readable(form)[:40]} cannot be bound", span, kind="invalid-pattern", hint="bind a name, _, [a b] or {:keys [a b]}"
-    )
+    a.fail(f"{to_readable(form)[:40]} cannot be bound", span, kind="invalid-pattern", hint="bind a name, _, [a b] or {:keys [a b]}")
 
 
 def match_pattern(a: Analyser, form: Any, names: Names, span: Span | None) -> ast.Pattern:

@@ -89,7 +89,9 @@ class _Template:
         for child, child_span in children:
             parts.append(self.part(child, child_span, level))
         # as it stands, if nothing in it is unquoted; `~2` also gives a constant, but another one than the form `~2`
-        same = (isinstance(p.node, ast.Const) and not p.splice and p.node.value is c for p, (c, _) in zip(parts, children, strict=True))
+        same = (
+            isinstance(p.node, ast.Const) and not p.splice and p.node.value is c for p, (c, _) in zip(parts, children, strict=True)
+        )
         if all(same):
             return ast.Const(span, form)
         return ast.Template(span, _KINDS[type(form)], tuple(parts))

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from rtfs.delegation.delegate import ModelDelegate
-from rtfs.delegation.record import Records, redactor
+from rtfs.capabilities.redaction import redactor
+from rtfs.delegation.record import Records
 from rtfs.errors import DelegationError, EvalError, LimitExceeded
 from rtfs.models.echo import EchoProvider
 from rtfs.models.protocol import Availability, ModelReply, ModelRequest, Usage
