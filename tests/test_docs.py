@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from rtfs.models.registry import ModelRegistry
-from tests.support.golden import check_chunk, split_file
+from rtfs.models.registry import default_registry
+from rtfs.runtime import Runtime
+from tests.support import golden
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))]
@@ -39,15 +40,28 @@ def cases(language: str) -> list:
     ]
 
 
+class WithoutWeights(golden.Program):
+    """A golden program in a runtime as it comes, on a machine on which no model is installed."""
+
+    def __init__(self, flags: list[str], strategy: str, folder: Path) -> None:
+        super().__init__(flags, strategy, folder)
+        self.runtime = Runtime(
+            strategy=strategy,
+            stdout=self.output,
+            environ={"RTFS_DATA_DIR": str(folder), "RTFS_CACHE_DIR": str(folder)},
+            on_warning=lambda message, span: None,
+        )
+
+
 @pytest.mark.parametrize("page, text", cases("clojure"))
-def test_rtfs_blocks_give_what_they_say(page: Path, text: str, tmp_path: Path):
+def test_rtfs_blocks_give_what_they_say(page: Path, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(golden, "Program", WithoutWeights)
     path = tmp_path / f"{page.stem}.rtfs"
     path.write_text(text, encoding="utf-8")
-    chunks = split_file(path)
+    chunks = golden.split_file(path)
     assert chunks
     for chunk in chunks:
-        chunk.flags = ["--models", "none"]
-        check_chunk(chunk, "tree")
+        golden.check_chunk(chunk, "tree")
 
 
 @pytest.mark.parametrize("page, text", cases("python"))
@@ -138,9 +152,6 @@ def test_options_of_delegation_are_all_documented():
     assert [name for name in (*_NAMES, "strict") if f"`:{name}`" not in page] == []
 
 
-def test_the_default_registry_is_what_the_page_says():
-    from rtfs.models.registry import default_registry
-
+def test_the_models_that_are_always_there_are_those_of_the_page():
     registry = default_registry({}, ROOT / "none", ROOT / "none")
-    assert isinstance(registry, ModelRegistry)
     assert registry.names("local-model") == ["echo", "smollm2"]
