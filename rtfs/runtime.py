@@ -272,6 +272,8 @@ class Runtime:
         if self._closed:
             return
         self._closed = True
+        for closer in self.capabilities.closers:
+            closer()
         if self._delegate is not None:
             self._delegate.close()
         if self._models not in ("default", None):

@@ -55,6 +55,8 @@ class CapabilityRegistry:
     def __init__(self, fill: Callable[[CapabilityRegistry], None] | None = None) -> None:
         self._fill = fill
         self._entries: dict[str, Capability] = {}
+        #: Called when the runtime closes, to let go of what capabilities hold.
+        self.closers: list[Callable[[], None]] = []
 
     @property
     def _table(self) -> dict[str, Capability]:

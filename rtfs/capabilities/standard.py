@@ -111,7 +111,7 @@ def standard_capabilities(
     add("io.print", print_, 0, None, "compute", "Prints the operands on standard output.")
     add("io.log", log, 0, None, "compute", "Logs the operands on standard error; a keyword in front is the level.")
     add("io.log-error", lambda *v: log(Keyword("error"), *v), 0, None, "compute", "Logs at level error.")
-    _files(add, files)
+    _files(add, files, registry.closers)
     _system(add, environ, clock, sleep)
     _store(add)
     add(
@@ -125,7 +125,7 @@ def standard_capabilities(
     add("network.http-fetch", http_fetch, 1, 1, "network", "The body of an http or https address, by GET, as text.")
 
 
-def _files(add: Any, files: FileAccess) -> None:
+def _files(add: Any, files: FileAccess, closers: list[Callable[[], None]]) -> None:
     def read_file(path: Any) -> str:
         return _read_text(files.check(path, "io.read-file", files.read, "read"), "io.read-file")
 
@@ -147,24 +147,73 @@ def _files(add: Any, files: FileAccess) -> None:
         except OSError as error:
             raise io_error("io.write-file", name, error) from error
 
-    def open_file(path: Any) -> ResourceHandle:
-        name = files.check(path, "io.open", files.read, "read")
-        if not os.path.isfile(name):
-            raise io_error("io.open", name, FileNotFoundError(2, "No such file"))
-        return ResourceHandle("resource://file/" + name)
-
-    def handle_path(handle: Any, operation: str) -> str:
-        if type(handle) is not ResourceHandle or not handle.text.startswith("resource://file/"):
-            raise type_error(operation, "handle of an open file", handle, 1)
-        return files.check(handle.text[len("resource://file/") :], operation, files.read, "read")
-
     add("io.read-file", read_file, 1, 1, "filesystem", "The text of a file (UTF-8).")
     add("io.read-lines", read_lines, 1, 1, "filesystem", "The lines of a file as a vector, without line ends.")
     add("io.file-exists", file_exists, 1, 1, "filesystem", "Whether a path exists.")
     add("io.write-file", write_file, 2, 2, "filesystem", "Writes text to a file, replacing it.")
-    add("io.open", open_file, 1, 1, "filesystem", "A handle for a file, for with-resource.")
-    add("io.read", lambda h: _read_text(handle_path(h, "io.read"), "io.read"), 1, 1, "filesystem", "The text behind a handle.")
-    add("io.close", lambda handle: None, 1, 1, "compute", "Releases a handle; with-resource calls it.")
+    _open_files(add, files, closers)
+
+
+_MODES = {"read": "r", "write": "w", "append": "a"}
+
+
+def _open_files(add: Any, files: FileAccess, closers: list[Callable[[], None]]) -> None:
+    """Files held open between calls, behind handles: what `with-resource` is for."""
+    held: dict[str, TextIO] = {}
+    opened = 0
+
+    def open_file(path: Any, mode: Any = None) -> ResourceHandle:
+        nonlocal opened
+        way = "read" if mode is None else getattr(mode, "name", mode)
+        if way not in _MODES:
+            raise type_error("io.open", "one of :read, :write, :append", mode, 2)
+        folders, how = (files.read, "read") if way == "read" else (files.write, "write")
+        name = files.check(path, "io.open", folders, how)
+        try:
+            file: Any = open(name, _MODES[way], encoding="utf-8")  # noqa: SIM115  (held until io.close)
+        except OSError as error:
+            raise io_error("io.open", name, error) from error
+        opened += 1
+        handle = ResourceHandle(f"resource://file/{opened}/{os.path.basename(name)}")
+        held[handle.text] = file
+        return handle
+
+    def use(operation: str, handle: Any, work: Callable[[TextIO], Any]) -> Any:
+        if type(handle) is not ResourceHandle or handle.text not in held:
+            raise type_error(operation, "handle of an open file", handle, 1)
+        try:
+            return work(held[handle.text])
+        except (OSError, ValueError) as error:  # UnicodeDecodeError, or a file opened the other way
+            raise HostError(f"{operation}: {handle.text}: {error}", kind="io-error") from error
+
+    def read_line(handle: Any) -> Any:
+        line = use("io.read-line", handle, lambda file: file.readline())
+        return line.removesuffix("\n") if line else None
+
+    def write_line(handle: Any, text: Any) -> None:
+        if type(text) is not str:
+            raise type_error("io.write-line", "string", text, 2)
+        use("io.write-line", handle, lambda file: file.write(text + "\n"))
+
+    def close_all() -> None:
+        while held:
+            held.popitem()[1].close()
+
+    def close(handle: Any) -> None:
+        file = held.pop(handle.text, None) if type(handle) is ResourceHandle else None
+        if file is not None:
+            file.close()
+
+    closers.append(close_all)
+    add("io.open", open_file, 1, 2, "filesystem", "A handle for a file: :read (default), :write or :append; for with-resource.")
+    add("io.read", lambda h: use("io.read", h, _rest), 1, 1, "filesystem", "The rest of the text behind a handle.")
+    add("io.read-line", read_line, 1, 1, "filesystem", "The next line behind a handle, nil at the end.")
+    add("io.write-line", write_line, 2, 2, "filesystem", "Writes a line to a handle opened for writing.")
+    add("io.close", close, 1, 1, "compute", "Closes a handle; with-resource does it.")
+
+
+def _rest(file: TextIO) -> str:
+    return file.read()
 
 
 def _system(add: Any, environ: Mapping[str, str], clock: Callable[[], float], sleep: Callable[[float], None]) -> None:

@@ -29,4 +29,5 @@ def execute(options: Any, terminal: Terminal) -> int:
     if not options.words:
         options.misuse("which expression? for example: rtfs eval '(+ 1 2)'")
     source = Source("<eval>", "\n".join(options.words))
-    return run_program(source, options, terminal, eval_lines, context={"args": [], "program-dir": "."})
+    context = {"args": [], "program-dir": "."}
+    return run_program(source, options, terminal, eval_lines, context=context, hold_warnings=True)

@@ -48,7 +48,7 @@ def add_output(parser: Any) -> None:
 def make_runtime(
     options: Any, terminal: Terminal, *, folder: str = ".", context: dict[str, Any] | None = None, stdout: Any = None
 ) -> Runtime:
-    """The runtime that the options of `add_running` describe; warnings go to the terminal.
+    """The runtime that the options of `add_running` describe; its notes go to the terminal.
 
     Args:
         folder: the program's: where its modules are, and files that it may read.
@@ -82,7 +82,6 @@ def make_runtime(
         context=context,
         on_warning=lambda message, span: terminal.note(note_text(message, span)),
     )
-    runtime.on_analysis_warning = once_per_place(terminal)
     _check_patterns(runtime, [*options.allow, *options.deny])
     return runtime
 
@@ -94,20 +93,6 @@ def _unique(names: list[str]) -> list[str]:
 def note_text(message: str, span: Span | None) -> str:
     text = message if message.startswith("rtfs: ") else f"rtfs: {message}"
     return f"{text}\n  --> {span}" if span is not None else text
-
-
-def once_per_place(terminal: Terminal) -> Any:
-    """A taker of analysis warnings that shows each once, however often a form is analysed."""
-    seen: set[Any] = set()
-
-    def take(warning: AnalysisError) -> None:
-        span = warning.span
-        key = (warning.message, span and (span.source.name, span.start, span.end))
-        if key not in seen:
-            seen.add(key)
-            terminal.warning(warning)
-
-    return take
 
 
 def _pattern(text: str) -> str:

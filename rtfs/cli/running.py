@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rtfs.cli.options import make_runtime
 from rtfs.cli.terminal import WipingStream
+from rtfs.cli.warnings import Warnings
 from rtfs.errors import EvalError, RtfsError
 from rtfs.values.maps import Map
 from rtfs.values.printing import to_readable
@@ -27,18 +28,22 @@ def run_program(
     *,
     folder: str = ".",
     context: dict[str, Any] | None = None,
+    hold_warnings: bool = False,
 ) -> int:
     """Run a source, print the lines of its value, report what went wrong; the exit code.
 
     Args:
         lines: the value as lines of text, when it is not wanted as JSON.
         folder, context: as in `make_runtime`.
+        hold_warnings: until the program has run.
     """
     from rtfs.cli.main import FAILED, FINE, report
 
     screen = terminal.is_screen(terminal.stderr) and terminal.is_screen(terminal.stdout)
     stdout = WipingStream(terminal) if screen and not options.quiet else None
     runtime = make_runtime(options, terminal, folder=folder, context=context, stdout=stdout)
+    warnings = Warnings(terminal, held=hold_warnings)
+    runtime.on_analysis_warning = warnings.take
     delegations = Delegations(runtime, terminal, quiet=options.quiet)
     try:
         if options.strict and _refuse(runtime, source, terminal):
@@ -48,10 +53,11 @@ def run_program(
             for line in json_lines(value) if options.json else lines(value):
                 terminal.result(line)
         except RtfsError as error:
-            terminal.clear_status()
+            warnings.flush(error)
             return report(error, terminal)
         return FINE
     finally:
+        warnings.flush()
         delegations.end()
         runtime.close()
         if options.summary:

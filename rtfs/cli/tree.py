@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _INDENT = "  "
+_DEEPEST = 60  # levels that are indented; deeper ones have their number, or the blanks would be most of the output
 _BRACKETS: dict[type, tuple[str, str]] = {List: ("(", ")"), Vector: ("[", "]"), Map: ("{", "}")}
 
 
@@ -44,7 +45,7 @@ def tree_lines(node: Any, *, spans: bool = False) -> list[str]:
     stack: list[tuple[str, Any, int]] = [("", node, 0)]
     while stack:
         label, item, depth = stack.pop()
-        indent = _INDENT * depth
+        indent = _INDENT * depth if depth <= _DEEPEST else f"{_INDENT * _DEEPEST}[{depth}] "
         prefix = f"{indent}{label}: " if label else indent
         if not isinstance(item, Struct):  # a sequence of nodes
             out.append(f"{indent}{label}:")

@@ -8,7 +8,8 @@ from __future__ import annotations
 import time
 
 from rtfs.cli.running import Delegations
-from rtfs.errors import AnalysisError, ConfigError, IncompleteInput, InternalError, ParseError, RtfsError
+from rtfs.cli.warnings import Warnings
+from rtfs.errors import ConfigError, IncompleteInput, InternalError, ParseError, RtfsError
 from rtfs.repl.commands import COMMANDS, WORDS, find_command
 from rtfs.repl.layout import shown_lines
 from rtfs.source import Source
@@ -58,12 +59,12 @@ class Session:
         self.finished = False
         self.settings: dict[str, Any] = {"ast": False, "types": False, "timing": False, "lines": 25}
         self._count = 0
-        self._warnings: list[AnalysisError] = []
+        self._warnings = Warnings(terminal, held=True)
         self.runtime = self._new_runtime()
 
     def _new_runtime(self) -> Runtime:
         runtime = self.fresh()
-        runtime.on_analysis_warning = self._warnings.append
+        runtime.on_analysis_warning = self._warnings.take
         for name in (*LAST_VALUES, LAST_ERROR):
             runtime.namespace.define(name, None)
         return runtime
@@ -158,12 +159,12 @@ class Session:
         try:
             value = self.runtime.run_source(source)
         except RtfsError as error:
-            self._flush_warnings(error)
+            self._warnings.flush(error)
             self._remember_error(error)
             raise
         finally:
             delegations.end()
-            self._flush_warnings(None)
+            self._warnings.flush()
         newest = (value, *[names.values[name] for name in LAST_VALUES[:-1]])
         for name, shifted in zip(LAST_VALUES, newest, strict=True):
             names.define(name, shifted)
@@ -175,16 +176,6 @@ class Session:
 
         self.last_error = error
         self.runtime.namespace.define(LAST_ERROR, error_value(error))
-
-    def _flush_warnings(self, error: RtfsError | None) -> None:
-        """Show the warnings of an input, but not what the error itself says about the same place."""
-        shown: set[Any] = set()
-        for warning in self._warnings:
-            key = (warning.message, warning.span)
-            if key not in shown and (error is None or error.span is None or warning.span != error.span):
-                self.terminal.warning(warning)
-            shown.add(key)
-        self._warnings.clear()
 
     def evaluate(self, text: str) -> None:
         """Evaluate an input and show its value, with what `:set` asks for."""

@@ -126,12 +126,10 @@ class Machine:
                 hint=f"call it as ({name} …), inside a function where one is needed: (fn [x] ({name} …))",
             )
         close = nearest(name, namespace.known_names())
-        raise EvalError(
-            f"Undefined symbol: {name}",
-            kind="undefined-symbol",
-            span=span,
-            hint=f"did you mean `{close[0]}`?" if close else None,
-        )
+        hint = f"did you mean `{close[0]}`?" if close else None
+        if name.startswith("//"):
+            hint = "a comment starts with `;`"
+        raise EvalError(f"Undefined symbol: {name}", kind="undefined-symbol", span=span, hint=hint)
 
 
 def _unset(*_: Any) -> Any:

@@ -32,13 +32,14 @@ MAX_DEPTH = 50_000
 # One match is blanks and line comments, then one token; the number of the group tells which.
 _TYPED, _FLOAT, _INTEGER, _SYMBOL, _OPEN, _CLOSE, _KEYWORD, _STRING, _PUNCTUATION, _PREFIX, _SPECIAL, _DISPATCH, _END = range(1, 14)
 _TOKEN = re.compile(
-    rf"(?:{T['BLANK']}|{T['LINE_COMMENT']})*(?:"
+    # atomic: where no token follows, blanks could be cut into pieces in exponentially many ways
+    rf"(?>(?:{T['BLANK']}|{T['LINE_COMMENT']})*)(?:"
     # a symbol may start like a number, a uuid or a resource: those go first, and cheaply fail on most symbols
     rf"(?={T['UUID']}|{T['RESOURCE']}|[0-9+-])(?:({T['UUID']}|{T['RESOURCE']}|{T['TIMESTAMP']})|({T['FLOAT']})|({T['INTEGER']}))"
     rf"|({T['SYMBOL']})|([(\[{{])|([)\]}}])|({T['KEYWORD']})|({T['STRING']})|({T['PUNCTUATION']})"
     rf"|(\#\(|~@|['`~])|({T['SPECIAL_FLOAT']})|([@^\#])|(\Z))"
 )
-_BLANKS = re.compile(rf"(?:{T['BLANK']}|{T['LINE_COMMENT']})*")
+_BLANKS = re.compile(rf"(?>(?:{T['BLANK']}|{T['LINE_COMMENT']})*)")
 _SHEBANG = re.compile(T["SHEBANG"])
 _DELEGATION = re.compile(T["DELEGATION"])
 _TARGET = re.compile(rf"(?P<local>{T['LOCAL']})|(?P<model>{T['MODEL']})")
@@ -328,6 +329,8 @@ class _Reader:
             hint: str | None = "a comment starts with `;`"
         elif word.lstrip("+-.")[:1].isdigit():
             hint = "digits are needed on both sides of the point: 0.5, 5.0" if "." in word else "put a blank after the number"
+            if "T" in word and ":" in word:
+                hint = "a timestamp is written 2025-06-23T10:30:00Z"
             self.fail(f"`{word}` is neither a number nor a name", start, start + len(word), kind="invalid-literal", hint=hint)
         elif char.isspace():
             self.fail(f"invisible character U+{ord(char):04X}", start, start + 1, hint="replace it by an ordinary space")

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import io
 import shlex
+import sys
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -237,7 +238,7 @@ def check_chunk(chunk: Chunk, strategy: str) -> None:
     owned = _owned_markers(chunk, places)
     problems = []
     for (start, end), outcome, markers in zip(places, outcomes, owned, strict=True):
-        problems += _compare(chunk, chunk.text[start:end], outcome, markers)
+        problems += _compare(chunk, chunk.text[start:end], _lines(chunk, start, end), outcome, markers)
     assert not problems, "\n".join(problems)
 
     again = run_chunk(chunk, strategy, printed=True)
@@ -265,7 +266,12 @@ def _owned_markers(chunk: Chunk, places: list[tuple[int, int]]) -> list[list[Mar
     return owned
 
 
-def _compare(chunk: Chunk, form: str, outcome: Outcome, markers: list[Marker]) -> list[str]:
+def _lines(chunk: Chunk, start: int, end: int) -> range:
+    source = Source("", chunk.text)
+    return range(source.position(start)[0], source.position(end - 1)[0] + 1)
+
+
+def _compare(chunk: Chunk, form: str, lines: range, outcome: Outcome, markers: list[Marker]) -> list[str]:
     problems = []
 
     def problem(line: int, expected: str, got: str) -> None:
@@ -273,25 +279,21 @@ def _compare(chunk: Chunk, form: str, outcome: Outcome, markers: list[Marker]) -
 
     line = markers[0].line if markers else 0
     values = [m for m in markers if m.sign == ";=>"]
-    lines = [m.text for m in markers if m.sign == ";>>"]
+    printed = [m.text for m in markers if m.sign == ";>>"]
     errors = [m for m in markers if m.sign == ";!!"]
     error = outcome.error
     if error is not None:
         if not errors:
             problem(line, values[0].text if values else "no error", _described(error))
-        elif not matches(errors[0], error, at_end=errors[0].line > _last_line(chunk, form)):
+        elif not matches(errors[0], error, lines):
             problem(errors[0].line, errors[0].text, _described(error))
     elif errors:
         problem(errors[0].line, errors[0].text, f"the value {outcome.value}")
     elif values and values[0].text != outcome.value:
         problem(values[0].line, values[0].text, str(outcome.value))
-    if lines != outcome.output:
-        problem(line, f"the output {lines}", str(outcome.output))
+    if printed != outcome.output:
+        problem(line, f"the output {printed}", str(outcome.output))
     return problems
-
-
-def _last_line(chunk: Chunk, form: str) -> int:
-    return chunk.text.count("\n", 0, chunk.text.index(form) + len(form)) + 1
 
 
 def _described(error: RtfsError) -> str:
@@ -303,21 +305,24 @@ def _name(error: RtfsError) -> str:
     return KINDS[error.kind][0] if error.kind in KINDS else f":{error.kind}"
 
 
-def matches(marker: Marker, error: RtfsError, *, at_end: bool = False) -> bool:
-    """Whether an error is the one that a `;!!` marker tells: kind or code, part of the message, line."""
+def matches(marker: Marker, error: RtfsError, lines: range) -> bool:
+    """Whether an error is the one that a `;!!` marker tells: kind or code, part of the message, and the line, if it points into
+    the form on `lines` and the marker stands there too."""
     kind, _, rest = marker.text.partition(" ")
     fragment = rest.strip()[1:-1]
     if kind not in (error.code, _name(error), ":" + error.kind) or fragment not in error.message:
         return False
-    elsewhere = error.span is None or not error.span.source.name.endswith(marker.file)
-    return at_end or elsewhere or error.span.line == marker.line
+    span = error.span
+    if span is None or span.source.name != marker.file or span.line not in lines or marker.line not in lines:
+        return True
+    return span.line == marker.line
 
 
 def _check_parse_error(chunk: Chunk, error: ParseError) -> None:
     errors = [m for m in chunk.markers if m.sign == ";!!"]
     assert errors, f"{chunk.path.name}: {_described(error)}"
     assert len(chunk.markers) == 1, f"{chunk.path.name}:{errors[0].line}: an unreadable chunk gives nothing but its error"
-    assert matches(errors[0], error), f"{chunk.path.name}:{errors[0].line}: {errors[0].text}: got {_described(error)}"
+    assert matches(errors[0], error, range(1, sys.maxsize)), f"{chunk.path.name}:{errors[0].line}: {errors[0].text}: got {_described(error)}"
 
 
 # --- both readers ----------------------------------------------------------------------------
@@ -384,7 +389,7 @@ def updated(path: Path, strategy: str) -> str:
             continue
         source = Source("", chunk.text)
         outcomes = run_chunk(chunk, strategy)
-        for (_, end), outcome, markers in zip(places, outcomes, _owned_markers(chunk, places), strict=True):
+        for (start, end), outcome, markers in zip(places, outcomes, _owned_markers(chunk, places), strict=True):
             if not markers and outcome.error is None and not outcome.output:
                 continue
             expected = [f";>> {line}".rstrip() for line in outcome.output]
@@ -392,7 +397,8 @@ def updated(path: Path, strategy: str) -> str:
             if outcome.error is not None:
                 expected.append(f";!! {_name(outcome.error)} {_quoted(outcome.error)}")
                 span = outcome.error.span
-                if span is not None and span.source.name == path.name and not outcome.output:
+                inside = span is not None and span.source.name == path.name and span.line in _lines(chunk, start, end)
+                if inside and not outcome.output:
                     line = span.line
             elif any(m.sign == ";=>" for m in markers) or not expected:
                 expected.append(f";=> {outcome.value}")

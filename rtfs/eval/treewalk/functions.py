@@ -65,7 +65,7 @@ def _body(w: TreeWalker, node: ast.Fn, layout: Layout | None) -> Any:
     blank = [UNBOUND] * (len(node.scope.bindings) - count - variadic)
     label = _label(node)
     checks = [
-        (i, check, f"{label}, parameter {p.name}") for i, p in enumerate(node.params) if (check := w.check(p.type)) is not None
+        (i, check, f"{label}, parameter {i + 1 if p.name == '_' else p.name}") for i, p in enumerate(node.params) if (check := w.check(p.type)) is not None
     ]
     rest_check = w.check(node.rest.type) if node.rest is not None else None
     compiler = w.patterns(inner)

@@ -40,6 +40,9 @@ PRELUDE: dict[str, tuple[str, int, int | None]] = {
     "tool/file-exists?": ("io.file-exists", 1, 1),
     "tool/open-file": ("io.read-file", 1, 1),
     "read-lines": ("io.read-lines", 1, 1),
+    "tool/read-line": ("io.read-line", 1, 1),
+    "tool/write-line": ("io.write-line", 2, 2),
+    "tool/close-file": ("io.close", 1, 1),
     "tool/http-fetch": ("network.http-fetch", 1, 1),
     "http-fetch": ("network.http-fetch", 1, 1),
     "thread/sleep": ("system.sleep-ms", 1, 1),
@@ -94,6 +97,11 @@ def effect_builtins(machine: Machine, *, mutation: bool = True) -> dict[str, Bui
 
     add("read-file", read_file, 1, 1, "Always an error: files are read through `call`.")
 
+    def load_capability(path: Any) -> Vector:
+        return capability_ids(perform("io.read-file", [path]), path)
+
+    add("load-capability", load_capability, 1, 1, "The ids of the (capability …) forms of a file; registers nothing.")
+
     def context_get(key: Any) -> Any:
         return machine.host.context_value(_key_text("context/get", key))[1]
 
@@ -109,6 +117,16 @@ def effect_builtins(machine: Machine, *, mutation: bool = True) -> dict[str, Bui
     if mutation:
         _add_cells(add)
     return table
+
+
+def capability_ids(text: Any, path: Any) -> Vector:
+    """The ids of the top-level `(capability id …)` forms of a text."""
+    from rtfs.source import Source
+    from rtfs.syntax.reader import read_forms
+    from rtfs.values.forms import head_name
+
+    ids = [form[1] for form in read_forms(Source(str(path), text)) if head_name(form) == "capability" and len(form) > 1]
+    return Vector([i.name if isinstance(i, (Symbol, Keyword)) else i for i in ids])
 
 
 def _forward(perform: Callable[[str, list[Any]], Any], capability: str) -> Callable[..., Any]:

@@ -1,0 +1,42 @@
+"""Warnings of the analysis: each place once, and not again what the error says anyway."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from rtfs.cli.terminal import Terminal
+    from rtfs.errors import AnalysisError, RtfsError
+
+
+class Warnings:
+    """Takes warnings and shows them.
+
+    A program's are shown at once: it may run for long.  Those of a few expressions are held until these have run, so that the name
+    which then turns out to be undefined is not reported twice.
+    """
+
+    def __init__(self, terminal: Terminal, *, held: bool = False) -> None:
+        self._terminal = terminal
+        self._held = held
+        self._waiting: list[AnalysisError] = []
+        self._seen: set[Any] = set()
+
+    def take(self, warning: AnalysisError) -> None:
+        span = warning.span
+        key = (warning.message, span and (span.source.name, span.start, span.end))
+        if key in self._seen:
+            return
+        self._seen.add(key)
+        if self._held:
+            self._waiting.append(warning)
+        else:
+            self._terminal.warning(warning)
+
+    def flush(self, error: RtfsError | None = None) -> None:
+        """Show what is held, apart from what `error` says about the same place."""
+        for warning in self._waiting:
+            if error is None or error.span is None or warning.span != error.span:
+                self._terminal.warning(warning)
+        self._waiting.clear()
