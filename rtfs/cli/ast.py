@@ -5,9 +5,8 @@ With --forms, the forms as they were read, before any of that.
 
 from __future__ import annotations
 
-from rtfs.cli.options import add_output, folder_of, read_program
+from rtfs.cli.options import add_output, analysis_runtime, folder_of, read_program
 from rtfs.cli.tree import form_text, tree_json, tree_lines
-from rtfs.runtime import Runtime
 from rtfs.source import Source
 
 TYPE_CHECKING = False
@@ -40,10 +39,7 @@ def execute(options: Any, terminal: Terminal) -> int:
         for form in read_forms(source):
             terminal.result(tree_json(form_text(form)) if options.json else form_text(form))
         return 0
-    runtime = Runtime(
-        module_path=[folder, ".", *options.path], environ=terminal.environ, models=None, deny=["*"],
-        on_warning=lambda message, span: None,
-    )  # fmt: skip
+    runtime = analysis_runtime(folder, options, terminal)
     for node in runtime.analyse(source):
         if options.json:
             terminal.result(tree_json(node, spans=options.spans))

@@ -6,10 +6,9 @@ warning.
 
 from __future__ import annotations
 
-from rtfs.cli.options import add_output, folder_of, read_program, split_problems
+from rtfs.cli.options import add_output, analysis_runtime, folder_of, read_program, split_problems
 from rtfs.cli.terminal import json_line, problem_dict
 from rtfs.errors import ConfigError, ParseError, render
-from rtfs.runtime import Runtime
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,10 +59,7 @@ def problems_of(name: str, options: Any, terminal: Terminal) -> tuple[list[Any],
     Raises:
         ConfigError: it cannot be read.
     """
-    runtime = Runtime(
-        module_path=[folder_of(name), ".", *options.path], environ=terminal.environ, models=None, deny=["*"],
-        on_warning=lambda message, span: None,
-    )  # fmt: skip
+    runtime = analysis_runtime(folder_of(name), options, terminal)
     try:
         return split_problems(runtime.check(read_program(name, terminal)))
     except ParseError as error:

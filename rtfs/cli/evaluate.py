@@ -30,4 +30,4 @@ def execute(options: Any, terminal: Terminal) -> int:
         options.misuse("which expression? for example: rtfs eval '(+ 1 2)'")
     source = Source("<eval>", "\n".join(options.words))
     context = {"args": [], "program-dir": "."}
-    return run_program(source, options, terminal, eval_lines, context=context, hold_warnings=True)
+    return run_program(source, options, terminal, eval_lines, context=context)

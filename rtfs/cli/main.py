@@ -66,7 +66,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str] | None = None) -> int:
         return FAILED
     except OSError as error:  # reading is translated where it happens: what is left is a full disk behind standard output
         if terminal.environ.get("RTFS_DEBUG"):
-            raise
+            return report_bug(error, terminal)
         terminal.note(f"rtfs: cannot write the output: {error.strerror or error}")
         return FAILED
     except Exception as bug:

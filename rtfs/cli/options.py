@@ -86,6 +86,27 @@ def make_runtime(
     return runtime
 
 
+def analysis_runtime(folder: str, options: Any, terminal: Terminal) -> Runtime:
+    """A runtime for looking at a program without running it.
+
+    Modules that it imports do run, for their definitions: they may read files near the program, and what they print is dropped.
+    """
+    from io import StringIO
+
+    nowhere = StringIO()
+    return Runtime(
+        allow=FILE_ALLOW,
+        read=_unique([folder, "."]),
+        models=None,
+        module_path=_unique([folder, ".", *options.path]),
+        stdout=nowhere,
+        stderr=nowhere,
+        environ=terminal.environ,
+        context={"args": [], "program-dir": folder},
+        on_warning=lambda message, span: None,
+    )
+
+
 def _unique(names: list[str]) -> list[str]:
     return list(dict.fromkeys([name or "." for name in names]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from rtfs.errors import nearest
 
@@ -12,11 +13,29 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Help as wide as the terminal; argparse makes one for every option, and would import `shutil` to ask for the width."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28, width=_columns() - 2)
+
+
+def _columns() -> int:
+    try:
+        return min(int(os.environ.get("COLUMNS", "")) or 100, 130)
+    except ValueError:
+        pass
+    try:
+        return min(os.get_terminal_size().columns or 100, 130)
+    except (OSError, ValueError, AttributeError):
+        return 100
+
+
 class Parser(argparse.ArgumentParser):
     """The parser of one command."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **settings)
+        super().__init__(formatter_class=_Formatter, allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:
         hint = self._hint(message)

@@ -28,23 +28,21 @@ def run_program(
     *,
     folder: str = ".",
     context: dict[str, Any] | None = None,
-    hold_warnings: bool = False,
 ) -> int:
     """Run a source, print the lines of its value, report what went wrong; the exit code.
 
     Args:
         lines: the value as lines of text, when it is not wanted as JSON.
         folder, context: as in `make_runtime`.
-        hold_warnings: until the program has run.
     """
     from rtfs.cli.main import FAILED, FINE, report
 
     screen = terminal.is_screen(terminal.stderr) and terminal.is_screen(terminal.stdout)
     stdout = WipingStream(terminal) if screen and not options.quiet else None
     runtime = make_runtime(options, terminal, folder=folder, context=context, stdout=stdout)
-    warnings = Warnings(terminal, held=hold_warnings)
+    warnings = Warnings(terminal)
     runtime.on_analysis_warning = warnings.take
-    delegations = Delegations(runtime, terminal, quiet=options.quiet)
+    delegations = Delegations(runtime, terminal, warnings, quiet=options.quiet)
     try:
         if options.strict and _refuse(runtime, source, terminal):
             return FAILED
@@ -80,8 +78,8 @@ def _refuse(runtime: Runtime, source: Source, terminal: Terminal) -> bool:
 class Delegations:
     """Progress and summary of the delegated calls of one run; costs nothing while there are none."""
 
-    def __init__(self, runtime: Runtime, terminal: Terminal, *, quiet: bool = False) -> None:
-        self._runtime, self._terminal = runtime, terminal
+    def __init__(self, runtime: Runtime, terminal: Terminal, warnings: Warnings, *, quiet: bool = False) -> None:
+        self._runtime, self._terminal, self._warnings = runtime, terminal, warnings
         self._before = runtime.records.totals if runtime.records is not None else None
         self._progress: Any = None
         runtime.on_delegated = None if quiet or terminal.json else self._called
@@ -90,6 +88,7 @@ class Delegations:
         if self._progress is None:
             from rtfs.cli.progress import Progress
 
+            self._warnings.flush()  # from here on it may take long
             self._progress = Progress(self._terminal, self._runtime.records, self._before)
         self._progress.called()
 

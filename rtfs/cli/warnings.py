@@ -11,28 +11,22 @@ if TYPE_CHECKING:
 
 
 class Warnings:
-    """Takes warnings and shows them.
+    """Takes warnings and shows them when it is flushed: once the program has ended, or begins to wait for models.
 
-    A program's are shown at once: it may run for long.  Those of a few expressions are held until these have run, so that the name
-    which then turns out to be undefined is not reported twice.
+    They are held so that a name which then turns out to be undefined is not reported twice.
     """
 
-    def __init__(self, terminal: Terminal, *, held: bool = False) -> None:
+    def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
-        self._held = held
         self._waiting: list[AnalysisError] = []
         self._seen: set[Any] = set()
 
     def take(self, warning: AnalysisError) -> None:
         span = warning.span
         key = (warning.message, span and (span.source.name, span.start, span.end))
-        if key in self._seen:
-            return
-        self._seen.add(key)
-        if self._held:
+        if key not in self._seen:
+            self._seen.add(key)
             self._waiting.append(warning)
-        else:
-            self._terminal.warning(warning)
 
     def flush(self, error: RtfsError | None = None) -> None:
         """Show what is held, apart from what `error` says about the same place."""

@@ -59,7 +59,7 @@ class Session:
         self.finished = False
         self.settings: dict[str, Any] = {"ast": False, "types": False, "timing": False, "lines": 25}
         self._count = 0
-        self._warnings = Warnings(terminal, held=True)
+        self._warnings = Warnings(terminal)
         self.runtime = self._new_runtime()
 
     def _new_runtime(self) -> Runtime:
@@ -154,7 +154,7 @@ class Session:
 
     def remember(self, source: Source) -> Any:
         """As `value_of`, for a source."""
-        delegations = Delegations(self.runtime, self.terminal, quiet=self.quiet)
+        delegations = Delegations(self.runtime, self.terminal, self._warnings, quiet=self.quiet)
         names = self.runtime.namespace
         try:
             value = self.runtime.run_source(source)

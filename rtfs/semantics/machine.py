@@ -138,8 +138,10 @@ def _unset(*_: Any) -> Any:
 
 def error_value(error: RtfsError) -> ErrorValue:
     """What `catch` binds for an error; the same object each time the same error is caught."""
-    if error.value is None:
+    value: ErrorValue | None = error.value
+    if value is None or not value.stack:  # what `throw` raises has its value from the start, and the calls only now
         stack = tuple(f"{frame.name} at {frame.span}" if frame.span else frame.name for frame in error.trace[:50])
-        error.value = ErrorValue(error.kind, error.message, error.data, stack, error)
-    value: ErrorValue = error.value
+        if value is None:
+            error.value = value = ErrorValue(error.kind, error.message, error.data, stack, error)
+        value.stack = stack
     return value

@@ -58,10 +58,12 @@ class PatternCompiler:
         if isinstance(pattern, ast.TypedPattern):
             inner = self.binder(pattern.pattern, place)
             check = compile_check(pattern.type, self.lookup_type)
+            named = pattern.pattern
+            what = f"{place} {named.binding.name}" if isinstance(named, ast.BindPattern) else place
 
             def bind_typed(value: Any, env: Env) -> None:
                 if (mismatch := check(value)) is not None:
-                    error = validation_error(place, mismatch)
+                    error = validation_error(what, mismatch)
                     error.span = pattern.span
                     raise error
                 inner(value, env)

@@ -115,6 +115,17 @@ def delegation_meta(target: str, model: str | None) -> Map:
     return Map([(kw("delegation"), Vector([kw(target), model]))])
 
 
+def build_list(source: Source, start: int, end: int, items: list[Any], offsets: list[int]) -> List:
+    """A list from its children; the two older names with a colon, `(tool:log x)` and `(resource:ref "id")`, become one symbol."""
+    if len(items) > 1 and type(items[0]) is Symbol and items[0].name in ("tool", "resource"):
+        if type(items[1]) is Keyword and offsets[1] == offsets[2]:
+            name = Symbol(f"{items[0].name}:{items[1].name}", (source, offsets[0], offsets[3], None))
+            items, offsets = [name, *items[2:]], [offsets[0], *offsets[3:]]
+    form = List.adopt(items)
+    form.where = (source, start, end, offsets)
+    return form
+
+
 def build_map(source: Source, start: int, end: int, items: list[Any], offsets: list[int]) -> Map:
     """A map literal or map pattern from its children.
 
@@ -191,9 +202,8 @@ def _join_typed_names(source: Source, items: list[Any], offsets: list[int]) -> t
 
 def anonymous_function(source: Source, start: int, end: int, items: list[Any], offsets: list[int]) -> List:
     """`#(f % %2)` as `(fn [%1 %2] (f %1 %2))`: as many parameters as the highest index used."""
-    body = List.adopt(items)
+    body = build_list(source, start, end, items, offsets)
     where = (source, start, end, offsets)
-    body.where = where
     highest = 0
     stack: list[Any] = [body]
     while stack:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rtfs.errors import MacroError
-from rtfs.values.forms import list_form, span_of
+from rtfs.values.forms import head_name, list_form, span_of
 from rtfs.values.maps import Map
 from rtfs.values.printing import to_readable
 from rtfs.values.scalars import Keyword, Symbol
@@ -35,7 +35,8 @@ def core_macro(*names: str) -> Callable[[Any], Any]:
 
 
 def _usage(shape: str) -> MacroError:
-    return MacroError(f"malformed form: write {shape}", kind="invalid-special-form")
+    name = shape[1:].split(" ")[0]
+    return MacroError(f"malformed `{name}`", kind="invalid-special-form", hint=f"write {shape}")
 
 
 def _do(body: list[Any]) -> Any:
@@ -144,6 +145,13 @@ def _thread(args: list[Any], insert: Callable[[List, Any], Any], name: str) -> A
         raise _usage(f"({name} value form…)")
     value = args[0]
     for step in args[1:]:
+        if head_name(step) in ("fn", "λ", "lambda"):
+            raise MacroError(
+                f"`{name}` puts the value into a call, and this is a function",
+                kind="invalid-special-form",
+                span=span_of(step),
+                hint="put it into a call of its own: ((fn [x] …)) or (#(…))",
+            )
         if type(step) is List and len(step):
             threaded = insert(step, value)
             threaded.where = (*step.where[:3], None) if step.where is not None else None

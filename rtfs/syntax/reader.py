@@ -183,16 +183,15 @@ class _Reader:
                 hint=f"`{kind}` opened at line {line}, column {column} is closed by `{expected}`",
             )
         if kind == "(":
-            form: Any = List.adopt(top.items)
-        elif kind == "[":
-            form = Vector.adopt(top.items)
-        elif kind == "{":
+            return build.build_list(self.source, top.start, end, top.items, top.offsets), top.start
+        if kind == "[":
+            vector = Vector.adopt(top.items)
+            vector.where = (self.source, top.start, end, top.offsets)
+            return vector, top.start
+        if kind == "{":
             return build.build_map(self.source, top.start, end, top.items, top.offsets), top.start
-        else:
-            self.anonymous = 0
-            return build.anonymous_function(self.source, top.start, end, top.items, top.offsets), top.start
-        form.where = (self.source, top.start, end, top.offsets)
-        return form, top.start
+        self.anonymous = 0
+        return build.anonymous_function(self.source, top.start, end, top.items, top.offsets), top.start
 
     def wrap(self, top: _Frame, form: Any, start: int, end: int) -> Any:
         where = (self.source, top.start, end, None)

@@ -18,7 +18,7 @@ from rtfs.source import Source, Span
 from rtfs.syntax import build
 from rtfs.values.forms import MetaForm, list_form
 from rtfs.values.scalars import Keyword, ResourceHandle, Symbol, Timestamp, Uuid
-from rtfs.values.sequences import List, Vector
+from rtfs.values.sequences import Vector
 
 _CONSTANTS = {"true": True, "false": False, "nil": None}
 _TEXTS: dict[str, Any] = {"TIMESTAMP": Timestamp, "UUID": Uuid, "RESOURCE": ResourceHandle}
@@ -94,7 +94,7 @@ class _Forms(Transformer):  # type: ignore[misc,type-arg]
 
     def read_list(self, children: list[Any]) -> Any:
         start, end, items, offsets = self._collection(children)
-        return List(items, (self.source, start, end, offsets)), start, end
+        return build.build_list(self.source, start, end, items, offsets), start, end
 
     def vector(self, children: list[Any]) -> Any:
         start, end, items, offsets = self._collection(children)

@@ -21,9 +21,10 @@ class Builtin:
         call: the Python callable; takes the RTFS values positionally.
         low, high: how many operands it takes; `high` is None when there is no upper limit.
         doc: one line for `:doc` and the generated table.
+        takes: bit `n` tells whether it takes `n` operands, for `n` up to 7: what a call looks at.
     """
 
-    __slots__ = ("name", "call", "low", "high", "doc")
+    __slots__ = ("name", "call", "low", "high", "doc", "takes")
 
     def __init__(self, name: str, call: Callable[..., Any], low: int, high: int | None, doc: str = "") -> None:
         self.name = name
@@ -31,6 +32,7 @@ class Builtin:
         self.low = low
         self.high = high
         self.doc = doc
+        self.takes = sum(1 << n for n in range(8) if n >= low and (high is None or n <= high))
 
     def __repr__(self) -> str:
         return f"#<fn {self.name}>"

@@ -169,7 +169,7 @@ def _log_step(w: TreeWalker, node: ast.LogStep, layout: Layout | None) -> Run:
     level, machine, span = node.level, w.machine, node.span
 
     def run_log(env: Env) -> None:
-        items = [run(env) for run in runs]
+        items = [run(env) for run in runs] or [""]  # a level alone would be logged as a value
         with placed(span):
             machine.host.execute_capability("io.log", [Keyword(level), *items], machine.hints)
 

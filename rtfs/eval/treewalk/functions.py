@@ -65,7 +65,9 @@ def _body(w: TreeWalker, node: ast.Fn, layout: Layout | None) -> Any:
     blank = [UNBOUND] * (len(node.scope.bindings) - count - variadic)
     label = _label(node)
     checks = [
-        (i, check, f"{label}, parameter {i + 1 if p.name == '_' else p.name}") for i, p in enumerate(node.params) if (check := w.check(p.type)) is not None
+        (i, check, f"{label}, parameter {i + 1 if p.name == '_' else p.name}")
+        for i, p in enumerate(node.params)
+        if (check := w.check(p.type)) is not None
     ]
     rest_check = w.check(node.rest.type) if node.rest is not None else None
     compiler = w.patterns(inner)
@@ -128,12 +130,25 @@ def _body(w: TreeWalker, node: ast.Fn, layout: Layout | None) -> Any:
             if tick is not None:
                 tick()
         if result_check is not None and (mismatch := result_check(result)) is not None:
-            error = validation_error(f"{label}, result", mismatch)
-            error.span = body_span
-            raise error
+            failure = validation_error(f"{label}, result", mismatch)
+            failure.span = body_span
+            raise failure
         return result
 
-    return enter
+    def enter_plain(function: Function, args: list[Any]) -> Any:
+        """The same where there is nothing to check."""
+        if len(args) != count:
+            raise arity_error(label, expected, len(args))
+        result = body([function.env, *args, *blank])
+        while type(result) is Again:
+            if tick is not None:
+                tick()
+            result = body([function.env, *result.args, *blank])
+        return result
+
+    if variadic or needs_preparing or result_check is not None:
+        return enter
+    return enter_plain
 
 
 def _rest_list(value: Any, index: int, place: Any) -> List:
@@ -157,7 +172,8 @@ def _delegated(w: TreeWalker, node: ast.Fn, local: Any) -> Any:
 @compiles(ast.Call)
 def _call(w: TreeWalker, node: ast.Call, layout: Layout | None) -> Run:
     if node.tail:
-        return _tail_call(w, node, layout)
+        tail: Run = _tail_call(w, node, layout)
+        return tail
     head = w.compile(node.function, layout)
     span = node.span
     arg_spans = tuple([arg.span for arg in node.args])
@@ -171,15 +187,17 @@ def _call(w: TreeWalker, node: ast.Call, layout: Layout | None) -> Run:
             if type(function) is Function and len(error.trace) < MAX_TRACE:
                 error.trace.append(Frame(function.name or name, span))
 
-    if len(runs) == 1:
+    # calls of globals with one or two operands are most calls: for them the look-up of the name is done in place
+    get, label = w.namespace.values.get, node.function.name if isinstance(node.function, ast.Global) else None
+    if label is not None and len(runs) == 1:
         first = runs[0]
 
         def call_one(env: Env) -> Any:
-            function = head(env)
+            function = get(label) or head(env)
             a = first(env)
             try:
                 kind = type(function)
-                if kind is Builtin and function.low <= 1 and (function.high is None or function.high >= 1):
+                if kind is Builtin and function.takes & 2:
                     return function.call(a)
                 if kind is Function:
                     return function.code(function, [a])
@@ -189,16 +207,16 @@ def _call(w: TreeWalker, node: ast.Call, layout: Layout | None) -> Run:
                 raise
 
         return call_one
-    if len(runs) == 2:
+    if label is not None and len(runs) == 2:
         first, second = runs
 
         def call_two(env: Env) -> Any:
-            function = head(env)
+            function = get(label) or head(env)
             a = first(env)
             b = second(env)
             try:
                 kind = type(function)
-                if kind is Builtin and function.low <= 2 and (function.high is None or function.high >= 2):
+                if kind is Builtin and function.takes & 4:
                     return function.call(a, b)
                 if kind is Function:
                     return function.code(function, [a, b])
@@ -237,13 +255,17 @@ def _tail_call(w: TreeWalker, node: ast.Call | ast.SelfCall, layout: Layout | No
     head = w.compile(node.function, layout)
     runs = w.compile_all(node.args, layout)
     place = _place(node)
+    two = len(runs) == 2
 
     def tail_call(env: Env) -> Any:
         function = head(env)
         args = [run(env) for run in runs]
-        if type(function) is Function:
+        kind = type(function)
+        if kind is Function:
             return TailCall(function, args, place)
         try:
+            if kind is Builtin and two and function.takes & 4:
+                return function.call(args[0], args[1])
             return call(function, args)
         except RtfsError as error:
             locate(error, *place)

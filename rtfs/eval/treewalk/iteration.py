@@ -152,9 +152,9 @@ def _loop(w: TreeWalker, node: ast.Loop, layout: Layout | None) -> Run:
         (compiler.binder(b.pattern), w.check(b.type), f"loop {getattr(getattr(b.pattern, 'binding', None), 'name', 'pattern')}")
         for b in node.bindings
     ]
-    simple = all(isinstance(b.pattern, ast.BindPattern) and b.type is None for b in node.bindings) and len(
-        node.bindings
-    ) == len(node.scope.bindings)
+    simple = all(isinstance(b.pattern, ast.BindPattern) and b.type is None for b in node.bindings) and len(node.bindings) == len(
+        node.scope.bindings
+    )
     tick, span = w.machine.tick if w.machine.metered else None, node.span
 
     def run_loop(env: Env) -> Any:

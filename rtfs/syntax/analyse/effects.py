@@ -253,4 +253,6 @@ def resource_ref_form(a: Analyser, form: Form, place: Place) -> ast.Node:
     """`(resource:ref "id")`"""
     if len(form) != 2 or type(form.items[1]) is not str:
         a.usage(form, '(resource:ref "id")')
+    if any(c in ' \t\r\n,()[]{}";' for c in form.items[1]):
+        a.fail("the id of a resource has no blanks, brackets or quotes", form.spans[1])
     return ast.ResourceRef(form.span, form.items[1])

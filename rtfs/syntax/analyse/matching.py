@@ -86,6 +86,12 @@ def try_form(a: Analyser, form: Form, place: Place) -> ast.Node:
     return ast.Try(form.span, body, tuple(catches), final)
 
 
+@special_form("catch", "finally")
+def stray_clause(a: Analyser, form: Form, place: Place) -> ast.Node:
+    """`(catch …)` and `(finally …)` anywhere else."""
+    a.fail(f"`{form.name}` stands only at the end of a `try`", form.span, hint="write (try body… (catch kind e body…) (finally body…))")
+
+
 def _catch(a: Analyser, clause: Form, place: Place) -> ast.CatchClause:
     items, spans = clause.items, clause.spans
     if len(items) < 3:
