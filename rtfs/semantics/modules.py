@@ -167,8 +167,9 @@ class ModuleRegistry:
         if f"{module}/" in namespace.declared:
             exports = [name.partition("/")[2] for name in namespace.values if name.startswith(f"{module}/")]
             raise _symbol_not_found(module, symbol, exports)
+        name, _, version = module.partition(":")
         try:
-            loaded = self.load(module)
+            loaded = self.load(name, version or None)
         except EvalError as error:
             if error.kind == "module-not-found":
                 return False, None

@@ -390,16 +390,16 @@ def updated(path: Path, strategy: str) -> str:
         source = Source("", chunk.text)
         outcomes = run_chunk(chunk, strategy)
         for (start, end), outcome, markers in zip(places, outcomes, _owned_markers(chunk, places), strict=True):
-            if not markers and outcome.error is None and not outcome.output:
+            span = _lines(chunk, start, end)
+            if not _compare(chunk, chunk.text[start:end], span, outcome, markers) and all(m.text for m in markers):
                 continue
             expected = [f";>> {line}".rstrip() for line in outcome.output]
             line = source.position(end - 1)[0]
             if outcome.error is not None:
                 expected.append(f";!! {_name(outcome.error)} {_quoted(outcome.error)}")
-                span = outcome.error.span
-                inside = span is not None and span.source.name == path.name and span.line in _lines(chunk, start, end)
-                if inside and not outcome.output:
-                    line = span.line
+                place = outcome.error.span
+                if place is not None and place.source.name == path.name and place.line in span and not outcome.output:
+                    line = place.line
             elif any(m.sign == ";=>" for m in markers) or not expected:
                 expected.append(f";=> {outcome.value}")
             _replace(lines, line, markers, expected, inserted, gone)

@@ -143,7 +143,7 @@ def _dotimes(w: TreeWalker, node: ast.Dotimes, layout: Layout | None) -> Run:
 @compiles(ast.Loop)
 def _loop(w: TreeWalker, node: ast.Loop, layout: Layout | None) -> Run:
     inner = Layout(layout, node.scope.bindings)
-    bind_all = bind_all_of(w, node.bindings, inner)
+    bind_all = bind_all_of(w, node.bindings, inner, "loop")
     body = w.compile(node.body, inner)
     blank = [UNBOUND] * len(node.scope.bindings)
     compiler = w.patterns(inner)

@@ -98,7 +98,9 @@ def _make_map(w: TreeWalker, node: ast.MakeMap, layout: Layout | None) -> Run:
     return lambda env: Map([(keys[i], runs[i](env)) for i in range(len(keys))])
 
 
-def bind_all_of(w: TreeWalker, bindings: tuple[ast.LetBinding, ...], layout: Layout) -> Callable[[Env], None]:
+def bind_all_of(
+    w: TreeWalker, bindings: tuple[ast.LetBinding, ...], layout: Layout, form: str = "let"
+) -> Callable[[Env], None]:
     """A function that evaluates and binds in order."""
     steps: list[tuple[Run, Any, Any, str, Span | None]] = []
     compiler = w.patterns(layout)
@@ -110,7 +112,7 @@ def bind_all_of(w: TreeWalker, bindings: tuple[ast.LetBinding, ...], layout: Lay
         else:
             bind = compiler.binder(b.pattern)
             label = "pattern"
-        steps.append((w.compile(b.value, layout), w.check(b.type), bind, f"let {label}", b.value.span))
+        steps.append((w.compile(b.value, layout), w.check(b.type), bind, f"{form} {label}", b.value.span))
 
     def bind_all(env: Env) -> None:
         for run, check, bind, label, span in steps:

@@ -351,6 +351,9 @@ class Analyser:
         except (LimitExceeded, AnalysisError):
             raise
         except EvalError as error:
+            if error.kind == "arity-mismatch" and error.span is None:  # of the macro itself, before its body began
+                message = error.message.replace("Arity mismatch in ", "Arity mismatch in macro ", 1)
+                raise MacroError(message, kind="arity-mismatch", span=span) from None
             wrapped = MacroError(f"Macro expansion error in `{name}`: {error.message}", span=span, hint=error.hint)
             wrapped.__cause__ = error if error.span is not None and error.span is not span else None
             raise wrapped from error
