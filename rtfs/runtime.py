@@ -148,39 +148,31 @@ class Runtime:
         return self._enter(lambda: self._run_forms(self.namespace, [(form, None) for form in forms]))
 
     def check(self, source: Source) -> list[AnalysisError]:
-        """The problems of a source without running it, in source order; those with `kind` `unbound-name` are warnings.
+        """The problems of a source without running it, in source order; those with a kind in `checking.WARNINGS` are warnings.
 
-        Only definitions of functions, macros and types take effect, so that macros can be expanded.
+        Definitions of functions, macros and types take effect, so that macros can be expanded; nothing else does.
 
         Raises:
             ParseError: the text is not RTFS.
         """
-        from rtfs.semantics.checking import check_forms
+        from rtfs.semantics.checking import Checker
         from rtfs.syntax.reader import read_forms
 
         forms = read_forms(source)
-        namespace = self.machine.namespace()
-        problems: list[AnalysisError] = self._enter(
-            lambda: self._within(namespace, lambda: check_forms(namespace, forms, self._evaluator))
-        )
+        problems: list[AnalysisError] = self._enter(lambda: Checker(self.machine, self._evaluator).problems(forms))
         return problems
 
     def analyse(self, source: Source) -> list[Any]:
-        """The AST nodes of a source, one for each top-level form; macros and types of earlier runs are known.
-
-        Like `check`, it carries out harmless definitions only, and leaves this runtime's names as they are.
+        """The AST nodes of the top-level forms of a source (`syntax.nodes`), without running it; see `check`.
 
         Raises:
-            ParseError: the text is not RTFS; AnalysisError: the problems of the first form that has any.
+            ParseError, AnalysisError.
         """
-        from rtfs.semantics.checking import analyse_forms
+        from rtfs.semantics.checking import Checker
         from rtfs.syntax.reader import read_forms
 
         forms = read_forms(source)
-        namespace = self.machine.namespace()
-        for table in ("values", "own", "macros", "types", "declared"):
-            getattr(namespace, table).update(getattr(self.namespace, table))
-        nodes: list[Any] = self._enter(lambda: self._within(namespace, lambda: analyse_forms(namespace, forms, self._evaluator)))
+        nodes: list[Any] = self._enter(lambda: Checker(self.machine, self._evaluator).nodes(forms))
         return nodes
 
     def function(self, name: str, *, raw: bool = False) -> Callable[..., Any]:

@@ -1,104 +1,159 @@
 """`rtfs check`: all problems of a text, without running it (reference 4.5).
 
 Every form is analysed.  So that macros can be expanded, definitions whose evaluation can have no effect are carried out: functions,
-macros, types; a `def` of anything else only declares its name.
+macros, types; a `def` of anything else only declares its name.  An imported module is treated in the same way: its file is
+read and analysed for what it defines, and its problems are left to a check of that file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from rtfs.errors import AnalysisError, RtfsError
+from rtfs.errors import AnalysisError, EvalError, RtfsError, nearest
+from rtfs.semantics.machine import Machine
 from rtfs.semantics.namespace import Namespace
 from rtfs.syntax import nodes as ast
 from rtfs.syntax.analyse import Analyser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 #: Kinds of problems that do not stop a program from running.
 WARNINGS = frozenset({"unbound-name", "shadowed-builtin"})
 
-_PURE = (ast.DefStruct, ast.DefType)
+_HARMLESS = (ast.DefStruct, ast.DefType)
 
 
-def check_forms(namespace: Namespace, forms: list[Any], evaluator: Callable[[Namespace], Any]) -> list[AnalysisError]:
-    """The problems of top-level forms in source order; warnings have a kind in `WARNINGS`.
+class Checker:
+    """Checks texts for one machine.
 
     Args:
-        namespace: a new one, which the definitions go into.
-        evaluator: namespace -> evaluator, for the definitions.
+        evaluator: namespace -> evaluator, for the definitions that are carried out.
     """
-    namespace.expect(forms)
-    problems: list[AnalysisError] = []
-    for form in forms:
-        problems += _check_form(namespace, form, None, evaluator)
-    problems.sort(key=lambda p: p.span.start if p.span is not None else 0)
-    return problems
 
+    def __init__(self, machine: Machine, evaluator: Callable[[Namespace], Any]) -> None:
+        self.machine = machine
+        self.evaluator = evaluator
+        self._modules: dict[str, Namespace] = {}
 
-def analyse_forms(namespace: Namespace, forms: list[Any], evaluator: Callable[[Namespace], Any]) -> list[ast.Node]:
-    """The nodes of top-level forms; harmless definitions are carried out, as in `check_forms`.
+    def problems(self, forms: list[Any]) -> list[AnalysisError]:
+        """The problems of top-level forms in source order; warnings have a kind in `WARNINGS`."""
+        namespace = self.machine.namespace()
+        found = self._check_all(namespace, [(form, None) for form in forms])
+        return sorted(found, key=lambda p: p.span.start if p.span is not None else 0)
 
-    Raises:
-        AnalysisError: the problems of the first form that has any.
-    """
-    namespace.expect(forms)
-    nodes: list[ast.Node] = []
-    for form in forms:
-        node = Analyser(namespace).top_level(form)
-        for part in node.body if isinstance(node, ast.Do) else (node,):
-            _settle(namespace, part, evaluator)
-        nodes.append(node)
-    return nodes
+    def nodes(self, forms: list[Any]) -> list[ast.Node]:
+        """The AST of top-level forms.
 
+        Raises:
+            AnalysisError: the problems of the first form that has any.
+        """
+        namespace = self.machine.namespace()
+        namespace.expect(forms)
+        nodes: list[ast.Node] = []
+        for form in forms:
+            node = self._within(namespace, form, None)
+            self._settle(namespace, node)
+            nodes.append(node)
+        return nodes
 
-def _check_form(namespace: Namespace, form: Any, span: Any, evaluator: Callable[[Namespace], Any]) -> list[AnalysisError]:
-    analyser = Analyser(namespace)
-    problems: list[AnalysisError] = []
-    try:
-        node = analyser.top_level(form, span)
-    except AnalysisError as error:
-        problems = [error, *error.others]
-        error.others = []
-        return problems + analyser.warnings
-    problems += analyser.warnings
-    for part in node.body if isinstance(node, ast.Do) else (node,):
-        problems += _settle(namespace, part, evaluator)
-    return problems
-
-
-def _settle(namespace: Namespace, node: ast.Node, evaluator: Callable[[Namespace], Any]) -> list[AnalysisError]:
-    """Carry out a harmless definition; look into a module."""
-    if isinstance(node, ast.Module):
-        inner = Namespace(
-            node.name,
-            namespace.library,
-            make_macro=lambda ns, _, fn: evaluator(ns).function(fn),
-            fresh_name=namespace.fresh_name,
-            call=namespace.call,
-        )
-        inner.expect([form for form, _ in node.forms])
-        problems: list[AnalysisError] = []
-        for form, span in node.forms:
-            problems += _check_form(inner, form, span, evaluator)
-        defined = {*inner.own, *inner.macros, *inner.types, *inner.declared}
-        for name in node.exports or ():
-            if name not in defined:
-                problems.append(
-                    AnalysisError(
-                        f"module '{node.name}' exports '{name}', which it does not define", kind="unbound-name", span=node.span
-                    )
-                )
-        return problems
-    if isinstance(node, ast.Import):
+    def _within(self, namespace: Namespace, form: Any, span: Any, analyser: Analyser | None = None) -> ast.Node:
+        """Analyse a form as one of `namespace`, whose macros `macroexpand` then sees."""
+        outer, self.machine.current = self.machine.current, namespace
         try:
-            evaluator(namespace).evaluate(node)
-        except AnalysisError as error:
-            return [error]
+            return (analyser or Analyser(namespace)).top_level(form, span)
+        finally:
+            self.machine.current = outer
+
+    def _check_all(self, namespace: Namespace, forms: list[tuple[Any, Any]]) -> list[AnalysisError]:
+        namespace.expect([form for form, _ in forms])
+        found: list[AnalysisError] = []
+        for form, span in forms:
+            analyser = Analyser(namespace)
+            try:
+                node = self._within(namespace, form, span, analyser)
+            except AnalysisError as error:
+                found += [error, *error.others]
+                error.others = []
+            else:
+                found += self._settle(namespace, node)
+            found += analyser.warnings
+        return found
+
+    def _settle(self, namespace: Namespace, node: ast.Node) -> list[AnalysisError]:
+        """Carry out what is harmless of a form; its problems that show only then."""
+        if isinstance(node, ast.Do):
+            return [problem for part in node.body for problem in self._settle(namespace, part)]
+        if isinstance(node, ast.Module):
+            inner = self.machine.namespace(node.name)
+            found = self._check_all(inner, list(node.forms))
+            self._modules[node.name] = inner
+            defined = _defined(inner)
+            for name in node.exports or ():
+                if name not in defined:
+                    message = f"module '{node.name}' exports '{name}', which it does not define"
+                    found.append(AnalysisError(message, kind="unbound-name", span=node.span, hint=_did_you_mean(name, defined)))
+            return found
+        if isinstance(node, ast.Import):
+            return self._import(namespace, node)
+        if isinstance(node, _HARMLESS) or (isinstance(node, ast.Def) and isinstance(node.value, (ast.Fn, ast.Const))):
+            self.evaluator(namespace).evaluate(node)
+        return []
+
+    # --- imports ---
+
+    def _import(self, namespace: Namespace, node: ast.Import) -> list[AnalysisError]:
+        prefix = node.alias or node.module
+        try:
+            module = self._module(node.module)
         except RtfsError as error:
-            return [AnalysisError(error.message, kind="unbound-name", span=error.span or node.span, hint=error.hint)]
-    if isinstance(node, _PURE) or (isinstance(node, ast.Def) and isinstance(node.value, (ast.Fn, ast.Const))):
-        evaluator(namespace).evaluate(node)
-    return []
+            namespace.declare(f"{prefix}/")  # one problem, and not one more for every use
+            for name in node.only or ():
+                namespace.declare(name)
+            return [AnalysisError(error.message, kind="unbound-name", span=node.span, hint=error.hint)]
+        defined = _defined(module)
+        if node.alias is not None or node.only is None:
+            for name in defined:
+                _bind(namespace, module, name, f"{prefix}/{name}")
+        found = []
+        for name in node.only or ():
+            _bind(namespace, module, name, name)
+            if name not in defined:
+                message = f"Symbol '{name}' not exported by module '{node.module}'"
+                found.append(AnalysisError(message, kind="unbound-name", span=node.span, hint=_did_you_mean(name, defined)))
+        return found
+
+    def _module(self, name: str) -> Namespace:
+        """The definitions of a module, from the text that is checked or from its file."""
+        if name in self._modules:
+            return self._modules[name]
+        forms = self.machine.modules.forms_of(name)
+        if forms is None:
+            raise EvalError(
+                f"Module not found: {name}",
+                kind="module-not-found",
+                hint=f"it would be in {name.replace('.', '/')}.rtfs on the module path",
+            )
+        self._modules[name] = self.machine.namespace(name)  # a circle of imports ends here; running reports it
+        self._check_all(self.machine.namespace(), [(form, None) for form in forms])
+        return self._modules[name]
+
+
+def _defined(namespace: Namespace) -> list[str]:
+    names = (namespace.own, namespace.macros, namespace.types, namespace.declared)
+    return list(dict.fromkeys(name for group in names for name in group if "/" not in name[1:]))
+
+
+def _bind(namespace: Namespace, module: Namespace, name: str, label: str) -> None:
+    namespace.declare(label)
+    if name in module.own:
+        namespace.values[label] = module.values[name]
+    if name in module.macros:
+        namespace.macros[label] = module.macros[name]
+    if name in module.types:
+        namespace.types[label] = module.types[name]
+
+
+def _did_you_mean(name: str, known: list[str]) -> str | None:
+    close = nearest(name, known)
+    return f"did you mean `{close[0]}`?" if close else None

@@ -53,8 +53,8 @@ def delegated_enter(
             if check is not None and (mismatch := check(args[i])) is not None:
                 what = f"parameter {parameters[i][0]}" if i < count else f"variadic argument {i - count}"
                 raise validation_error(f"{label}, {what}", mismatch, i)
-        if machine.delegate is None:
-            result = machine.host.execute_capability(f"model-call:{hint.model}", args, machine.hints)
+        if machine.delegate is None or machine.expanding:
+            result = machine.perform(f"model-call:{hint.model}", args)
         else:
             from rtfs.semantics.protocols import DelegatedCall
 

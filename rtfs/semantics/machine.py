@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from rtfs.config import DEFAULT_LIMITS, Limits
-from rtfs.errors import EvalError, LimitExceeded, RtfsError
+from rtfs.errors import EvalError, HostError, LimitExceeded, RtfsError
 from rtfs.semantics.namespace import Namespace
 from rtfs.source import Span
 from rtfs.values.scalars import ErrorValue
@@ -38,6 +38,7 @@ class Machine:
         self.steps = 0
         self.deadline: float | None = None
         self.hints: dict[str, Any] = {}
+        self.expanding = 0
         #: set by the runtime
         self.library: Any = None  # semantics.library.Library
         self.make_modules: Callable[[], Any] = _unset
@@ -94,15 +95,37 @@ class Machine:
 
     def namespace(self, name: str | None = None) -> Namespace:
         """A new namespace with the library in it."""
-        from rtfs.semantics.calls import call
-
         return Namespace(
             name,
             self.library,
             make_macro=lambda ns, label, fn: self.make_function(ns, fn),
             fresh_name=self.fresh_name,
-            call=call,
+            call=self.expand,
         )
+
+    def expand(self, macro: Any, args: list[Any]) -> Any:
+        """What a macro makes of forms. Meanwhile the host is out of reach: a program that is only checked has no effects."""
+        from rtfs.semantics.calls import call
+
+        self.expanding += 1
+        try:
+            return call(macro, args)
+        finally:
+            self.expanding -= 1
+
+    def perform(self, capability: str, args: list[Any]) -> Any:
+        """Ask the host for an effect.
+
+        Raises:
+            HostError: also `security-violation`, while a macro is expanded.
+        """
+        if self.expanding:
+            raise HostError(
+                f"a macro cannot use the capability :{capability}",
+                kind="security-violation",
+                hint="macros run while a program is read and checked; have the code they make do it",
+            )
+        return self.host.execute_capability(capability, args, self.hints)
 
     def missing(self, namespace: Namespace, name: str, span: Span | None) -> Any:
         """The value of a global name that the namespace does not hold: a module's export, a context value, or an error."""
@@ -110,7 +133,12 @@ class Machine:
             return namespace.values[name]
         module, slash, symbol = name.rpartition("/")
         if slash and module and symbol:
-            found, value = self.modules.qualified(namespace, module, symbol)
+            try:
+                found, value = self.modules.qualified(namespace, module, symbol)
+            except EvalError as error:
+                if error.span is None:
+                    error.span = span
+                raise
             if found:
                 return value
         found, value = self.host.context_value(name)

@@ -93,23 +93,28 @@ class ModuleRegistry:
             return found
         if name in self._loading:
             raise self._cycle(name)
-        source = self.find(name) if _is_safe(name) else None
-        if source is None:
+        forms = self.forms_of(name)
+        if forms is None:
             raise EvalError(
-                f"Module not found: {name}",
+                f"Module not found: {name}{f':{version}' if version else ''}",
                 kind="module-not-found",
                 hint=f"it would be in {name.replace('.', '/')}.rtfs on the module path",
             )
         self._loading.append(name)
         try:
             namespace = self.machine.namespace(None)
-            self.run_forms(namespace, [(form, None) for form in self._module_forms(source, name)])
+            self.run_forms(namespace, [(form, None) for form in forms])
         finally:
             self._loading.pop()
         found = self.loaded.get((name, version))
         if found is None:
-            raise EvalError(f"{source.name} does not define version {version} of module '{name}'", kind="module-not-found")
+            raise EvalError(f"the file of module '{name}' does not define its version {version}", kind="module-not-found")
         return found
+
+    def forms_of(self, name: str) -> list[Any] | None:
+        """The forms of a module's file, None when there is no file; nothing is run."""
+        source = self.find(name) if _is_safe(name) else None
+        return None if source is None else self._module_forms(source, name)
 
     def _module_forms(self, source: Source, name: str) -> list[Any]:
         from rtfs.syntax.analyse.modules import module_of
@@ -142,9 +147,7 @@ class ModuleRegistry:
                 raise EvalError(
                     f"Symbol '{name}' not exported by module '{node.module}'",
                     kind="module-error",
-                    hint=f"did you mean `{close[0]}`?"
-                    if close
-                    else f"it exports: {', '.join(module.exports[:8]) or 'nothing'}",
+                    hint=f"did you mean `{close[0]}`?" if close else f"it exports: {', '.join(module.exports[:8]) or 'nothing'}",
                 )
             self._bind(namespace, module, name, name)
 
@@ -164,7 +167,7 @@ class ModuleRegistry:
         Raises:
             EvalError: `symbol-not-found` when there is such a module, but no such export.
         """
-        if f"{module}/" in namespace.declared:
+        if any(name.startswith(f"{module}/") for name in namespace.values):
             exports = [name.partition("/")[2] for name in namespace.values if name.startswith(f"{module}/")]
             raise _symbol_not_found(module, symbol, exports)
         name, _, version = module.partition(":")

@@ -195,8 +195,7 @@ class PatternCompiler:
 
     def _map_matcher(self, pattern: ast.MapPattern) -> Matcher:
         entries = [
-            (e.key, self.matcher(e.pattern), self.evaluate(e.default) if e.default is not None else None)
-            for e in pattern.entries
+            (e.key, self.matcher(e.pattern), self.evaluate(e.default) if e.default is not None else None) for e in pattern.entries
         ]
         rest = self.store(pattern.rest) if pattern.rest is not None else None
         whole = self.store(pattern.whole) if pattern.whole is not None else None

@@ -116,14 +116,25 @@ def delegation_meta(target: str, model: str | None) -> Map:
 
 
 def build_list(source: Source, start: int, end: int, items: list[Any], offsets: list[int]) -> List:
-    """A list from its children; the two older names with a colon, `(tool:log x)` and `(resource:ref "id")`, become one symbol."""
-    if len(items) > 1 and type(items[0]) is Symbol and items[0].name in ("tool", "resource"):
-        if type(items[1]) is Keyword and offsets[1] == offsets[2]:
-            name = Symbol(f"{items[0].name}:{items[1].name}", (source, offsets[0], offsets[3], None))
-            items, offsets = [name, *items[2:]], [offsets[0], *offsets[3:]]
+    """A list from its children.
+
+    A colon in a name, `(tool:log x)`, `(resource:ref "id")`, `(module a.b:v1.0 …)`, reads as a symbol and a keyword without a
+    blank between; here they become one symbol.
+    """
+    at = _COLON_AT.get(items[0].name) if items and type(items[0]) is Symbol else None
+    if at is not None and len(items) > at + 1 and type(items[at]) is Symbol and type(items[at + 1]) is Keyword:
+        begin, middle, other, stop = offsets[2 * at : 2 * at + 4]
+        if middle == other:
+            name = Symbol(f"{items[at].name}:{items[at + 1].name}", (source, begin, stop, None))
+            items = [*items[:at], name, *items[at + 2 :]]
+            offsets = [*offsets[: 2 * at], begin, stop, *offsets[2 * at + 4 :]]
     form = List.adopt(items)
     form.where = (source, start, end, offsets)
     return form
+
+
+#: Head of a list -> which of its items may be a name with a colon.
+_COLON_AT = {"tool": 0, "resource": 0, "module": 1, "import": 1}
 
 
 def build_map(source: Source, start: int, end: int, items: list[Any], offsets: list[int]) -> Map:

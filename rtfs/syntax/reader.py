@@ -20,7 +20,7 @@ from rtfs.syntax.terminals import TERMINALS as T
 from rtfs.values.forms import MetaForm, list_form
 from rtfs.values.maps import Map
 from rtfs.values.scalars import Keyword, ResourceHandle, Symbol, Timestamp, Uuid
-from rtfs.values.sequences import List, Vector
+from rtfs.values.sequences import Vector
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ import shlex
 import sys
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,7 @@ def split_file(path: Path) -> list[Chunk]:
     flags = shlex.split(lines[0].removeprefix(";; flags:")) if lines[0].startswith(";; flags:") else []
     cuts = [0, *(i + 1 for i, line in enumerate(lines) if line.strip() == ";; ---"), len(lines) + 1]
     chunks = []
-    for start, stop in zip(cuts, cuts[1:], strict=False):
+    for start, stop in pairwise(cuts):
         body = "\n".join(lines[start : stop - 1])
         if not body.strip():
             continue
@@ -200,6 +201,7 @@ class Program:
         except RtfsError as error:
             failure = error
         lines = self.output.getvalue().split("\n")
+        lines = [line.rstrip() for line in lines]
         return Outcome(value, lines[:-1] if lines[-1] == "" else lines, failure)
 
 
@@ -215,7 +217,8 @@ def run_chunk(chunk: Chunk, strategy: str, *, printed: bool = False) -> list[Out
             (form,) = read_forms(Source("<form>", chunk.text[start:end]))
             source = Source("<printed>", to_readable(form))
             (again,) = read_forms(source)
-            assert equal(form, again), f"{to_readable(form)} reads back as {to_readable(again)}"
+            assert to_readable(again) == source.text
+            assert equal(form, again) or "##NaN" in source.text, f"{source.text} reads back as another form"
         else:
             line, column = Source("", chunk.text).position(start)
             source = Source(chunk.path.name, "\n" * (line - 1) + " " * (column - 1) + chunk.text[start:end])
@@ -342,10 +345,11 @@ def check_readers(text: str) -> None:
             return
     try:
         slow = read_with_lark(source)
-    except ParseError as error:
-        assert fast is None, f"only the reference reader refuses {text!r}: {error.message} at {error.span}"
+    except ParseError:
+        pass
+    assert (fast is None) == (slow is None), f"only the {'fast' if fast is None else 'reference'} reader refuses {text!r}"
+    if fast is None or slow is None:
         return
-    assert fast is not None, f"only the fast reader refuses {text!r}"
     assert len(fast) == len(slow)
     for a, b in zip(fast, slow, strict=True):
         assert equal(a, b) or "NaN" in text, f"{to_readable(a)} and {to_readable(b)} of {text!r}"
@@ -384,7 +388,8 @@ def updated(path: Path, strategy: str) -> str:
         try:
             places = form_places(chunk.text, chunk.path.name)
         except ParseError as error:
-            if chunk.markers and error.span is not None:
+            met = chunk.markers and matches(chunk.markers[0], error, range(1, sys.maxsize))
+            if chunk.markers and error.span is not None and not met:
                 _replace(lines, error.span.line, chunk.markers, [f";!! {_name(error)} {_quoted(error)}"], inserted, gone)
             continue
         source = Source("", chunk.text)

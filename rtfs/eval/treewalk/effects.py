@@ -171,7 +171,7 @@ def _log_step(w: TreeWalker, node: ast.LogStep, layout: Layout | None) -> Run:
     def run_log(env: Env) -> None:
         items = [run(env) for run in runs] or [""]  # a level alone would be logged as a value
         with placed(span):
-            machine.host.execute_capability("io.log", [Keyword(level), *items], machine.hints)
+            machine.perform("io.log", [Keyword(level), *items])
 
     return run_log
 
@@ -200,7 +200,7 @@ def _host_form(w: TreeWalker, node: ast.HostForm, layout: Layout | None) -> Run:
     def run_form(env: Env) -> Any:
         args = [run(env) for run in runs]
         with placed(span):
-            return machine.host.execute_capability(capability, args, machine.hints)
+            return machine.perform(capability, args)
 
     return run_form
 

@@ -98,9 +98,7 @@ def _make_map(w: TreeWalker, node: ast.MakeMap, layout: Layout | None) -> Run:
     return lambda env: Map([(keys[i], runs[i](env)) for i in range(len(keys))])
 
 
-def bind_all_of(
-    w: TreeWalker, bindings: tuple[ast.LetBinding, ...], layout: Layout, form: str = "let"
-) -> Callable[[Env], None]:
+def bind_all_of(w: TreeWalker, bindings: tuple[ast.LetBinding, ...], layout: Layout, form: str = "let") -> Callable[[Env], None]:
     """A function that evaluates and binds in order."""
     steps: list[tuple[Run, Any, Any, str, Span | None]] = []
     compiler = w.patterns(layout)

@@ -72,7 +72,7 @@ def effect_builtins(machine: Machine, *, mutation: bool = True) -> dict[str, Bui
 
     def perform(capability: str, args: list[Any]) -> Any:
         refuse_released(args, f"call :{capability}")
-        return machine.host.execute_capability(capability, args, machine.hints)
+        return machine.perform(capability, args)
 
     def gateway(capability: Any, *args: Any) -> Any:
         if type(capability) is Keyword:
@@ -91,9 +91,7 @@ def effect_builtins(machine: Machine, *, mutation: bool = True) -> dict[str, Bui
         table[alias] = table[name]
 
     def read_file(path: Any) -> Any:
-        raise EvalError(
-            "read-file is not supported in the RTFS core", kind="not-implemented", hint="use (call :io.read-file path)"
-        )
+        raise EvalError("read-file is not supported in the RTFS core", kind="not-implemented", hint="use (call :io.read-file path)")
 
     add("read-file", read_file, 1, 1, "Always an error: files are read through `call`.")
 

@@ -35,9 +35,9 @@ def _constructor(kind: str) -> Callable[..., ErrorValue]:
 
 
 for _name, _kind in _CONSTRUCTORS.items():
-    builtin(
-        _name, 1, None, aliases=(_name[:-1],), doc=f"`({_name} message)`: an error value of kind `:{_kind}`; raises nothing."
-    )(_constructor(_kind))
+    builtin(_name, 1, None, aliases=(_name[:-1],), doc=f"`({_name} message)`: an error value of kind `:{_kind}`; raises nothing.")(
+        _constructor(_kind)
+    )
 
 
 @builtin("throw", 1, 3, aliases=("error",))

@@ -355,8 +355,9 @@ class Analyser:
                 message = error.message.replace("Arity mismatch in ", "Arity mismatch in macro ", 1)
                 raise MacroError(message, kind="arity-mismatch", span=span) from None
             wrapped = MacroError(f"Macro expansion error in `{name}`: {error.message}", span=span, hint=error.hint)
-            wrapped.__cause__ = error if error.span is not None and error.span is not span else None
-            raise wrapped from error
+            if error.span is not None:
+                wrapped.notes.append(f"the macro failed at {error.span}")
+            raise wrapped from None
 
     # --- metadata ---
 

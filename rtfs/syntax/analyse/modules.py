@@ -28,8 +28,6 @@ def module_form(a: Analyser, form: Form, place: Place) -> ast.Node:
         a.usage(form, "(module name (:exports [f g]) definitions…)")
     name, version = _module_name(a, form.items[1], form.spans[1])
     at = 2
-    if _is_version(form.items, form.spans, at):
-        version, at = form.items[at].name, at + 1
     doc = ""
     if at < len(form) and type(form.items[at]) is str:
         doc = form.items[at]
@@ -48,17 +46,8 @@ def _is_exports(head: Any) -> bool:
     return type(head) is Keyword and head.name == "exports"
 
 
-def _is_version(items: list[Any], spans: list[Span | None], at: int) -> bool:
-    """Whether `items[at]` is the version of a module name: `a.b:v1.0` reads as a symbol and a keyword without a blank between."""
-    if at >= len(items) or type(items[at]) is not Keyword or not items[at].name[:2].startswith("v"):
-        return False
-    before, here = spans[at - 1], spans[at]
-    together = before is not None and here is not None and before.end == here.start
-    return together and all(part.isdecimal() for part in items[at].name[1:].split("."))
-
-
 def _module_name(a: Analyser, form: Any, span: Span | None) -> tuple[str, str | None]:
-    """`a.b.c`, with no version yet."""
+    """`a.b.c` or, with a version, `a.b:v1.0`, which the reader makes one symbol."""
     symbol = a.symbol(form, span, "the name of a module")
     name, _, version = symbol.name.partition(":")
     return name, version or None
@@ -85,8 +74,6 @@ def import_form(a: Analyser, form: Form, place: Place) -> ast.Node:
     if not flat:
         a.usage(form, _IMPORT_SHAPE)
     name, version = _module_name(a, *flat[0])
-    if _is_version([f for f, _ in flat], [s for _, s in flat], 1):
-        version = flat.pop(1)[0].name
     alias: str | None = None
     only: tuple[str, ...] | None = None
     if len(flat) % 2 == 0:
@@ -101,9 +88,6 @@ def import_form(a: Analyser, form: Form, place: Place) -> ast.Node:
             only = tuple([a.symbol(f, s, "an imported name").name for f, s in a.children(value, value_span)])
         else:
             a.fail("the options of import are :as and :only", option_span, hint=f"write {_IMPORT_SHAPE}")
-    a.environment.declare(f"{alias or name}/")
-    for imported in only or ():
-        a.environment.declare(imported)
     return ast.Import(form.span, name, alias, only, version)
 
 
