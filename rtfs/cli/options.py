@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from rtfs.cli.terminal import Terminal
     from rtfs.errors import AnalysisError
 
-#: What a program started from the command line may do besides: look at files near it.
+#: What a program started from the command line may do besides: read files of its own folder and those it was given by name.
 FILE_ALLOW = ("io.read-*", "io.file-exists", "io.open", "io.read")
 WRITE_ALLOW = ("io.write-*",)
+#: How long the macros of a program may take when it is only looked at.
+ANALYSIS_SECONDS = 20.0
 
 
 def add_running(parser: Any) -> None:
@@ -46,12 +48,19 @@ def add_output(parser: Any) -> None:
 
 
 def make_runtime(
-    options: Any, terminal: Terminal, *, folder: str = ".", context: dict[str, Any] | None = None, stdout: Any = None
+    options: Any,
+    terminal: Terminal,
+    *,
+    folder: str = ".",
+    read: list[str] | None = None,
+    context: dict[str, Any] | None = None,
+    stdout: Any = None,
 ) -> Runtime:
     """The runtime that the options of `add_running` describe; its notes go to the terminal.
 
     Args:
-        folder: the program's: where its modules are, and files that it may read.
+        folder: the program's: where its modules are.
+        read: folders and files that it may read; its folder when None.
         context: values the program reads as `@name`.
         stdout: where the program prints, when that is not the terminal's standard output.
     Raises:
@@ -71,7 +80,7 @@ def make_runtime(
         strategy=options.strategy,
         allow=[*FILE_ALLOW, *(WRITE_ALLOW if options.allow_write else ()), *(_pattern(p) for p in options.allow)],
         deny=[_pattern(p) for p in options.deny],
-        read=_unique([folder, ".", *options.allow_read]),
+        read=_unique([*([folder] if read is None else read), *options.allow_read]),
         write=options.allow_write,
         limits=limits,
         models=None if options.no_models else "default",
@@ -87,16 +96,12 @@ def make_runtime(
 
 
 def analysis_runtime(folder: str, options: Any, terminal: Terminal) -> Runtime:
-    """A runtime for looking at a program without running it.
-
-    Modules that it imports do run, for their definitions: they may read files near the program, and what they print is dropped.
-    """
+    """A runtime for looking at a program without running it. A macro that does not come to an end is stopped."""
     from io import StringIO
 
     nowhere = StringIO()
     return Runtime(
-        allow=FILE_ALLOW,
-        read=_unique([folder, "."]),
+        limits=Limits(timeout_s=ANALYSIS_SECONDS),
         models=None,
         module_path=_unique([folder, ".", *options.path]),
         stdout=nowhere,

@@ -35,4 +35,6 @@ def execute(options: Any, terminal: Terminal) -> int:
     source = read_program(name, terminal)
     folder = folder_of(name)
     context = {"args": args, "program-dir": folder}
-    return run_program(source, options, terminal, run_lines, folder=folder, context=context)
+    # a file named on the command line is handed to the program; what lies around in the current folder is not
+    read = args if name == "-" else [folder, *args]
+    return run_program(source, options, terminal, run_lines, folder=folder, read=read, context=context)

@@ -27,19 +27,20 @@ def run_program(
     lines: Callable[[Any], list[str]],
     *,
     folder: str = ".",
+    read: list[str] | None = None,
     context: dict[str, Any] | None = None,
 ) -> int:
     """Run a source, print the lines of its value, report what went wrong; the exit code.
 
     Args:
         lines: the value as lines of text, when it is not wanted as JSON.
-        folder, context: as in `make_runtime`.
+        folder, read, context: as in `make_runtime`.
     """
     from rtfs.cli.main import FAILED, FINE, report
 
     screen = terminal.is_screen(terminal.stderr) and terminal.is_screen(terminal.stdout)
     stdout = WipingStream(terminal) if screen and not options.quiet else None
-    runtime = make_runtime(options, terminal, folder=folder, context=context, stdout=stdout)
+    runtime = make_runtime(options, terminal, folder=folder, read=read, context=context, stdout=stdout)
     warnings = Warnings(terminal)
     runtime.on_analysis_warning = warnings.take
     delegations = Delegations(runtime, terminal, warnings, quiet=options.quiet)

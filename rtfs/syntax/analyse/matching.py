@@ -89,7 +89,8 @@ def try_form(a: Analyser, form: Form, place: Place) -> ast.Node:
 @special_form("catch", "finally")
 def stray_clause(a: Analyser, form: Form, place: Place) -> ast.Node:
     """`(catch …)` and `(finally …)` anywhere else."""
-    a.fail(f"`{form.name}` stands only at the end of a `try`", form.span, hint="write (try body… (catch kind e body…) (finally body…))")
+    shape = "(try body… (catch kind e body…) (finally body…))"
+    a.fail(f"`{form.name}` stands only at the end of a `try`", form.span, hint=f"write {shape}")
 
 
 def _catch(a: Analyser, clause: Form, place: Place) -> ast.CatchClause:

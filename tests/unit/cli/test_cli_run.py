@@ -141,6 +141,8 @@ def test_files_are_read_near_the_program_only(program, tmp_path, capsys):
     assert capsys.readouterr().out == '"beside"\n"near"\n'
     assert main(["run", program(read.format("/../far.txt"))]) == 1
     assert "RTFS-H002" in capsys.readouterr().err
+    assert main(["run", program('(call :io.read-file "near.txt")')]) == 1, "the current folder is not the program's"
+    assert main(["run", program("(call :io.read-file (first @args))"), "near.txt"]) == 0, "but a file it is given is"
     assert main(["run", "--allow-read", str(tmp_path), program(read.format("/../far.txt"))]) == 0
     assert main(["run", "--deny", "io.read-*", program(read.format("/data.txt"))]) == 1
     assert main(["run", "--deny", ":filesystem", program(read.format("/data.txt"))]) == 1
