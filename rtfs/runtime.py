@@ -13,6 +13,7 @@ import os
 import sys
 from _thread import RLock
 from collections.abc import Callable, Iterable, Mapping
+from types import NoneType
 
 from rtfs.config import DEFAULT_LIMITS, Limits, check_strategy
 from rtfs.errors import AnalysisError, ConfigError, LimitExceeded, ParseError
@@ -123,8 +124,7 @@ class Runtime:
         Raises:
             ParseError: before anything has run; AnalysisError, EvalError: when the form is reached.
         """
-        value = self.run_source(Source(name, text))
-        return value if raw else to_python(value)
+        return self._converted(self.run_source(Source(name, text)), raw)
 
     def run_file(self, path: str | os.PathLike[str], *, raw: bool = False) -> Any:
         """Run the program in a file; see `run`.
@@ -132,8 +132,7 @@ class Runtime:
         Raises:
             ConfigError: the file cannot be read.
         """
-        value = self.run_source(read_source(path))
-        return value if raw else to_python(value)
+        return self._converted(self.run_source(read_source(path)), raw)
 
     def load(self, path: str | os.PathLike[str]) -> Runtime:
         """Run a file for its definitions; gives this runtime, so that calls can be chained."""
@@ -195,8 +194,7 @@ class Runtime:
 
         def callable_(*args: Any) -> Any:
             operands = list(args) if raw else [to_rtfs(arg) for arg in args]
-            value = self._enter(lambda: call(target, operands))
-            return value if raw else to_python(value)
+            return self._converted(self._enter(lambda: call(target, operands)), raw)
 
         callable_.__name__ = callable_.__qualname__ = name
         callable_.__doc__ = target.doc if isinstance(target, Builtin) else target.spec.doc
@@ -353,6 +351,12 @@ class Runtime:
             return work()
         finally:
             self.machine.current = outer
+
+    def _converted(self, value: Any, raw: bool) -> Any:
+        """A result as the host wants it; a deeply nested one needs as much room as the program had."""
+        if raw or type(value) in (int, str, float, bool, NoneType):
+            return value
+        return self._enter(lambda: to_python(value))
 
     def _enter(self, work: Callable[[], Any]) -> Any:
         """Run work under the limits; one thread at a time, re-entrant for callbacks of the host."""

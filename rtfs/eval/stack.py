@@ -36,7 +36,7 @@ def with_room(work: Callable[[], Any]) -> Any:
         wide = FunctionType(code, _plain.__globals__, "with_room")
         try:
             wide(int)
-        except MemoryError:
+        except (MemoryError, OverflowError, ValueError):
             _run = _plain
         else:
             _run = wide
