@@ -94,7 +94,7 @@ def special_forms() -> str:
     from rtfs.syntax.core_macros import CORE_MACROS
 
     by_handler: dict[Callable[..., object], list[str]] = {}
-    for name in SPECIAL_FORMS:
+    for name in list(SPECIAL_FORMS):  # finding a handler imports its module
         by_handler.setdefault(find_handler(name), []).append(name)
     rows = []
     for handler, labels in sorted(by_handler.items(), key=lambda pair: min(pair[1])):

@@ -344,6 +344,12 @@ def _excerpt(span: Span) -> list[str]:
     return [gutter + printable, " " * (len(gutter) - 2) + "| " + indent + "^" * width]
 
 
+def _covers(outer: Span | None, inner: Span | None) -> bool:
+    if outer is None or inner is None:
+        return True
+    return outer.source is inner.source and outer.start <= inner.start and inner.end <= outer.end
+
+
 def render(error: RtfsError, *, color: bool = False, severity: str = "error") -> str:
     """The report of an error as text: headline, place, excerpt with caret, hint, notes, call stack.
 
@@ -365,7 +371,8 @@ def render(error: RtfsError, *, color: bool = False, severity: str = "error") ->
     elif error.hint:
         lines.append(f"  hint: {error.hint}")
     lines.extend(f"  note: {note}" for note in error.notes)
-    if len(error.trace) > 1:
+    # one call says nothing new when the error points into it
+    if len(error.trace) > 1 or (error.trace and not _covers(error.trace[0].span, error.span)):
         shown = error.trace if len(error.trace) <= 12 else [*error.trace[:6], None, *error.trace[-5:]]
         for frame in shown:
             if frame is None:

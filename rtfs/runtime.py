@@ -18,6 +18,7 @@ from types import NoneType
 from rtfs.config import DEFAULT_LIMITS, Limits, check_strategy
 from rtfs.errors import AnalysisError, ConfigError, LimitExceeded, ParseError
 from rtfs.eval.stack import with_room
+from rtfs.semantics.calls import metered
 from rtfs.semantics.machine import Machine
 from rtfs.semantics.namespace import Namespace
 from rtfs.source import Source, Span
@@ -374,14 +375,21 @@ class Runtime:
             if outermost:
                 machine.start_run()
             try:
-                return with_room(work) if outermost else work()
+                if not outermost:
+                    return work()
+                if machine.metered:
+                    return metered(machine.tick, lambda: with_room(work))
+                return with_room(work)
             except RecursionError:
                 raise LimitExceeded(
                     "the program is nested too deeply",
                     kind="stack-overflow",
                     hint="split deeply nested expressions or values into parts",
                 ) from None
-            except MemoryError:
+            except (MemoryError, SystemError) as error:
+                # where there is no memory for a frame, CPython 3.11 says "error return without exception set"
+                if type(error) is SystemError and "without exception set" not in str(error):
+                    raise
                 raise LimitExceeded("the program needs more memory than there is", kind="size-exhausted") from None
             finally:
                 self._entries -= 1

@@ -43,12 +43,11 @@ def report(path: Path, program: str, strategy: str) -> str:
         environ={},
         on_warning=lambda message, span: warnings.append(f"warning: {span}: {message}"),
     )
-    try:
+    with pytest.raises(RtfsError) as caught:
         runtime.run_source(Source(path.name, program))
-    except RtfsError as error:
-        assert error.kind in KINDS or error.code == "RTFS-R011", f"unknown kind {error.kind}"
-        return "\n".join([*warnings, render(error)])
-    raise AssertionError(f"{path.name} runs without an error")
+    error = caught.value
+    assert error.kind in KINDS or error.code == "RTFS-R011", f"unknown kind {error.kind}"
+    return "\n".join([*warnings, render(error)])
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

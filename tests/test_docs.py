@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rtfs.config import STRATEGIES
 from rtfs.models.registry import default_registry
 from rtfs.runtime import Runtime
 from tests.support import golden
@@ -53,15 +54,18 @@ class WithoutWeights(golden.Program):
         )
 
 
+@pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("page, text", cases("clojure"))
-def test_rtfs_blocks_give_what_they_say(page: Path, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_rtfs_blocks_give_what_they_say(
+    page: Path, text: str, strategy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(golden, "Program", WithoutWeights)
     path = tmp_path / f"{page.stem}.rtfs"
     path.write_text(text, encoding="utf-8")
     chunks = golden.split_file(path)
     assert chunks
     for chunk in chunks:
-        golden.check_chunk(chunk, "tree")
+        golden.check_chunk(chunk, strategy)
 
 
 @pytest.mark.parametrize("page, text", cases("python"))
@@ -94,7 +98,7 @@ def test_the_error_in_the_readme_looks_like_that(tmp_path: Path):
 
 
 def test_the_command_lines_of_the_readme_are_right(tmp_path: Path):
-    (line,) = [line for line in labelled_lines("rtfs eval ")]
+    (line,) = labelled_lines("rtfs eval ")
     program, _, expected = line.partition("#")
     done = rtfs(*shlex.split(program)[1:], folder=tmp_path)
     assert done.stdout.strip() == expected.strip()

@@ -1,15 +1,16 @@
 """One calling convention for everything that can be called (reference 2.0, 2.6).
 
-Built-ins that take functions (`map`, `reduce`, `sort-by` …) call them through here.  Every step of a call is a plain
+Built-ins that take functions (`map`, `reduce`, `sort-by` …) call them back through here.  Every step of a call is a plain
 Python call: no `*args` at a depth that programs control and no C function in between, because each of those would put a
 frame on the C stack, and deep recursion would then end the process instead of raising `LimitExceeded`.
 """
 
 from __future__ import annotations
 
-from _thread import _local
+from _thread import _local, allocate_lock
+from collections.abc import Callable
 
-from rtfs.errors import EvalError, LimitExceeded
+from rtfs.errors import EvalError, LimitExceeded, RtfsError
 from rtfs.semantics.faults import arity_error, arity_text, type_error
 from rtfs.values.equality import kind_of
 from rtfs.values.functions import Builtin, Function
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
 MAX_SPREAD_DEPTH = 1_000
 _spread = _local()
+
+#: How many threads run with a meter: while there is none, calls do not look for theirs.
+_metered = 0
+_meters = allocate_lock()
+_meter = _local()
 
 
 def call(function: Any, args: list[Any]) -> Any:
@@ -40,10 +46,49 @@ def call(function: Any, args: list[Any]) -> Any:
     raise not_callable(function)
 
 
+def call_back(function: Any, args: list[Any]) -> Any:
+    """`call` from inside a built-in. The operand that a function complains of is not one of the built-in's own, so the caret
+    goes under the whole call of the built-in."""
+    try:
+        kind = type(function)
+        if kind is Function:
+            return function.code(function, args)
+        if kind is Builtin:
+            return call_builtin(function, args)
+        return call(function, args)
+    except RtfsError as error:
+        if error.span is None:
+            error.operand = None
+        raise
+
+
+def metered(tick: Callable[[], None], work: Callable[[], Any]) -> Any:
+    """The value of `work()`, in which built-ins that are called by built-ins count as steps of this thread.
+
+    Calls of functions tick by themselves; without this, `(map (partial map (partial map inc)) shared)` would do any amount of work
+    between two steps.
+    """
+    global _metered
+    outer = getattr(_meter, "tick", None)
+    _meter.tick = tick
+    with _meters:
+        _metered += 1
+    try:
+        return work()
+    finally:
+        with _meters:
+            _metered -= 1
+        _meter.tick = outer
+
+
 def call_builtin(function: Builtin, args: list[Any]) -> Any:
+    if _metered and (tick := getattr(_meter, "tick", None)) is not None:
+        tick()
     count = len(args)
     if count < function.low or (function.high is not None and count > function.high):
-        raise arity_error(function.name, arity_text(function.low, function.high), count)
+        shape = function.doc[1:].partition("`")[0] if function.doc.startswith("`(") else None
+        hint = f"write {shape}" if shape else None
+        raise arity_error(function.name, arity_text(function.low, function.high), count, hint=hint)
     target = function.call
     if count == 1:
         return target(args[0])
@@ -102,6 +147,8 @@ def not_callable(value: Any) -> EvalError:
     hint = None
     if kind_of(value) in ("vector", "map", "list"):
         hint = "use (get coll key) or (nth coll index) to read from a collection"
+    elif kind_of(value) in ("integer", "float", "string", "boolean", "nil"):
+        hint = "the first form in parentheses is the function: (+ 1 2), not (1 + 2); (f x), not f(x)"
     return EvalError(f"Type error in call: expected function, got {kind_of(value)}", kind="not-callable", hint=hint)
 
 

@@ -47,7 +47,7 @@ def delegated_enter(
 
     def enter(function: Function, args: list[Any]) -> Any:
         if len(args) < count or (node.rest is None and len(args) != count):
-            raise arity_error(label, node.arity_text, len(args))
+            raise arity_error(label, node.arity_text, len(args), hint=node.arity_hint)
         for i in range(len(args)):
             check = checks[i] if i < count else rest_check
             if check is not None and (mismatch := check(args[i])) is not None:

@@ -22,9 +22,9 @@ def type_error(operation: str, expected: str, got: Any, operand: int | None = No
     return error
 
 
-def arity_error(name: str, expected: str, got: int) -> EvalError:
+def arity_error(name: str, expected: str, got: int, *, hint: str | None = None) -> EvalError:
     """`Arity mismatch in f: expected E, got N`."""
-    return EvalError(f"Arity mismatch in {name}: expected {expected}, got {got}", kind="arity-mismatch")
+    return EvalError(f"Arity mismatch in {name}: expected {expected}, got {got}", kind="arity-mismatch", hint=hint)
 
 
 def arity_text(low: int, high: int | None) -> str:

@@ -11,9 +11,9 @@ from rtfs.semantics.faults import too_large
 #: The largest text, vector or map that one operation may build.
 MAX_RESULT_BYTES = 256 * 2**20
 
-#: The largest integer, about 2.5 million decimal digits.  Lower than the above because it bounds time: CPython multiplies two
-#: such numbers in about a second, without a chance to look at the clock, and the time grows faster than the length.
-MAX_INTEGER_BYTES = 2**20
+#: The largest integer, about 315,000 decimal digits.  Lower than the above because it bounds time: CPython 3.11 divides such a
+#: number in about a second, without a chance to look at the clock, and the time grows with the square of the length.
+MAX_INTEGER_BYTES = 2**17
 MAX_INTEGER_BITS = MAX_INTEGER_BYTES * 8
 
 #: What an item costs: a pointer in the vector, and the integer object that `range` makes for it.

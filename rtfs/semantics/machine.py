@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
     from rtfs.semantics.protocols import Delegate, Host
 
-_CLOCK_EVERY = 256  # ticks between looks at the clock
+#: Seconds between looks at the clock; a turn that takes longer is followed by a look.
+_LOOK_EVERY_S = 0.005
+#: What clean-up on the way of a limit gets: so many calls inside one another, below the place where it stands.
+CLEAN_UP_DEPTH = 30
 
 
 class Machine:
@@ -37,6 +40,9 @@ class Machine:
         self.depth = 0
         self.steps = 0
         self.deadline: float | None = None
+        self._look_at = 0  # steps at which the limits are looked at
+        self._looked = (0, 0.0)  # steps and time of the last look
+        self._cleaning = False
         self.hints: dict[str, Any] = {}
         self.expanding = 0
         #: set by the runtime
@@ -52,25 +58,67 @@ class Machine:
 
     def start_run(self) -> None:
         """Reset the counters for a new run."""
-        self.steps = 0
+        self.steps = self._look_at = 0
+        self._cleaning = False
         if self.limits.timeout_s is not None:
-            self.deadline = time.monotonic() + self.limits.timeout_s
+            now = time.monotonic()
+            self.deadline = now + self.limits.timeout_s
+            self._looked = (0, now)
 
     def tick(self, span: Span | None = None) -> None:
         """Count one call or turn of the loop at `span`; only called when `metered`."""
         self.steps += 1
-        limit = self.limits.max_steps
-        if limit is not None and self.steps > limit:
+        if self.steps >= self._look_at:
+            self._look(span)
+
+    def _look(self, span: Span | None) -> None:
+        """Compare steps and clock with their limits, and settle when to do so next.
+
+        A limit that was passed is found passed by every later look too, and no other look is put off: nothing that a program does
+        on the way out, in `finally` or after a host's callback, gains time.
+        """
+        limit, steps = self.limits.max_steps, self.steps
+        if limit is not None and steps > limit:
             raise LimitExceeded(
                 f"more than {limit:,} steps", kind="steps-exhausted", span=span, hint="raise --max-steps, or Limits(max_steps=…)"
             )
-        if self.deadline is not None and self.steps % _CLOCK_EVERY == 0 and time.monotonic() > self.deadline:
-            raise LimitExceeded(
-                f"more than {self.limits.timeout_s:g} seconds",
-                kind="time-exhausted",
-                span=span,
-                hint="raise --timeout, or Limits(timeout_s=…)",
-            )
+        following = steps + 1 if limit is None else limit + 1
+        if self.deadline is not None:
+            now = time.monotonic()
+            if now > self.deadline:
+                raise LimitExceeded(
+                    f"more than {self.limits.timeout_s:g} seconds",
+                    kind="time-exhausted",
+                    span=span,
+                    hint="raise --timeout, or Limits(timeout_s=…)",
+                )
+            # as many steps ahead as went by in the time between looks, and at most twice as many as before: the next ones may be
+            # a thousand times slower, a multiplication of two huge integers each
+            before, then = self._looked
+            elapsed = max(now - then, 1e-9)
+            ahead = max(1, min(int((steps - before) * _LOOK_EVERY_S / elapsed), 2 * (steps - before), 256))
+            self._looked = (steps, now)
+            following = steps + ahead if limit is None else min(following, steps + ahead)
+        self._look_at = following
+
+    def clean_up(self, work: Callable[[], Any]) -> None:
+        """Run a `finally` or a release on the way of a limit, which stays a limit whatever the clean-up does.
+
+        With the whole depth at its disposal, clean-up that recurses would double the work from level to level; one that meets
+        a limit itself is not cleaned up after.
+        """
+        if self._cleaning:
+            return
+        depth = self.depth
+        self._cleaning = True
+        self.depth = max(depth, self.max_depth - CLEAN_UP_DEPTH)
+        try:
+            work()
+        except (EvalError, RecursionError):
+            pass
+        finally:
+            self.depth = depth
+            self._cleaning = False
 
     def too_deep(self) -> LimitExceeded:
         return LimitExceeded(
@@ -148,13 +196,15 @@ class Machine:
 
         if namespace.macro(name) is not None:
             raise EvalError(
-                f"Undefined symbol: {name} is a macro and not a value",
+                f"`{name}` is a macro and not a value",
                 kind="undefined-symbol",
                 span=span,
                 hint=f"call it as ({name} …), inside a function where one is needed: (fn [x] ({name} …))",
             )
         close = nearest(name, namespace.known_names())
-        hint = f"did you mean `{close[0]}`?" if close else None
+        hint = f"did you mean `{close[0]}`?" if close else f"define it before it is used: (def {name} …) or (defn {name} …)"
+        if slash and module and symbol and not close:
+            hint = f"is the module imported? (import {module})"
         if name.startswith("//"):
             hint = "a comment starts with `;`"
         raise EvalError(f"Undefined symbol: {name}", kind="undefined-symbol", span=span, hint=hint)

@@ -156,6 +156,8 @@ class ModuleRegistry:
         if name in inner.own:
             namespace.values[label] = inner.values[name]
             namespace.declared.add(label)
+            if namespace.watch is not None:
+                namespace.watch(label, inner.values[name])
         if name in inner.macros:
             namespace.macros[label] = inner.macros[name]
         if name in inner.types:

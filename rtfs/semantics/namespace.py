@@ -55,6 +55,9 @@ class Namespace:
         self._make_macro = make_macro
         self._fresh_name = fresh_name
         self.call = call
+        #: Told of every new value of a name, by an evaluator that keeps copies of them.
+        self.watch: Callable[[str, Any], None] | None = None
+        self.linker: Any = None  # of that evaluator
 
     def find(self, name: str) -> bool:
         """Whether the name is bound; fetches a built-in into `values`."""
@@ -73,6 +76,8 @@ class Namespace:
         self.values[name] = value
         self.own[name] = None
         self.macros.pop(name, None)
+        if self.watch is not None:
+            self.watch(name, value)
 
     def define_type(self, name: str, type_: Type) -> None:
         self.types[name] = type_

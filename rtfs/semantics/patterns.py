@@ -106,7 +106,8 @@ class PatternCompiler:
 
         def bind_map(value: Any, env: Env) -> None:
             if type(value) is not Map:
-                error = type_error(place, "map", value)
+                hint = "nil has no keys: (or value {}) gives a default" if value is None else None
+                error = type_error(place, "map", value, hint=hint)
                 error.span = span
                 raise error
             for key, bind, default in entries:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rtfs.errors import EvalError
+from rtfs.errors import EvalError, nearest
 from rtfs.types.nodes import AnyType, Type
 
 TYPE_CHECKING = False
@@ -32,6 +32,12 @@ def optional_check(type_: Type | None, lookup: TypeLookup) -> Check | None:
 def validation_error(what: str, mismatch: Any, operand: int | None = None) -> EvalError:
     """The error of a failed check: `f, parameter x: Type mismatch at .a: expected int, got string`."""
     error = EvalError(f"{what}: {mismatch.message}", kind="type-validation-error")
+    if mismatch.kind == "unknown-type":
+        from rtfs.types.parse import NAMED
+
+        name = str(mismatch.expected)
+        close = nearest(name, NAMED)
+        error.hint = f"did you mean `{close[0]}`?" if close else f"define it first: (defstruct {name} …) or (deftype {name} …)"
     error.operand = operand
     return error
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 PREFIXES = {"'": "quote", "`": "quasiquote", "~": "unquote", "~@": "unquote-splicing", "@": "context-ref"}
 
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "0": "\0", "b": "\b", "f": "\f", "/": "/"}
+#: About as many as an integer may have while a program runs.
+MAX_INTEGER_DIGITS = 300_000
 _MAX_ANONYMOUS = 20
 _MAX_KEY_DEPTH = 100  # keys are hashed and compared while they are read, which takes Python's stack
 _ARGUMENT = re.compile(r"%([0-9]*)\Z").match
@@ -36,12 +38,20 @@ def special_float(lexeme: str) -> float:
     return _SPECIAL_FLOATS[lexeme]
 
 
-def integer_value(lexeme: str) -> int:
-    """An integer of any length (Python's own limit on digits guards against quadratic time; it is kept, as an error)."""
+def integer_value(source: Source, start: int, end: int) -> int:
+    """The integer literal at `[start, end)`.
+
+    Raises:
+        ParseError: more than MAX_INTEGER_DIGITS digits, which would take minutes to read.
+    """
+    lexeme = source.text[start:end]
     try:
         return int(lexeme)
-    except ValueError:
-        # longer than the interpreter's limit: split, which is fast enough up to a megabyte of digits
+    except ValueError:  # longer than the interpreter's limit, which guards against quadratic time
+        if len(lexeme) > MAX_INTEGER_DIGITS:
+            raise ParseError(
+                f"an integer of more than {MAX_INTEGER_DIGITS:,} digits", kind="invalid-literal", span=Span(source, start, end)
+            ) from None
         return _long_integer(lexeme)
 
 
@@ -88,7 +98,8 @@ def string_value(source: Source, start: int, end: int) -> str:
             out.append(_ESCAPES[letter])
             at = slash + 2
         else:
-            raise _bad_escape(source, start + 1 + slash, 2, 'write one of \\n \\t \\r \\\\ \\" \\0 \\b \\f \\/ \\uXXXX')
+            hint = 'a backslash is written \\\\; the other escapes are \\n \\t \\r \\" \\0 \\b \\f \\/ \\uXXXX'
+            raise _bad_escape(source, start + 1 + slash, 2, hint)
     text = "".join(out)
     if any("\ud800" <= c <= "\udbff" for c in text):  # two escapes may make one character, as in JSON
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass") if _paired(text) else text

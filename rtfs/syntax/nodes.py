@@ -265,6 +265,13 @@ class Fn(Node):
     def arity_text(self) -> str:
         return f"at least {len(self.params)}" if self.rest is not None else str(len(self.params))
 
+    @property
+    def arity_hint(self) -> str:
+        names = [param.name for param in self.params]
+        if self.rest is not None:
+            names += ["&", self.rest.name]
+        return f"its parameters are [{' '.join(names)}]"
+
 
 class Call(Node):
     """`(f a b)`; `tail`: its value is the enclosing function's value."""

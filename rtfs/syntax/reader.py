@@ -327,7 +327,7 @@ class _Reader:
         if word.startswith("//"):
             hint: str | None = "a comment starts with `;`"
         elif word.lstrip("+-.")[:1].isdigit():
-            hint = "digits are needed on both sides of the point: 0.5, 5.0" if "." in word else "put a blank after the number"
+            hint = "digits are needed on both sides of the point: 0.5, 5.0" if "." in word else "a name cannot start with a digit"
             if "T" in word and ":" in word:
                 hint = "a timestamp is written 2025-06-23T10:30:00Z"
             self.fail(f"`{word}` is neither a number nor a name", start, start + len(word), kind="invalid-literal", hint=hint)
@@ -338,6 +338,8 @@ class _Reader:
             self.fail(f"unexpected character U+{ord(char):04X}", start, start + 1, hint=hint)
         else:
             hint = "names consist of ASCII letters, digits and _ $ + - * / = < > ! ? % ." if ord(char) > 127 else None
+            if char in "“”„‟«»‘’‚‛":
+                hint = 'a string stands in straight quotes: "…"'
         self.fail(f"unexpected `{char}`", start, start + 1, hint=hint)
 
     def unclosed(self, top: _Frame) -> NoReturn:
@@ -353,7 +355,15 @@ class _Reader:
             kind="unclosed-delimiter",
             incomplete=True,
             hint=f"add `{_CLOSER[frame.kind[-1]]}`" + (f"; {more} more open around it" if more else ""),
+            notes=self.next_form(frame.start),
         )
+
+    def next_form(self, start: int) -> tuple[str, ...]:
+        """A form that begins a line while something is still open: most likely that was to be closed before it."""
+        found = self.text.find("\n(", start)
+        if found < 0:
+            return ()
+        return (f"line {self.source.position(found + 1)[0]} begins a new form: the delimiter may be missing before it",)
 
     def too_deep(self, start: int) -> NoReturn:
         self.fail(f"nested more than {MAX_DEPTH:,} deep", start, start + 1, kind="nesting-too-deep")
@@ -367,9 +377,10 @@ class _Reader:
         kind: str = "unexpected-input",
         hint: str | None = None,
         incomplete: bool = False,
+        notes: tuple[str, ...] = (),
     ) -> NoReturn:
         error = IncompleteInput if incomplete else ParseError
-        raise error(message, kind=kind, span=Span(self.source, start, end), hint=hint)
+        raise error(message, kind=kind, span=Span(self.source, start, end), hint=hint, notes=notes)
 
 
 _WRAPPERS = frozenset({*build.PREFIXES, "^"})

@@ -66,7 +66,7 @@ class Mismatch:
         if kind == "missing-key":
             return to_readable(detail)
         if kind == "unknown-type":
-            return f"{self.expected} {detail}, got {kind_of(self.value)}"
+            return f"{self.expected} {detail}"
         expected = expected_text(self.expected)
         if detail is not None:
             return f"expected {expected}, got {detail}"

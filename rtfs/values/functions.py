@@ -49,9 +49,10 @@ class Function:
         env: the environment the function closes over.
         meta: the general metadata as an RTFS map, for `(meta f)`.
         module: name of the module it was defined in, or None; part of its qualified name.
+        py, arity: a Python function that takes the operands one by one, and how many; -1 when there is none.
     """
 
-    __slots__ = ("name", "spec", "code", "enter", "env", "meta", "module")
+    __slots__ = ("name", "spec", "code", "enter", "env", "meta", "module", "py", "arity")
 
     def __init__(
         self, name: str | None, spec: Any, code: Any, enter: Any, env: Any, meta: Any = None, module: str | None = None
@@ -63,6 +64,8 @@ class Function:
         self.env = env
         self.meta = meta
         self.module = module
+        self.py: Any = None
+        self.arity = -1
 
     def __repr__(self) -> str:
         return f"#<fn {self.name}>" if self.name else "#<fn>"

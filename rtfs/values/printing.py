@@ -107,20 +107,37 @@ def _atom(value: Any, readable: bool, nested: bool) -> str:
 def _integer_text(value: int) -> str:
     try:
         return str(value)
-    except ValueError:  # longer than sys.get_int_max_str_digits(): print the halves
-        sign, value = ("-", -value) if value < 0 else ("", value)
-        digits = 4000
-        while 10 ** (digits * 2) <= value:
-            digits *= 2
-        return sign + _digits(value, digits).lstrip("0")
+    except ValueError:  # longer than sys.get_int_max_str_digits(), which guards against quadratic time
+        return _long_integer_text(value)
 
 
-def _digits(value: int, half: int) -> str:
-    """At least the digits of `value`, which has at most `2 * half` of them, with zeros in front."""
-    if half < 4000:
-        return str(value).rjust(half * 2, "0")
-    high, low = divmod(value, 10**half)
-    return _digits(high, half // 2) + _digits(low, half // 2)
+def _long_integer_text(value: int) -> str:
+    """The digits by way of `decimal`, whose multiplication is fast for long numbers; `int` divides in quadratic time.
+
+    Source: int_to_decimal_string in CPython 3.12's _pylong.
+    """
+    import decimal
+
+    def convert(number: int, bits: int) -> decimal.Decimal:
+        if bits <= 1000:
+            return decimal.Decimal(number)
+        half = bits // 2
+        high = number >> half
+        return convert(number - (high << half), half) + convert(high, bits - half) * power(half)
+
+    powers: dict[int, decimal.Decimal] = {}
+
+    def power(bits: int) -> decimal.Decimal:
+        found = powers.get(bits)
+        if found is None:
+            found = powers[bits] = decimal.Decimal(2) ** bits
+        return found
+
+    with decimal.localcontext() as context:
+        context.prec, context.Emax, context.Emin = decimal.MAX_PREC, decimal.MAX_EMAX, decimal.MIN_EMIN
+        context.traps[decimal.Inexact] = True
+        text = str(convert(abs(value), value.bit_length()))
+    return f"-{text}" if value < 0 else text
 
 
 def _print(value: Any, readable: bool, pieces: int = _MAX_PIECES, cut: bool = False) -> str:

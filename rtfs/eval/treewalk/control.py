@@ -133,11 +133,7 @@ def _try(w: TreeWalker, node: ast.Try, layout: Layout | None) -> Run:
         try:
             result = run_try(env) if catches else body(env)
         except (LimitExceeded, RecursionError, KeyboardInterrupt):
-            # a limit stays a limit, whatever the clean-up does
-            try:
-                final(env)
-            except (EvalError, RecursionError):
-                pass
+            machine.clean_up(lambda: final(env))
             raise
         except BaseException:
             final(env)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rtfs.errors import EvalError, RtfsError
+from rtfs.errors import EvalError, LimitExceeded, RtfsError
 from rtfs.eval.treewalk.walker import UNBOUND, Env, Layout, Run, TreeWalker, compiles
 from rtfs.semantics.typecheck import validation_error
 from rtfs.source import Span
@@ -151,9 +151,14 @@ def _with_resource(w: TreeWalker, node: ast.WithResource, layout: Layout | None)
                 error.span = span
                 raise error
             result = body([env, resource, *blank])
+        except (LimitExceeded, RecursionError, KeyboardInterrupt):
+            machine.clean_up(lambda: release(resource, host, machine.hints))
+            raise
         except BaseException:
             try:
                 release(resource, host, machine.hints)
+            except LimitExceeded:
+                raise
             except EvalError as failure:
                 host.warn(f"releasing {name} failed: {failure.message}", span)
             raise

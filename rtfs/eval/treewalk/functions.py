@@ -100,10 +100,10 @@ def _body(w: TreeWalker, node: ast.Fn, layout: Layout | None) -> Any:
     def enter(function: Function, args: list[Any]) -> Any:
         if variadic:
             if len(args) < count:
-                raise arity_error(label, expected, len(args))
+                raise arity_error(label, expected, len(args), hint=node.arity_hint)
             args = [*args[:count], List.adopt(args[count:])]
         elif len(args) != count:
-            raise arity_error(label, expected, len(args))
+            raise arity_error(label, expected, len(args), hint=node.arity_hint)
         place: Any = None
         while True:
             frame = [function.env, *args, *blank]
@@ -138,7 +138,7 @@ def _body(w: TreeWalker, node: ast.Fn, layout: Layout | None) -> Any:
     def enter_plain(function: Function, args: list[Any]) -> Any:
         """The same where there is nothing to check."""
         if len(args) != count:
-            raise arity_error(label, expected, len(args))
+            raise arity_error(label, expected, len(args), hint=node.arity_hint)
         result = body([function.env, *args, *blank])
         while type(result) is Again:
             if tick is not None:

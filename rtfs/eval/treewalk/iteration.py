@@ -30,7 +30,8 @@ def iterable(value: Any, operation: str) -> list[Any]:
         return list(value)
     if type(value) is Map:
         return value.entries()
-    raise type_error(operation, "collection", value)
+    hint = f"(range {value}) counts from 0 to {value - 1}" if type(value) is int and 0 < value < 10**9 else None
+    raise type_error(operation, "collection", value, hint=hint)
 
 
 @compiles(ast.For)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rtfs.errors import EvalError
-from rtfs.semantics.calls import call as apply
+from rtfs.semantics.calls import call_back as apply
 from rtfs.semantics.faults import arity_error, type_error
 from rtfs.semantics.machine import Machine
 from rtfs.semantics.resources import refuse_released

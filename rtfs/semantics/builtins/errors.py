@@ -11,7 +11,7 @@ from rtfs.errors import EvalError
 from rtfs.semantics.faults import invalid_argument, type_error
 from rtfs.semantics.library import builtin
 from rtfs.values.maps import Map
-from rtfs.values.printing import to_text
+from rtfs.values.printing import to_readable, to_text
 from rtfs.values.scalars import ErrorValue, Keyword
 
 TYPE_CHECKING = False
@@ -51,12 +51,19 @@ def throw(*operands: Any) -> NoReturn:
     else:
         value = _from_operands(operands)
     if value.error is None:
-        error = EvalError(value.message, kind=value.kind, data=value.data)
+        data = "" if value.data is None else f" with {_shown(value.data)}"
+        notes = (f"thrown as :{value.kind}{data}",) if value.kind != "raised" or data else ()
+        error = EvalError(value.message, kind=value.kind, data=value.data, notes=notes)
         error.value = value
         value.error = error
     # Thrown once more, it is the same exception: it keeps the place and the RTFS trace of the first time. Python's own
     # traceback starts afresh, or it would grow with every turn of a loop that throws a constant.
     raise value.error.with_traceback(None)
+
+
+def _shown(data: Any) -> str:
+    text = to_readable(data)
+    return text if len(text) <= 80 else text[:79] + "…"
 
 
 def _from_operands(operands: tuple[Any, ...]) -> ErrorValue:

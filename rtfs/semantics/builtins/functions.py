@@ -6,7 +6,7 @@ What these make are `Builtin`s, so that they print, compare and are called like 
 from __future__ import annotations
 
 from rtfs.semantics.builtins.operands import function
-from rtfs.semantics.calls import call
+from rtfs.semantics.calls import call_back
 from rtfs.semantics.library import builtin
 from rtfs.values.equality import is_truthy
 from rtfs.values.functions import Builtin
@@ -63,9 +63,9 @@ def compose(*functions: Any) -> Any:
     outer = functions[-2::-1]
 
     def composed(*operands: Any) -> Any:
-        result = call(functions[-1], list(operands))
+        result = call_back(functions[-1], list(operands))
         for f in outer:
-            result = call(f, [result])
+            result = call_back(f, [result])
         return result
 
     return Builtin("comp", composed, 0, None)
@@ -77,7 +77,7 @@ def partial(f: Any, *given: Any) -> Builtin:
     function("partial", f, 0)
 
     def applied(*operands: Any) -> Any:
-        return call(f, [*given, *operands])
+        return call_back(f, [*given, *operands])
 
     return Builtin("partial", applied, 0, None)
 
@@ -88,7 +88,7 @@ def complement(f: Any) -> Builtin:
     function("complement", f, 0)
 
     def opposite(*operands: Any) -> bool:
-        return not is_truthy(call(f, list(operands)))
+        return not is_truthy(call_back(f, list(operands)))
 
     return Builtin("complement", opposite, 0, None)
 
@@ -102,7 +102,7 @@ def juxtapose(*functions: Any) -> Builtin:
     def side_by_side(*operands: Any) -> Vector:
         out = []
         for f in functions:
-            out.append(call(f, list(operands)))
+            out.append(call_back(f, list(operands)))
         return Vector.adopt(out)
 
     return Builtin("juxt", side_by_side, 0, None)

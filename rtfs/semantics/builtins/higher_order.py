@@ -1,6 +1,6 @@
 """What takes a function and a collection: reference 8.6 and 8.10.
 
-Functions are applied in plain `for` loops through `calls.call`, never from inside a generator, comprehension or C
+Functions are applied in plain `for` loops through `calls.call_back`, never from inside a generator, comprehension or C
 function, so that recursion of the program stays off the C stack. Maps are sequences of `[key value]`, strings of characters.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from rtfs.errors import EvalError
 from rtfs.semantics.builtins.collections import put, rebuild, step_into, walk
 from rtfs.semantics.builtins.operands import MISSING, distinct_key, extend, function, items, mapping
-from rtfs.semantics.calls import call
+from rtfs.semantics.calls import call_back
 from rtfs.semantics.library import builtin
 from rtfs.values.equality import is_truthy
 from rtfs.values.maps import Map
@@ -26,7 +26,7 @@ def map_items(f: Any, coll: Any) -> Vector:
     function("map", f, 0)
     out = []
     for item in items("map", coll, 1):
-        out.append(call(f, [item]))
+        out.append(call_back(f, [item]))
     return Vector.adopt(out)
 
 
@@ -36,7 +36,7 @@ def map_indexed(f: Any, coll: Any) -> Vector:
     function("map-indexed", f, 0)
     out: list[Any] = []
     for item in items("map-indexed", coll, 1):
-        out.append(call(f, [len(out), item]))
+        out.append(call_back(f, [len(out), item]))
     return Vector.adopt(out)
 
 
@@ -46,7 +46,7 @@ def map_concat(f: Any, coll: Any) -> Vector:
     function("mapcat", f, 0)
     out: list[Any] = []
     for item in items("mapcat", coll, 1):
-        extend("mapcat", out, items("mapcat", call(f, [item]), 0))
+        extend("mapcat", out, items("mapcat", call_back(f, [item]), 0))
     return Vector.adopt(out)
 
 
@@ -56,7 +56,7 @@ def map_values(f: Any, table: Any) -> Map:
     function("map-vals", f, 0)
     out = []
     for key, value in mapping("map-vals", table, 1).items():
-        out.append((key, call(f, [value])))
+        out.append((key, call_back(f, [value])))
     return Map(out)
 
 
@@ -66,7 +66,7 @@ def keep_matching(f: Any, coll: Any) -> Vector:
     function("filter", f, 0)
     out = []
     for item in items("filter", coll, 1):
-        if is_truthy(call(f, [item])):
+        if is_truthy(call_back(f, [item])):
             out.append(item)
     return Vector.adopt(out)
 
@@ -77,7 +77,7 @@ def drop_matching(f: Any, coll: Any) -> Vector:
     function("remove", f, 0)
     out = []
     for item in items("remove", coll, 1):
-        if not is_truthy(call(f, [item])):
+        if not is_truthy(call_back(f, [item])):
             out.append(item)
     return Vector.adopt(out)
 
@@ -88,7 +88,7 @@ def keep(f: Any, coll: Any) -> Vector:
     function("keep", f, 0)
     out = []
     for item in items("keep", coll, 1):
-        result = call(f, [item])
+        result = call_back(f, [item])
         if result is not None:
             out.append(result)
     return Vector.adopt(out)
@@ -107,7 +107,7 @@ def reduce(f: Any, a: Any, b: Any = MISSING) -> Any:
     else:
         found, result = items("reduce", b, 2), a
     for item in found:
-        result = call(f, [result, item])
+        result = call_back(f, [result, item])
     return result
 
 
@@ -115,7 +115,7 @@ def _occurs(operation: str, f: Any, coll: Any, truth: bool) -> bool:
     """Whether some item makes `f` truthy (`truth`) or falsy; stops at the first."""
     function(operation, f, 0)
     for item in items(operation, coll, 1):
-        if is_truthy(call(f, [item])) is truth:
+        if is_truthy(call_back(f, [item])) is truth:
             return True
     return False
 
@@ -149,7 +149,7 @@ def some(f: Any, coll: Any) -> Any:
     """`(some f coll)`: the first truthy result of `f`, nil if there is none."""
     function("some", f, 0)
     for item in items("some", coll, 1):
-        result = call(f, [item])
+        result = call_back(f, [item])
         if is_truthy(result):
             return result
     return None
@@ -160,7 +160,7 @@ def _leading(operation: str, f: Any, found: list[Any]) -> int:
     function(operation, f, 0)
     count = 0
     for item in found:
-        if not is_truthy(call(f, [item])):
+        if not is_truthy(call_back(f, [item])):
             break
         count += 1
     return count
@@ -186,7 +186,7 @@ def group_by(f: Any, coll: Any) -> Map:
     function("group-by", f, 0)
     groups: dict[Any, tuple[Any, list[Any]]] = {}
     for item in items("group-by", coll, 1):
-        key = call(f, [item])
+        key = call_back(f, [item])
         groups.setdefault(distinct_key(key), (key, []))[1].append(item)
     return Map([(key, Vector.adopt(found)) for key, found in groups.values()])
 
@@ -197,7 +197,7 @@ def distinct_by(f: Any, coll: Any) -> Vector:
     function("distinct-by", f, 0)
     seen: dict[Any, Any] = {}
     for item in items("distinct-by", coll, 1):
-        seen.setdefault(distinct_key(call(f, [item])), item)
+        seen.setdefault(distinct_key(call_back(f, [item])), item)
     return Vector.adopt(list(seen.values()))
 
 
@@ -212,14 +212,14 @@ def apply(f: Any, *operands: Any) -> Any:
             args += (key, value)
     else:
         args += items("apply", spread, len(operands))
-    return call(f, args)
+    return call_back(f, args)
 
 
 @builtin("update", 3, None)
 def update(coll: Any, key: Any, f: Any, *more: Any) -> Any:
     """`(update coll k f a …)`: with the value under `k` replaced by `(f value a …)`."""
     function("update", f, 2)
-    value = call(f, [step_into("update", coll, key), *more])
+    value = call_back(f, [step_into("update", coll, key), *more])
     return put("update", coll, key, value, 1)
 
 
@@ -228,5 +228,5 @@ def update_in(coll: Any, path: Any, f: Any, *more: Any) -> Any:
     """`(update-in coll [k …] f a …)`: the same at the end of a path; missing maps are made."""
     function("update-in", f, 2)
     steps, through = walk("update-in", coll, path)
-    value = call(f, [step_into("update-in", through[-1], steps[-1]), *more])
+    value = call_back(f, [step_into("update-in", through[-1], steps[-1]), *more])
     return rebuild("update-in", steps, through, value)

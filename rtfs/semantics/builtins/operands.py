@@ -33,7 +33,12 @@ def number(operation: str, value: Any, index: int) -> Any:
     kind = type(value)
     if kind is int or kind is float:
         return value
-    raise type_error(operation, "number", value, index)
+    hint = None
+    if value is None:
+        hint = "nil stands for what is missing: (or x 0) gives a default"
+    elif kind is str:
+        hint = "use (str a b …) to join texts" if operation == "+" else "(parse-int text) makes a number of a text"
+    raise type_error(operation, "number", value, index, hint=hint)
 
 
 def integer(operation: str, value: Any, index: int) -> int:
@@ -59,7 +64,8 @@ def function(operation: str, value: Any, index: int) -> Any:
     kind = type(value)
     if kind is Function or kind is Builtin or kind is Keyword:
         return value
-    raise type_error(operation, "function", value, index)
+    first = index == 0 and (kind is Vector or kind is List or kind is Map)
+    raise type_error(operation, "function", value, index, hint="the function comes first" if first else None)
 
 
 def sequence(operation: str, value: Any, index: int) -> list[Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cmp_to_key
 
 from rtfs.semantics.builtins.operands import MISSING, function, items, like
-from rtfs.semantics.calls import call
+from rtfs.semantics.calls import call_back
 from rtfs.semantics.faults import type_error
 from rtfs.semantics.library import LIBRARY, builtin
 from rtfs.values.equality import compare, is_truthy
@@ -52,7 +52,8 @@ def sort_by(f: Any, a: Any, b: Any = MISSING) -> Vector:
 def _places(operation: str, keys: list[Any], comparator: Any) -> list[int]:
     """The indices of `keys` in the order of the keys, by `comparator` unless that is None."""
     indices = list(range(len(keys)))
-    ascending, descending = comparator is None or comparator is LIBRARY["<"], comparator is LIBRARY[">"]
+    # a comparison that is not imported yet cannot be the comparator
+    ascending, descending = comparator is None or comparator is LIBRARY.get("<"), comparator is LIBRARY.get(">")
     if (ascending or descending) and _python_orders(keys):
         indices.sort(key=keys.__getitem__, reverse=descending)  # `reverse` too keeps the order of equal keys
         return indices
@@ -64,7 +65,7 @@ def _places(operation: str, keys: list[Any], comparator: Any) -> list[int]:
 
 
 def _before(operation: str, comparator: Any, a: Any, b: Any) -> bool:
-    result = call(comparator, [a, b])
+    result = call_back(comparator, [a, b])
     kind = type(result)
     if kind is int or kind is float:
         return bool(result < 0)
@@ -98,7 +99,7 @@ def _merge_sort(operation: str, comparator: Any, keys: list[Any], indices: list[
 def _keys(f: Any, found: list[Any]) -> list[Any]:
     out = []
     for item in found:
-        out.append(call(f, [item]))
+        out.append(call_back(f, [item]))
     return out
 
 

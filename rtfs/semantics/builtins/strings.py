@@ -13,7 +13,7 @@ from rtfs.semantics.library import builtin
 from rtfs.semantics.limits import check_size
 from rtfs.values.printing import to_text
 from rtfs.values.scalars import Keyword, Symbol
-from rtfs.values.sequences import Vector
+from rtfs.values.sequences import List, Vector
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ def make_string(*operands: Any) -> str:
 @builtin("join", 2, aliases=("string-join",))
 def join(separator: Any, coll: Any) -> str:
     """`(join sep coll)`: the items as text, with `sep` between them."""
+    if type(separator) is Vector or type(separator) is List:
+        raise type_error("join", "string", separator, 0, hint='the separator comes first: (join ", " coll)')
     string("join", separator, 0)
     return _joined("join", separator, [item if type(item) is str else to_text(item) for item in sequence("join", coll, 1)])
 

@@ -71,6 +71,9 @@ def binding_vector(a: Analyser, form: Form, shape: str) -> tuple[list[Any], list
         for i in range(0, len(items) - len(items) % 2, 2):
             if not _is_pattern(items[i]):
                 a.fail(f"{to_readable(items[i])[:40]} cannot be bound", spans[i], kind="invalid-pattern", hint=f"write {shape}")
+        if len(items) % 2 and not any(is_symbol(item, ":") for item in items):
+            last = to_readable(items[-1])[:40]
+            a.fail(f"the bindings of `{form.name}` do not come in pairs: {last} has no value", spans[-1], hint=f"write {shape}")
         a.fail(
             f"the bindings of `{form.name}` do not come in pairs of pattern and value",
             form.spans[1],
@@ -84,7 +87,8 @@ def let_form(a: Analyser, form: Form, place: Place) -> ast.Node:
     """`(let [pattern : T? value …] body+)`; a `fn` literal sees itself and the `fn` literals after it."""
     items, spans, triples = binding_vector(a, form, f"({form.name} [name value …] body…)")
     if len(form) < 3:
-        a.fail(f"`{form.name}` requires a binding vector and at least one body expression", form.span)
+        shape = f"({form.name} [name value …] body…)"
+        a.fail(f"`{form.name}` requires a binding vector and at least one body expression", form.span, hint=f"write {shape}")
     recursive = form.name == "letrec"
     inner, scope = place.scope()
     names = [items[p].name if type(items[p]) is Symbol and items[p].name != "_" else None for p, _, _ in triples]

@@ -10,7 +10,8 @@ from rtfs.syntax.analyse.core import Analyser, Form, Place, special_form
 def if_form(a: Analyser, form: Form, place: Place) -> ast.Node:
     """`(if test then else?)`"""
     if len(form) not in (3, 4):
-        a.usage(form, "(if test then) or (if test then else)")
+        several = ", with (do a b …) where a branch has several forms" if len(form) > 4 else ""
+        a.usage(form, f"(if test then) or (if test then else){several}")
     test = a.analyse(form.items[1], place.nontail(), form.spans[1])
     then = a.analyse(form.items[2], place, form.spans[2])
     if len(form) == 4:

@@ -401,7 +401,9 @@ class Analyser:
 
     def symbol(self, form: Any, span: Span | None, what: str) -> Symbol:
         if type(form) is not Symbol:
-            self.fail(f"{what} must be a name, not {to_readable(form)[:40]}", span)
+            is_name = type(form) is str and form.replace(".", "").replace("-", "").isalnum()
+            hint = f"write {form} without quotes" if is_name else None
+            self.fail(f"{what} must be a name, not {to_readable(form)[:40]}", span, hint=hint)
         return form
 
     def bindable(self, symbol: Symbol, span: Span | None) -> str:

@@ -110,5 +110,9 @@ def recur_form(a: Analyser, form: Form, place: Place) -> ast.Node:
     args = tuple([a.analyse(form.items[i], inner, form.spans[i]) for i in range(1, len(form))])
     if len(args) != target.count:
         what = "loop" if target.in_loop else "function"
-        a.fail(f"`recur` gives {len(args)} values and the {what} takes {target.count}", form.span, kind="static-arity")
+        a.fail(f"`recur` gives {_values(len(args))} and the {what} takes {target.count}", form.span, kind="static-arity")
     return ast.Recur(form.span, args, target.in_loop)
+
+
+def _values(count: int) -> str:
+    return "1 value" if count == 1 else f"{count} values"

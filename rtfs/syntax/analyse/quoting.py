@@ -29,7 +29,7 @@ def quote_form(a: Analyser, form: Form, place: Place) -> ast.Node:
 @special_form("unquote", "unquote-splicing")
 def stray_unquote(a: Analyser, form: Form, place: Place) -> ast.Node:
     """`~x` outside a quasiquote."""
-    a.fail("unquote outside of a quasiquote", form.span, hint="`~x` and `~@x` stand inside `(…)")
+    a.fail("unquote outside of a quasiquote", form.span, hint="~x and ~@x belong inside a quasiquote, which starts with `")
 
 
 @special_form("quasiquote")

@@ -1,0 +1,235 @@
+"""Every file in examples/ runs, and gives what it should: without network, and without weights unless marked `model`."""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rtfs
+from rtfs.config import STRATEGIES
+from rtfs.errors import DelegationError
+from tests.support.golden import check_chunk, split_file
+from tests.support.openai_server import OpenAIServer, Say
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+TOPICS = {"card", "transfer", "top-up", "cash", "currency", "identity"}
+
+#: Programs whose comments say what each form gives.
+WITH_COMMENTS = ("macros.rtfs", "recursion.rtfs", "tour.rtfs")
+
+
+def run(name: str, **options: Any) -> tuple[Any, list[str]]:
+    """The value of an example, as Python values, and the warnings that it caused."""
+    warnings: list[str] = []
+    folder = (EXAMPLES / name).parent
+    options = {"allow": ["io.read*", "io.open"], "read": [EXAMPLES], "module_path": [folder]} | options
+    context = {"program-dir": str(folder), "args": []} | options.pop("context", {})
+    with rtfs.Runtime(context=context, on_warning=lambda message, span: warnings.append(message), **options) as runtime:
+        return runtime.run_file(EXAMPLES / name), warnings
+
+
+def command_line(*argv: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "rtfs", *argv], cwd=cwd, capture_output=True, text=True, timeout=120)
+
+
+def test_every_example_is_tested_here():
+    tested = Path(__file__).read_text(encoding="utf-8")
+    for path in EXAMPLES.rglob("*"):
+        if path.suffix in (".rtfs", ".py"):
+            assert f'"{path.relative_to(EXAMPLES)}"' in tested or path.name == "fees.rtfs", path
+
+
+def test_no_example_has_problems():
+    done = command_line("check", "--strict", *(str(path) for path in sorted(EXAMPLES.rglob("*.rtfs"))))
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+# --- the language ---
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("name", WITH_COMMENTS)
+def test_comments_say_what_the_forms_give(name: str, strategy: str):
+    for chunk in split_file(EXAMPLES / name):
+        assert len(chunk.markers) > 5
+        check_chunk(chunk, strategy)
+
+
+@pytest.mark.parametrize("name", WITH_COMMENTS)
+def test_programs_with_comments_run_as_a_whole(name: str):
+    done = command_line("run", f"examples/{name}")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_plan_prices_what_it_can_and_keeps_what_it_cannot(capsys: pytest.CaptureFixture[str]):
+    steps: list[tuple[str, str]] = []
+    runtime = rtfs.Runtime(allow=["io.open", "io.read"], read=[EXAMPLES], context={"program-dir": str(EXAMPLES)})
+    runtime.host.on_step = lambda what, name, value: steps.append((what, name))
+    value = runtime.run_file(EXAMPLES / "plan.rtfs")
+    assert value == {
+        "revenue": 66.5,
+        "open": [{"id": 2, "sku": "B7", "count": 1, "problem": "no price for B7"}],
+        "inbox": (EXAMPLES / "data" / "messages.txt").read_text(encoding="utf-8").split("\n")[0],
+    }
+    assert steps == [
+        (what, name) for name in ("price the orders", "add up", "look into the inbox") for what in ("started", "completed")
+    ]
+    assert [entry.capability for entry in runtime.host.audit if entry.capability.startswith("io.")][-2:] == ["io.close", "io.log"]
+    assert "[info] revenue 66.5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_program_imports_its_module(strategy: str):
+    value, warnings = run("modules/main.rtfs", strategy=strategy)
+    assert value == {"withdrawal": 1.5, "transfer": 30.0, "monthly": [0, 4.5]}
+    assert warnings == []
+
+
+# --- models ---
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_triage_gives_a_ticket_for_every_message_by_its_rules_when_there_is_no_model(strategy: str):
+    value, warnings = run("triage.rtfs", strategy=strategy)
+    messages = (EXAMPLES / "data" / "messages.txt").read_text(encoding="utf-8").splitlines()
+    assert [ticket["message"] for ticket in value] == messages
+    assert len(set(messages)) == 40
+    assert all(list(ticket) == ["message", "topic", "urgent"] for ticket in value)
+    assert {ticket["topic"] for ticket in value} == TOPICS
+    assert {type(ticket["urgent"]) for ticket in value} == {bool}
+    told = [warning for warning in warnings if "the function's own body answered" in warning]
+    assert len(told) == 1
+    assert "rtfs models add smollm2" in told[0]
+
+
+def test_triage_reads_the_file_that_it_is_given(tmp_path: Path):
+    inbox = tmp_path / "inbox.txt"
+    inbox.write_text("My card was stolen!\n\n  \nWhich currencies can I hold?\n", encoding="utf-8")
+    done = command_line("run", "--json", "--quiet", "--allow-read", str(tmp_path), "examples/triage.rtfs", str(inbox))
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [
+        {"message": "My card was stolen!", "topic": "card", "urgent": True},
+        {"message": "Which currencies can I hold?", "topic": "currency", "urgent": False},
+    ]
+
+
+def test_triage_prints_one_record_a_line():
+    done = command_line("run", "examples/triage.rtfs")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == 40
+    for line in lines:
+        (ticket,) = rtfs.parse(line)
+        assert ticket.get(rtfs.kw("topic")) in TOPICS
+
+
+def test_sentiment_falls_back_to_its_word_list():
+    value, _ = run("sentiment.rtfs")
+    assert [row["sentiment"] for row in value] == ["positive", "negative", "negative", "positive"]
+
+
+def test_remote_asks_the_server_with_the_type_as_schema_and_fits_the_reply():
+    pytest.importorskip("httpx2", reason="the extra `remote` is not installed")
+    ticket = {"product": "Ledger 3", "severity": "high", "reproducible": True, "steps": ["open an invoice", "press Export"]}
+    with OpenAIServer() as server:
+        server.script(Say(json.dumps(ticket)))
+        environ = {"RTFS_REMOTE_BASE_URL": server.base_url, "RTFS_REMOTE_API_KEY": "a-key-for-this-test"}
+        value, warnings = run("remote.rtfs", environ=environ)
+        (seen,) = server.requests
+    assert value == ticket
+    assert warnings == []
+    assert seen.headers["authorization"] == "Bearer a-key-for-this-test"
+    assert seen.json["model"] == "gpt-4o-mini"
+    text = json.dumps(seen.json)
+    assert "fills in the ticket" in text
+    assert "The export button" in text
+    assert "reproducible" in json.dumps(seen.json["response_format"])
+
+
+def test_remote_without_a_server_answers_with_its_body():
+    value, warnings = run("remote.rtfs", environ={})
+    assert value == {"product": "unknown", "severity": "low", "reproducible": False, "steps": []}
+    assert any("RTFS_REMOTE_BASE_URL" in warning for warning in warnings)
+
+
+# --- Python ---
+
+
+def test_the_host_in_python_prints_what_its_comments_say(capsys: pytest.CaptureFixture[str]):
+    runpy.run_path(str(EXAMPLES / "embed.py"), run_name="__main__")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "27.0"
+    assert lines[1].startswith("RTFS-R006 price, parameter order: Type mismatch at .amounts")
+    assert lines[2] == "discount raised KeyError: 'tin'"
+    assert lines[3] == "RTFS-H002 capability :io.read-file is not allowed to this program"
+    assert lines[4].startswith("RTFS-L002 more than 10,000 steps")
+    assert lines[5] == ":ok"
+    assert len(lines) == 6
+
+
+# --- the real model ---
+
+
+@pytest.fixture
+def with_weights() -> None:
+    pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed: pip install 'rtfs-lang[local]'")
+    from rtfs.models import weights
+
+    try:
+        weights.locate("smollm2", os.environ, weights.default_data_dir(os.environ))
+    except DelegationError as error:
+        pytest.skip(f"{error.message}; {error.hint}")
+
+
+@pytest.mark.model
+@pytest.mark.usefixtures("with_weights")
+def test_triage_with_the_model():
+    warnings: list[str] = []
+    runtime = rtfs.Runtime(
+        allow=["io.read-lines"],
+        read=[EXAMPLES],
+        context={"program-dir": str(EXAMPLES), "args": []},
+        on_warning=lambda message, span: warnings.append(message),
+    )
+    with runtime:
+        value = runtime.run_file(EXAMPLES / "triage.rtfs")
+        totals = runtime.records.totals
+        assert (totals.calls, totals.by_model, totals.by_body) == (40, 40, 0)
+        assert all(0 < record.score <= 1 for record in runtime.records.calls)
+    assert warnings == []
+    assert {ticket["topic"] for ticket in value} == TOPICS
+    found = {ticket["message"]: ticket for ticket in value}
+    for message, topic, urgent in (
+        ("How are exchange rates calculated at this bank?", "currency", False),
+        ("Can I use as many top-ups as I want?", "top-up", False),
+        ("Why is the identity check involved?", "identity", False),
+        ("I have a problem with a transfer. It didn't work. Can you tell me why?", "transfer", True),
+        ("Currently I can't get my card to work.", "card", True),
+    ):
+        assert (found[message]["topic"], found[message]["urgent"]) == (topic, urgent), message
+
+
+@pytest.mark.model
+@pytest.mark.usefixtures("with_weights")
+def test_the_readme_shows_what_triage_prints():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = readme.partition("<!-- triage-output -->\n```clojure\n")[2].partition("```")[0].splitlines()
+    assert len(shown) > 3
+    done = command_line("run", "--quiet", "examples/triage.rtfs")
+    assert [line for line in done.stdout.splitlines() if line in shown] == shown
+
+
+@pytest.mark.model
+@pytest.mark.usefixtures("with_weights")
+def test_sentiment_with_the_model_agrees_with_the_reader():
+    value, warnings = run("sentiment.rtfs")
+    assert warnings == []
+    assert [row["sentiment"] for row in value] == ["positive", "negative", "negative", "positive"]
