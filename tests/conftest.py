@@ -30,6 +30,8 @@ _KEPT = ("RTFS_NIGHTLY", "RTFS_UPDATE")
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if NIGHTLY:
+        for item in items:
+            item.add_marker(pytest.mark.timeout(4 * 3600))
         return
     skip = pytest.mark.skip(reason="long: RTFS_NIGHTLY=1 runs it")
     for item in items:

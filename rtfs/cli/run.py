@@ -3,7 +3,7 @@
 The program reads its ARGUMENTS as `@args`, a vector of strings, and its folder as `@program-dir`. Its final value is printed:
 nil prints nothing, a vector of maps prints a line for each, everything else is one line that reads back.
 
-It may print, log, look at the clock and read files in its folder and the current one; everything else must be allowed. What
+It may print, log, look at the clock, and read files in its folder and those given to it; everything else must be allowed. What
 follows `--` is for the program even when it looks like an option.
 """
 

@@ -201,7 +201,7 @@ class Machine:
                 span=span,
                 hint=f"call it as ({name} …), inside a function where one is needed: (fn [x] ({name} …))",
             )
-        close = nearest(name, namespace.known_names())
+        close = [namespace.near_misses[name]] if name in namespace.near_misses else nearest(name, namespace.known_names())
         hint = f"did you mean `{close[0]}`?" if close else f"define it before it is used: (def {name} …) or (defn {name} …)"
         if slash and module and symbol and not close:
             hint = f"is the module imported? (import {module})"

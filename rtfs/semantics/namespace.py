@@ -50,6 +50,7 @@ class Namespace:
         self.macros: dict[str, Function] = {}
         self.types: dict[str, Type] = {}
         self.declared: set[str] = set()  # defined by a form that was analysed
+        self.near_misses: dict[str, str] = {}
         self.declared_types: set[str] = set()
         self.expected: set[str] = set()  # defined by a later form of the same text
         self._make_macro = make_macro

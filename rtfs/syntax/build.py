@@ -38,19 +38,20 @@ def special_float(lexeme: str) -> float:
     return _SPECIAL_FLOATS[lexeme]
 
 
-def integer_value(source: Source, start: int, end: int) -> int:
-    """The integer literal at `[start, end)`.
+def integer_value(lexeme: str, source: Source, start: int) -> int:
+    """The integer that a lexeme at `start` spells.
 
     Raises:
         ParseError: more than MAX_INTEGER_DIGITS digits, which would take minutes to read.
     """
-    lexeme = source.text[start:end]
     try:
         return int(lexeme)
     except ValueError:  # longer than the interpreter's limit, which guards against quadratic time
         if len(lexeme) > MAX_INTEGER_DIGITS:
             raise ParseError(
-                f"an integer of more than {MAX_INTEGER_DIGITS:,} digits", kind="invalid-literal", span=Span(source, start, end)
+                f"an integer of more than {MAX_INTEGER_DIGITS:,} digits",
+                kind="invalid-literal",
+                span=Span(source, start, start + len(lexeme)),
             ) from None
         return _long_integer(lexeme)
 

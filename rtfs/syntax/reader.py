@@ -108,7 +108,7 @@ class _Reader:
             elif group == _KEYWORD:
                 form = interned.get(lexeme[1:]) or Keyword(lexeme[1:])
             elif group == _INTEGER:
-                form = build.integer_value(lexeme)
+                form = build.integer_value(lexeme, source, start)
             elif group == _STRING:
                 form = lexeme[1:-1] if "\\" not in lexeme else build.string_value(source, start, end)
             elif group == _FLOAT:

@@ -81,7 +81,7 @@ class _Forms(Transformer):  # type: ignore[misc,type-arg]
         elif kind == "FLOAT":
             value = build.float_value(text)
         elif kind == "INTEGER":
-            value = build.integer_value(text)
+            value = build.integer_value(text, self.source, start)
         elif kind == "STRING":
             value = build.string_value(self.source, start, end)
         elif kind in ("KEYWORD", "LOCAL", "MODEL"):

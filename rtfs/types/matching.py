@@ -139,11 +139,11 @@ class _Compiler:
         self._notes: Any = None
 
     def notes(self) -> Any:
-        """What `_choice` notes while a value is checked: apart for each thread, together for all unions of one checker."""
+        """What is noted while a value is checked: apart for each thread, together for all unions and names of one checker."""
         if self._notes is None:
-            from threading import local  # not needed by most programs
+            from _thread import _local
 
-            self._notes = local()
+            self._notes = _local()
         return self._notes
 
     def compile(self, type: Type) -> Check:
@@ -335,7 +335,7 @@ class _Compiler:
         return check
 
     def ref_check(self, expected: TypeRef) -> Check:
-        name, lookup, named = expected.name, self.lookup, self.named
+        name, lookup, named, notes = expected.name, self.lookup, self.named, self.notes()
 
         def check(value: Any) -> Mismatch | None:
             target = lookup(name)
@@ -346,7 +346,25 @@ class _Compiler:
                 if is_circular(name, lookup):
                     return Mismatch("unknown-type", expected, value, "is defined by nothing but itself")
                 known = named[name] = (target, self.compile(target))
-            return known[1](value)
+            kind = type(value)
+            if kind is not Vector and kind is not List and kind is not Map:
+                return known[1](value)
+            # A value may hold the same part many times, and the parts of that part: sixty vectors of two make 2**60 leaves. So what
+            # has passed is noted, while the outermost value that holds it all is checked.
+            passed = getattr(notes, "passed", None)
+            if passed is None:
+                notes.passed = set()
+                try:
+                    return known[1](value)
+                finally:
+                    notes.passed = None
+            key = (name, id(value))
+            if key in passed:
+                return None
+            found = known[1](value)
+            if found is None:
+                passed.add(key)
+            return found
 
         return check
 

@@ -54,8 +54,38 @@ def is_truthy(value: Any) -> bool:
     return value is not None and value is not False
 
 
+#: Collections compared before the pairs are noted.
+_NOTED_FROM = 1_000
+
+
+class _Noted:
+    """The pairs of collections that one comparison has found equal, by identity: both belong to values that live as long as it.
+
+    Values share structure: sixty vectors, each twice the one before, have 2**60 leaves.  Comparing the same pair again and again
+    would never end.  Most comparisons are over before noting pairs is worth its price.
+    """
+
+    __slots__ = ("count", "pairs")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.pairs: set[tuple[int, int]] = set()
+
+    def known(self, a: Any, b: Any) -> bool:
+        self.count += 1
+        return self.count > _NOTED_FROM and (id(a), id(b)) in self.pairs
+
+    def note(self, a: Any, b: Any) -> None:
+        if self.count > _NOTED_FROM:
+            self.pairs.add((id(a), id(b)))
+
+
 def equal(a: Any, b: Any) -> bool:
     """Structural equality, strict on kind: `1` is not `1.0`, `true` is not `1`; sequences compare by items."""
+    return _equal(a, b, None)
+
+
+def _equal(a: Any, b: Any, noted: _Noted | None) -> bool:
     if a is b:
         return not (type(a) is float and math.isnan(a))
     ta, tb = type(a), type(b)
@@ -68,26 +98,36 @@ def equal(a: Any, b: Any) -> bool:
     if isinstance(a, Sequence):
         if len(a) != len(b):
             return False
+        if noted is None:
+            noted = _Noted()
+        elif noted.known(a, b):
+            return True
         xs, ys = a.items(), b.items()
         for i in range(len(xs)):
-            if not equal(xs[i], ys[i]):
+            if not _equal(xs[i], ys[i], noted):
                 return False
+        noted.note(a, b)
         return True
     if ta is Map:
         if len(a) != len(b):
             return False
+        if noted is None:
+            noted = _Noted()
+        elif noted.known(a, b):
+            return True
         missing = equal  # any object that no map holds
         for key, value in a.items():
             other = b.get(key, missing)
-            if other is missing or not equal(value, other):
+            if other is missing or not _equal(value, other, noted):
                 return False
+        noted.note(a, b)
         return True
     if ta is Symbol:
         return bool(a.name == b.name)
     if ta is Timestamp or ta is Uuid or ta is ResourceHandle:
         return bool(a.text == b.text)
     if ta is MetaForm:
-        return equal(a.meta, b.meta) and equal(a.form, b.form)
+        return _equal(a.meta, b.meta, noted) and _equal(a.form, b.form, noted)
     return False
 
 
@@ -149,6 +189,10 @@ _RANK = {
 
 def compare(a: Any, b: Any) -> int:
     """-1, 0 or 1 in the total order across kinds: nil, booleans, numbers, string, keyword, symbol, vector, list, map, rest."""
+    return _compare(a, b, None)
+
+
+def _compare(a: Any, b: Any, noted: _Noted | None) -> int:
     ta, tb = type(a), type(b)
     if (ta is int or ta is float) and (tb is int or tb is float):
         # NaN sorts after every other number so that the order stays total
@@ -164,10 +208,18 @@ def compare(a: Any, b: Any) -> int:
         return int(a) - int(b)
     if ta is Keyword or ta is Symbol:
         return int(a.name > b.name) - int(a.name < b.name)
-    if isinstance(a, Sequence):
-        return _compare_items(a.items(), b.items())
-    if ta is Map:
-        return _compare_items(_by_key(a), _by_key(b))
+    if isinstance(a, Sequence) or ta is Map:
+        if noted is None:
+            noted = _Noted()
+        elif noted.known(a, b):
+            return 0
+        if ta is Map:
+            result = _compare_items(_by_key(a), _by_key(b), noted)
+        else:
+            result = _compare_items(a.items(), b.items(), noted)
+        if not result:
+            noted.note(a, b)
+        return result
     if a is None:
         return 0
     from rtfs.values.printing import to_readable
@@ -177,16 +229,16 @@ def compare(a: Any, b: Any) -> int:
 
 
 def _by_key(value: Map) -> list[Any]:
-    """The entries in the order of their keys: equal maps have the same, however they were built."""
+    """Keys and values in the order of the keys: equal maps have the same, however they were built."""
     from functools import cmp_to_key
 
     order = cmp_to_key(compare)
-    return sorted(value.entries(), key=lambda entry: order(entry[0]))
+    return [part for entry in sorted(value.items(), key=lambda entry: order(entry[0])) for part in entry]
 
 
-def _compare_items(xs: list[Any], ys: list[Any]) -> int:
+def _compare_items(xs: list[Any], ys: list[Any], noted: _Noted) -> int:
     for i in range(min(len(xs), len(ys))):
-        result = compare(xs[i], ys[i])
+        result = _compare(xs[i], ys[i], noted)
         if result:
             return result
     return (len(xs) > len(ys)) - (len(xs) < len(ys))

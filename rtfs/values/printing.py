@@ -6,6 +6,7 @@ Both are iterative: a value nested as deep as memory allows prints.
 from __future__ import annotations
 
 import math
+import re
 
 from rtfs.errors import LimitExceeded
 from rtfs.values.forms import MetaForm
@@ -18,9 +19,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: Pieces of text one value may print as. Structure that is shared in memory is printed as often as it appears, so a value
-#: of a hundred vectors can have a text that no machine holds.
+#: Pieces of text one value may print as, and characters. Structure that is shared in memory is printed as often as it appears, so
+#: a value of a hundred vectors can have a text that no machine holds.
 _MAX_PIECES = 20_000_000
+_MAX_CHARACTERS = 256 * 2**20
 
 _ESCAPES = {
     '"': '\\"',
@@ -34,18 +36,17 @@ _ESCAPES = {
 }
 
 
+_ESCAPED = re.compile('["\\\\\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]')
+
+
 def quote_string(text: str) -> str:
     """A string literal that reads back to `text`; control characters and lone surrogates as `\\uXXXX`."""
-    out = ['"']
-    for c in text:
-        if c in _ESCAPES:
-            out.append(_ESCAPES[c])
-        elif c < " " or c == "\x7f" or "\ud800" <= c <= "\udfff" or c in "\u2028\u2029\x85":
-            out.append(f"\\u{ord(c):04x}")
-        else:
-            out.append(c)
-    out.append('"')
-    return "".join(out)
+    return f'"{_ESCAPED.sub(_escape, text)}"'
+
+
+def _escape(found: re.Match[str]) -> str:
+    character = found.group()
+    return _ESCAPES.get(character) or f"\\u{ord(character):04x}"
 
 
 def _decimal(value: float) -> str:
@@ -150,14 +151,15 @@ def _print(value: Any, readable: bool, pieces: int = _MAX_PIECES, cut: bool = Fa
     current: Any = iter((value,))
     closing = ""
     first = True
+    size = 0
     while True:
         for item in current:
             if not first:
                 out.append(" ")
-                if len(out) > pieces:
-                    if cut:
-                        return "".join(out)
-                    raise LimitExceeded("a value is too large to print", kind="size-exhausted")
+            if len(out) > pieces or size > _MAX_CHARACTERS:
+                if cut:
+                    return "".join(out)
+                raise LimitExceeded("a value is too large to print", kind="size-exhausted")
             first = False
             kind = type(item)
             if kind is Vector or kind is List:
@@ -176,7 +178,9 @@ def _print(value: Any, readable: bool, pieces: int = _MAX_PIECES, cut: bool = Fa
                 flat = [x for entry in item.items() for x in entry]
                 current, closing, first = iter(flat), "}", True
                 break
-            out.append(_atom(item, readable, nested=True))
+            text = _atom(item[:pieces] if cut and kind is str else item, readable, nested=True)
+            out.append(text)
+            size += len(text)
         else:
             out.append(closing)
             if not stack:

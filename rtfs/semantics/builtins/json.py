@@ -42,6 +42,8 @@ MAX_NESTING = 500
 
 #: A string, also one that does not end, or a bracket; always matches where it starts, hence linear time.
 _BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
+#: What a piece of the text costs apart from its characters, while the text is put together.
+_PIECE_BYTES = 24
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -163,7 +165,7 @@ def _text(value: Any, indent: str | None) -> str:
             kind = type(item)
             nested = kind is Map or kind is Vector or kind is List
             out.append(piece + (("{" if kind is Map else "[") if nested else _scalar(item)))
-            size += len(out[-1])
+            size += len(out[-1]) + _PIECE_BYTES
             check_size("serialize-json", size)
             if nested:
                 if len(stack) == MAX_NESTING:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from rtfs.semantics.builtins.operands import MISSING, distinct_key, extend, integer, items, like, sequence
 from rtfs.semantics.faults import out_of_bounds, type_error
 from rtfs.semantics.library import builtin
-from rtfs.semantics.limits import POINTER_BYTES, check_size
 from rtfs.values.maps import Map
 from rtfs.values.sequences import List, Vector
 
@@ -175,18 +174,25 @@ def _distinct(operation: str, coll: Any) -> list[Any]:
 def flatten(coll: Any) -> Vector:
     """`(flatten coll)`: the items of nested vectors and lists in one vector; maps and strings inside stay whole."""
     out: list[Any] = []
-    # a stack of iterators instead of recursion: nesting is as deep as the program likes
-    stack = [iter(items("flatten", coll, 0))]
+    # shared parts can multiply without end: one that comes again is copied from where its items stand in `out`
+    places: dict[int, tuple[int, int]] = {}
+    # a stack of iterators instead of recursion, (items, whose, where they begin): nesting is as deep as the program likes
+    stack = [(iter(items("flatten", coll, 0)), id(coll), 0)]
     while stack:
-        for item in stack[-1]:
+        rest, whose, begin = stack[-1]
+        for item in rest:
             kind = type(item)
-            if kind is Vector or kind is List:
-                stack.append(iter(item.items()))
+            if kind is not Vector and kind is not List:
+                out.append(item)
+                continue
+            place = places.get(id(item))
+            if place is None:
+                stack.append((iter(item.items()), id(item), len(out)))
                 break
-            out.append(item)
+            extend("flatten", out, out[place[0] : place[1]])
         else:
             stack.pop()
-            check_size("flatten", len(out) * POINTER_BYTES)  # shared parts can multiply without end
+            places[whose] = (begin, len(out))
     return Vector.adopt(out)
 
 

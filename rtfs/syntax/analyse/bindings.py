@@ -138,5 +138,5 @@ def set_form(a: Analyser, form: Form, place: Place) -> ast.Node:
     if binding is not None:
         binding.assigned = True
         return ast.SetLocal(form.span, binding, value)
-    a.check_known(symbol.name, form.spans[1])
+    a.check_known(symbol.name, form.spans[1], place)
     return ast.SetGlobal(form.span, symbol.name, value)

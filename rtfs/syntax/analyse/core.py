@@ -93,6 +93,15 @@ class Place:
             place = place.parent
         return None
 
+    def visible(self) -> list[str]:
+        """All names bound around here, the innermost first."""
+        names: dict[str, None] = {}
+        place: Place | None = self
+        while place is not None:
+            names.update(dict.fromkeys(place.names))
+            place = place.parent
+        return list(names)
+
     def scope(self) -> tuple[Place, ast.Scope]:
         """A new scope inside this place, in the same tail position."""
         owner: list[ast.Binding] = []
@@ -268,12 +277,15 @@ class Analyser:
             return ast.Local(span, binding)
         if name in HARD_CORE or (name in SPECIAL_FORMS and not self.environment.knows(name)):
             self.fail(f"`{name}` is a special form and not a value", span, hint=f"write ({name} …)")
-        self.check_known(name, span)
+        self.check_known(name, span, place)
         return ast.Global(span, name)
 
-    def check_known(self, name: str, span: Span | None) -> None:
+    def check_known(self, name: str, span: Span | None, place: Place) -> None:
+        """Warn of a name that nothing binds; the nearest one that is bound here is kept for the error at run time."""
         if not self.environment.knows(name) and self.environment.macro(name) is None:
-            close = nearest(name, self.environment.known_names())
+            close = nearest(name, place.visible()) or nearest(name, self.environment.known_names())
+            if close:
+                self.environment.near_misses[name] = close[0]
             hint = f"did you mean `{close[0]}`?" if close else None
             self.warnings.append(AnalysisError(f"name `{name}` is not bound", kind="unbound-name", span=span, hint=hint))
 

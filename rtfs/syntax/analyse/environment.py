@@ -11,6 +11,9 @@ from rtfs.syntax import nodes as ast
 class MacroEnvironment(Protocol):
     """What the analyser must know of the program around the form: the namespace it will run in."""
 
+    near_misses: dict[str, str]
+    """Unbound name -> the bound one it may be a slip of."""
+
     def macro(self, name: str) -> Callable[[list[Any]], Any] | None:
         """The expander of a macro, from argument forms to a form."""
         ...
