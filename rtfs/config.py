@@ -5,7 +5,7 @@ from __future__ import annotations
 from rtfs.errors import ConfigError
 from rtfs.values.struct import Struct
 
-STRATEGIES = ("tree",)
+STRATEGIES = ("tree", "ir")
 
 
 class Limits(Struct):

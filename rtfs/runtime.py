@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from rtfs.capabilities.registry import CapabilityRegistry
 
-#: Python frames that one nested RTFS call may need, generously; they live on the heap.
-_FRAMES_PER_CALL = 40
+#: Python frames that one nested RTFS call may need, generously; they live on the heap. Compiled code needs one, or four through `map`.
+_FRAMES_PER_CALL = {"tree": 40, "ir": 5}
 _MAX_REENTRY = 50
 MAX_SOURCE_BYTES = 64 * 2**20
 
@@ -41,7 +41,7 @@ class Runtime:
     """Runs RTFS programs inside Python.
 
     Args:
-        strategy: the evaluator; `tree`.
+        strategy: the evaluator: `tree` walks the program, `ir` compiles it to Python code first.
         allow, deny: patterns of capability ids the programs may use (`"io.*"`) or effect tags (`":network"`); added to printing,
             logging, clock and store, which are allowed unless denied.
         read, write: folders in which files may be read and written by allowed file capabilities.
@@ -320,6 +320,10 @@ class Runtime:
         print(f"rtfs: {place}{message}", file=stream)
 
     def _evaluator(self, namespace: Namespace) -> Any:
+        if self.strategy == "ir":
+            from rtfs.eval.compiled import CompiledEvaluator
+
+            return CompiledEvaluator(self.machine, namespace)
         from rtfs.eval.treewalk import TreeWalker
 
         return TreeWalker(self.machine, namespace)
@@ -366,7 +370,7 @@ class Runtime:
             if self._entries >= _MAX_REENTRY:
                 raise LimitExceeded(f"the host and RTFS call each other more than {_MAX_REENTRY} deep", kind="stack-overflow")
             outermost = self._entries == 0
-            needed = machine.max_depth * _FRAMES_PER_CALL + 20_000
+            needed = machine.max_depth * _FRAMES_PER_CALL[self.strategy] + 20_000
             before = sys.getrecursionlimit()
             if before < needed:
                 sys.setrecursionlimit(needed)

@@ -9,6 +9,8 @@ to need half of `ROOM_BYTES`; memory that is never touched is never really taken
 
 from __future__ import annotations
 
+import sys
+from _thread import allocate_lock
 from collections.abc import Callable
 from types import FunctionType
 
@@ -41,3 +43,32 @@ def with_room(work: Callable[[], Any]) -> Any:
         else:
             _run = wide
     return _run(work)
+
+
+# Python's limit of recursion belongs to the whole process, and CPython aborts when it is lowered under a thread that is deep inside.
+# So the runs of all runtimes and threads count together: the limit goes up for the one that needs most, and down with the last.
+_lock = allocate_lock()
+_runs = 0
+_found = _raised = 0
+
+
+def raise_recursion_limit(frames: int) -> None:
+    """A run begins that may nest so many Python frames; `restore_recursion_limit` must follow."""
+    global _runs, _found, _raised
+    with _lock:
+        limit = sys.getrecursionlimit()
+        if not _runs:
+            _found = _raised = limit
+        _runs += 1
+        if limit < frames:
+            sys.setrecursionlimit(frames)
+            _raised = frames
+
+
+def restore_recursion_limit() -> None:
+    """A run ended; with the last one the limit is what it was, unless somebody else changed it."""
+    global _runs
+    with _lock:
+        _runs -= 1
+        if not _runs and _found < _raised == sys.getrecursionlimit():
+            sys.setrecursionlimit(_found)
