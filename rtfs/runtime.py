@@ -17,13 +17,13 @@ from types import NoneType
 
 from rtfs.config import DEFAULT_LIMITS, Limits, check_strategy
 from rtfs.errors import AnalysisError, ConfigError, LimitExceeded, ParseError
-from rtfs.eval.stack import with_room
-from rtfs.semantics.calls import metered
+from rtfs.eval.stack import raise_recursion_limit, restore_recursion_limit, with_room
 from rtfs.semantics.machine import Machine
 from rtfs.semantics.namespace import Namespace
 from rtfs.source import Source, Span
 from rtfs.values.convert import to_python, to_rtfs, wrap_callable
 from rtfs.values.functions import Builtin, Function
+from rtfs.values.meter import metered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -288,11 +288,19 @@ class Runtime:
             stderr=lambda: self._stderr or sys.stderr,
             files=FileAccess(self._read, self._write),
             environ=self._environ,
+            sleep=self._sleep,
         )
         if self._models is not None:
             registry.register(
                 Capability("ai.llm-execute", self._llm_execute, 2, 3, ("ai",), "The text a model gives for a prompt, by model id.")
             )
+
+    def _sleep(self, seconds: float) -> None:
+        """Sleep, at most until the run's time is over; then the next step says so."""
+        import time
+
+        remaining = self.machine.remaining_s()
+        time.sleep(seconds if remaining is None else min(seconds, remaining))
 
     def _llm_execute(self, *operands: Any) -> str:
         from rtfs.delegation.llm_execute import llm_execute
@@ -317,7 +325,7 @@ class Runtime:
             return
         stream = self._stderr or sys.stderr
         place = f"{span}: " if span is not None else ""
-        print(f"rtfs: {place}{message}", file=stream)
+        print(message if message.startswith("rtfs: ") else f"rtfs: {place}{message}", file=stream)
 
     def _evaluator(self, namespace: Namespace) -> Any:
         if self.strategy == "ir":
@@ -370,13 +378,10 @@ class Runtime:
             if self._entries >= _MAX_REENTRY:
                 raise LimitExceeded(f"the host and RTFS call each other more than {_MAX_REENTRY} deep", kind="stack-overflow")
             outermost = self._entries == 0
-            needed = machine.max_depth * _FRAMES_PER_CALL[self.strategy] + 20_000
-            before = sys.getrecursionlimit()
-            if before < needed:
-                sys.setrecursionlimit(needed)
             depth, hints = machine.depth, machine.hints
             self._entries += 1
             if outermost:
+                raise_recursion_limit(machine.max_depth * _FRAMES_PER_CALL[self.strategy] + 20_000)
                 machine.start_run()
             try:
                 if not outermost:
@@ -398,8 +403,8 @@ class Runtime:
             finally:
                 self._entries -= 1
                 machine.depth, machine.hints = depth, hints
-                if outermost and before < needed:
-                    sys.setrecursionlimit(before)
+                if outermost:
+                    restore_recursion_limit()
 
     def _find_module(self, name: str) -> Source | None:
         relative = os.path.join(*name.split(".")) + ".rtfs"

@@ -10,7 +10,7 @@ from rtfs.capabilities.registry import CapabilityRegistry, Permissions
 from rtfs.errors import RtfsError, ToolError
 from rtfs.semantics.faults import arity_error, arity_text
 from rtfs.source import Span
-from rtfs.values.convert import to_rtfs
+from rtfs.values.convert import foreign_text, to_rtfs
 from rtfs.values.printing import preview
 from rtfs.values.struct import Struct
 
@@ -70,8 +70,8 @@ class RuntimeHost:
             outcome = f"{error.kind}: {error.message}"
             raise
         except Exception as error:
-            outcome = f"{type(error).__name__}: {error}"
-            raise ToolError(f"capability :{capability} failed: {type(error).__name__}: {error}") from error
+            outcome = foreign_text(error)
+            raise ToolError(f"capability :{capability} failed: {outcome}") from error
         finally:
             shown = " ".join([preview(arg, _SHOWN) for arg in args])
             took = time.perf_counter() - begun

@@ -6,6 +6,7 @@ Streams, clock, environment and folders are passed in; nothing here reads the pr
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Callable, Mapping
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from typing import Any, TextIO
 
 MAX_FILE_BYTES = 256 * 2**20
+#: The process has few handles for files, and the host needs some too.
+MAX_OPEN_FILES = 256
 MAX_HTTP_BYTES = 16 * 2**20
 
 
@@ -59,17 +62,46 @@ def io_error(operation: str, path: str, error: Exception) -> HostError:
     return HostError(f"{operation}: {path}: {reason}", kind="io-error", hint=hint)
 
 
+def _open_regular(path: str, operation: str, mode: str, newline: str | None = None) -> Any:
+    """Open a file of text; a device or a pipe, which may wait for ever or never end, is refused before it is opened.
+
+    Raises:
+        HostError: it is no regular file; OSError, UnicodeEncodeError (the path).
+    """
+
+    def open_checked(name: str, flags: int) -> int:
+        # without O_NONBLOCK, to open a pipe would wait for its other end
+        number = os.open(name, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
+        kind = os.fstat(number).st_mode
+        if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):  # a directory is refused by Python, in better words
+            os.close(number)
+            raise HostError(f"{operation}: {path} is not a regular file", kind="io-error")
+        return number
+
+    return open(path, mode, encoding="utf-8", newline=newline, opener=open_checked)
+
+
+def _read_at_most(file: TextIO, what: str, line: bool = False) -> str:
+    """The rest of a file or its next line.
+
+    Raises:
+        HostError: more than MAX_FILE_BYTES characters.
+    """
+    text = file.readline(MAX_FILE_BYTES + 1) if line else file.read(MAX_FILE_BYTES + 1)
+    if len(text) > MAX_FILE_BYTES:
+        raise HostError(f"{what} is larger than {MAX_FILE_BYTES:,} bytes", kind="io-error")
+    return text
+
+
 def _read_text(path: str, operation: str) -> str:
     try:
-        if os.path.getsize(path) > MAX_FILE_BYTES:
-            raise HostError(f"{operation}: {path} is larger than {MAX_FILE_BYTES:,} bytes", kind="io-error")
-        with open(path, encoding="utf-8", newline="") as file:
-            return file.read().replace("\r\n", "\n")
+        with _open_regular(path, operation, "r", newline="") as file:
+            return _read_at_most(file, f"{operation}: {path}").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise HostError(
             f"{operation}: {path} is not UTF-8 text (byte {error.start})", kind="io-error", hint="convert it to UTF-8 first"
         ) from error
-    except OSError as error:
+    except (OSError, UnicodeEncodeError) as error:
         raise io_error(operation, path, error) from error
 
 
@@ -142,9 +174,10 @@ def _files(add: Any, files: FileAccess, closers: list[Callable[[], None]]) -> No
         if type(content) is not str:
             raise type_error("io.write-file", "string", content, 2)
         try:
-            with open(name, "w", encoding="utf-8", newline="") as file:
-                file.write(content)
-        except OSError as error:
+            encoded = content.encode("utf-8")  # before the file is emptied: a lone surrogate has no UTF-8
+            with _open_regular(name, "io.write-file", "w", newline="") as file:
+                file.buffer.write(encoded)
+        except (OSError, UnicodeEncodeError) as error:
             raise io_error("io.write-file", name, error) from error
 
     add("io.read-file", read_file, 1, 1, "filesystem", "The text of a file (UTF-8).")
@@ -169,9 +202,13 @@ def _open_files(add: Any, files: FileAccess, closers: list[Callable[[], None]]) 
             raise type_error("io.open", "one of :read, :write, :append", mode, 2)
         folders, how = (files.read, "read") if way == "read" else (files.write, "write")
         name = files.check(path, "io.open", folders, how)
+        if len(held) >= MAX_OPEN_FILES:
+            raise HostError(
+                f"io.open: more than {MAX_OPEN_FILES} files are open", kind="io-error", hint="close them: with-resource does it"
+            )
         try:
-            file: Any = open(name, _MODES[way], encoding="utf-8")  # noqa: SIM115  (held until io.close)
-        except OSError as error:
+            file = _open_regular(name, "io.open", _MODES[way])
+        except (OSError, UnicodeEncodeError) as error:
             raise io_error("io.open", name, error) from error
         opened += 1
         handle = ResourceHandle(f"resource://file/{opened}/{os.path.basename(name)}")
@@ -186,8 +223,11 @@ def _open_files(add: Any, files: FileAccess, closers: list[Callable[[], None]]) 
         except (OSError, ValueError) as error:  # UnicodeDecodeError, or a file opened the other way
             raise HostError(f"{operation}: {handle.text}: {error}", kind="io-error") from error
 
+    def read(handle: Any) -> Any:
+        return use("io.read", handle, lambda file: _read_at_most(file, "io.read: the text"))
+
     def read_line(handle: Any) -> Any:
-        line = use("io.read-line", handle, lambda file: file.readline())
+        line = use("io.read-line", handle, lambda file: _read_at_most(file, "io.read-line: the line", line=True))
         return line.removesuffix("\n") if line else None
 
     def write_line(handle: Any, text: Any) -> None:
@@ -206,14 +246,10 @@ def _open_files(add: Any, files: FileAccess, closers: list[Callable[[], None]]) 
 
     closers.append(close_all)
     add("io.open", open_file, 1, 2, "filesystem", "A handle for a file: :read (default), :write or :append; for with-resource.")
-    add("io.read", lambda h: use("io.read", h, _rest), 1, 1, "filesystem", "The rest of the text behind a handle.")
+    add("io.read", read, 1, 1, "filesystem", "The rest of the text behind a handle.")
     add("io.read-line", read_line, 1, 1, "filesystem", "The next line behind a handle, nil at the end.")
     add("io.write-line", write_line, 2, 2, "filesystem", "Writes a line to a handle opened for writing.")
     add("io.close", close, 1, 1, "compute", "Closes a handle; with-resource does it.")
-
-
-def _rest(file: TextIO) -> str:
-    return file.read()
 
 
 def _system(add: Any, environ: Mapping[str, str], clock: Callable[[], float], sleep: Callable[[float], None]) -> None:

@@ -112,7 +112,7 @@ class ModelDelegate:
             max_tokens=options.max_tokens,
             temperature=options.temperature,
             seed=options.seed,
-            timeout_s=options.timeout_s,
+            timeout_s=options.timeout_s if call.remaining_s is None else min(options.timeout_s, max(call.remaining_s, 0.001)),
         )
         try:
             return self._attempt(provider, request, trace)
@@ -164,6 +164,9 @@ class ModelDelegate:
             self._records.add(record)
             if error.span is None:
                 error.span = call.span
+            # the program may read and show it; what a provider says of a refused key can have the key in it
+            error.message = self._redact(error.message)
+            error.args = (error.message,)
             raise error
         record = replace(record, source="body")
         try:

@@ -21,7 +21,7 @@ from typing import Any
 
 from rtfs.errors import EvalError, nearest
 from rtfs.semantics.protocols import DelegatedCall
-from rtfs.values.printing import to_readable
+from rtfs.values.printing import preview
 from rtfs.values.sequences import List, Vector
 
 Example = tuple[tuple[Any, ...], Any]
@@ -90,9 +90,8 @@ def _checked(call: DelegatedCall, name: str, is_kind: Any, expected: str, low: f
 
 
 def _wrong(call: DelegatedCall, name: str, expected: str, value: Any) -> EvalError:
-    shown = to_readable(value)
     return EvalError(
-        f"{call.name}: the option `:{name}` should be {expected}, got {shown if len(shown) <= 80 else shown[:80] + '…'}",
+        f"{call.name}: the option `:{name}` should be {expected}, got {preview(value, 80)}",
         kind="invalid-delegation",
         span=call.span,
     )

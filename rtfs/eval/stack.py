@@ -45,8 +45,9 @@ def with_room(work: Callable[[], Any]) -> Any:
     return _run(work)
 
 
-# Python's limit of recursion belongs to the whole process, and CPython aborts when it is lowered under a thread that is deep inside.
-# So the runs of all runtimes and threads count together: the limit goes up for the one that needs most, and down with the last.
+# Python's limit of recursion belongs to the whole process, and CPython aborts when it is lowered under a thread that is
+# deep inside. So the runs of all runtimes and threads count together: the limit goes up for the one that needs most, and down with
+# the last.
 _lock = allocate_lock()
 _runs = 0
 _found = _raised = 0

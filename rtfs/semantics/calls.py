@@ -7,11 +7,11 @@ frame on the C stack, and deep recursion would then end the process instead of r
 
 from __future__ import annotations
 
-from _thread import _local, allocate_lock
-from collections.abc import Callable
+from _thread import _local
 
 from rtfs.errors import EvalError, LimitExceeded, RtfsError
 from rtfs.semantics.faults import arity_error, arity_text, type_error
+from rtfs.values import meter
 from rtfs.values.equality import kind_of
 from rtfs.values.functions import Builtin, Function
 from rtfs.values.maps import Map
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
 
 MAX_SPREAD_DEPTH = 1_000
 _spread = _local()
-
-#: How many threads run with a meter: while there is none, calls do not look for theirs.
-_metered = 0
-_meters = allocate_lock()
-_meter = _local()
 
 
 def call(function: Any, args: list[Any]) -> Any:
@@ -62,28 +57,9 @@ def call_back(function: Any, args: list[Any]) -> Any:
         raise
 
 
-def metered(tick: Callable[[], None], work: Callable[[], Any]) -> Any:
-    """The value of `work()`, in which built-ins that are called by built-ins count as steps of this thread.
-
-    Calls of functions tick by themselves; without this, `(map (partial map (partial map inc)) shared)` would do any amount of work
-    between two steps.
-    """
-    global _metered
-    outer = getattr(_meter, "tick", None)
-    _meter.tick = tick
-    with _meters:
-        _metered += 1
-    try:
-        return work()
-    finally:
-        with _meters:
-            _metered -= 1
-        _meter.tick = outer
-
-
 def call_builtin(function: Builtin, args: list[Any]) -> Any:
-    if _metered and (tick := getattr(_meter, "tick", None)) is not None:
-        tick()
+    if meter.running:
+        meter.count_step()
     count = len(args)
     if count < function.low or (function.high is not None and count > function.high):
         shape = function.doc[1:].partition("`")[0] if function.doc.startswith("`(") else None

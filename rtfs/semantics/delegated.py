@@ -72,6 +72,7 @@ def delegated_enter(
                     options=options,
                     aliases=aliases_of(node, namespace),
                     span=node.span,
+                    remaining_s=machine.remaining_s(),
                     body=lambda: invoke(_without_hint(function, local), args),
                 )
             )

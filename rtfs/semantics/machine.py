@@ -101,6 +101,10 @@ class Machine:
             following = steps + ahead if limit is None else min(following, steps + ahead)
         self._look_at = following
 
+    def remaining_s(self) -> float | None:
+        """Seconds of wall time that are left to this run; None without a limit."""
+        return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+
     def clean_up(self, work: Callable[[], Any]) -> None:
         """Run a `finally` or a release on the way of a limit, which stays a limit whatever the clean-up does.
 
@@ -167,13 +171,20 @@ class Machine:
         Raises:
             HostError: also `security-violation`, while a macro is expanded.
         """
+        self.refuse_in_macro(f"use the capability :{capability}")
+        return self.host.execute_capability(capability, args, self.hints)
+
+    def refuse_in_macro(self, what: str) -> None:
+        """
+        Raises:
+            HostError: a macro is being expanded; it cannot do `what`, which the host would see.
+        """
         if self.expanding:
             raise HostError(
-                f"a macro cannot use the capability :{capability}",
+                f"a macro cannot {what}",
                 kind="security-violation",
                 hint="macros run while a program is read and checked; have the code they make do it",
             )
-        return self.host.execute_capability(capability, args, self.hints)
 
     def missing(self, namespace: Namespace, name: str, span: Span | None) -> Any:
         """The value of a global name that the namespace does not hold: a module's export, a context value, or an error."""

@@ -80,6 +80,8 @@ class ModuleRegistry:
         self.loaded[(node.name, node.version)] = module
         if node.version is not None:
             self.loaded.setdefault((node.name, None), module)
+        if self.machine.current is not None:  # its qualified names are no longer unknown there
+            self.machine.current.expected.add(f"{node.name}/")
         return Map([("name", node.name), ("exports", Vector(list(exports)))])
 
     def load(self, name: str, version: str | None = None) -> LoadedModule:

@@ -121,7 +121,7 @@ class Namespace:
         if name in self.declared or name in self.expected or name in self.macros or self.find(name):
             return True
         prefix, slash, _ = name.rpartition("/")
-        return bool(slash and prefix and f"{prefix}/" in self.declared)
+        return bool(slash and prefix and (f"{prefix}/" in self.declared or f"{prefix}/" in self.expected))
 
     def is_builtin(self, name: str) -> bool:
         return name in self.library

@@ -229,11 +229,10 @@ def _without(value: Map, entries: list[Any]) -> Map:
 
 def no_match(value: Any) -> EvalError:
     """The error when no clause of `match` succeeds."""
-    from rtfs.values.printing import to_readable
+    from rtfs.values.printing import preview
 
-    shown = to_readable(value)
     return EvalError(
-        f"No matching clause for {shown if len(shown) <= 60 else shown[:57] + '…'}",
+        f"No matching clause for {preview(value, 60)}",
         kind="match-error",
         hint="add a clause `_ default`",
     )

@@ -34,6 +34,8 @@ class DelegatedCall:
     """The function's further metadata, keyed by keyword name (`max-tokens`, `temperature`, `examples` …)."""
     aliases: dict[str, Type]
     span: Span | None
+    remaining_s: float | None = None
+    """Seconds until the run's time is over; None when it has no limit."""
     body: Callable[[], Any]
     """Runs the function's own body on these arguments: the fallback."""
 

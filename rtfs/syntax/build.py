@@ -226,7 +226,6 @@ def _join_typed_names(source: Source, items: list[Any], offsets: list[int]) -> t
 def anonymous_function(source: Source, start: int, end: int, items: list[Any], offsets: list[int]) -> List:
     """`#(f % %2)` as `(fn [%1 %2] (f %1 %2))`: as many parameters as the highest index used."""
     body = build_list(source, start, end, items, offsets)
-    where = (source, start, end, offsets)
     highest = 0
     stack: list[Any] = [body]
     while stack:
@@ -246,8 +245,8 @@ def anonymous_function(source: Source, start: int, end: int, items: list[Any], o
                 )
             highest = max(highest, index)
             form.name = f"%{index}"  # fresh from the reader: nobody else holds this symbol yet
-    params = Vector([Symbol(f"%{i}", where[:3] + (None,)) for i in range(1, highest + 1)])
+    here = (source, start, start + 2, None)
+    params = Vector([Symbol(f"%{i}", here) for i in range(1, highest + 1)], here)
     function = list_form(Symbol("fn", (source, start, start + 2, None)), params, body)
     function.where = (source, start, end, None)
-    params.where = (source, start, start + 2, None)
     return function

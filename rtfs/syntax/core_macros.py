@@ -140,7 +140,8 @@ def _constant(form: Any) -> Any:
     return form
 
 
-def _thread(args: list[Any], insert: Callable[[List, Any], Any], name: str) -> Any:
+def _thread(args: list[Any], place: int | None, name: str) -> Any:
+    """Put the value so far into each step: as its item `place`, or as the last one."""
     if not args:
         raise _usage(f"({name} value form…)")
     value = args[0]
@@ -153,24 +154,36 @@ def _thread(args: list[Any], insert: Callable[[List, Any], Any], name: str) -> A
                 hint="put it into a call of its own: ((fn [x] …)) or (#(…))",
             )
         if type(step) is List and len(step):
-            threaded = insert(step, value)
-            threaded.where = (*step.where[:3], None) if step.where is not None else None
-            value = threaded
+            value = _threaded(step, value, len(step) if place is None else place)
         else:
             value = list_form(step, value)
     return value
 
 
+def _threaded(step: List, value: Any, place: int) -> List:
+    """A step with the value as its item `place`; the others keep their places in the text."""
+    items = step.items()
+    items.insert(place, value)
+    threaded = list_form(*items)
+    if step.where is not None:
+        source, start, end, offsets = step.where
+        if offsets is not None and len(offsets) == 2 * len(step):
+            own = getattr(value, "where", None)
+            offsets = offsets[: 2 * place] + list(own[1:3] if own is not None else (start, end)) + offsets[2 * place :]
+        threaded.where = (source, start, end, offsets)
+    return threaded
+
+
 @core_macro("->")
 def thread_first(args: list[Any], fresh: Fresh) -> Any:
     """`(-> x (f a) g)` is `(g (f x a))`."""
-    return _thread(args, lambda step, value: list_form(step[0], value, *step.items()[1:]), "->")
+    return _thread(args, 1, "->")
 
 
 @core_macro("->>")
 def thread_last(args: list[Any], fresh: Fresh) -> Any:
     """`(->> xs (map f) count)` is `(count (map f xs))`."""
-    return _thread(args, lambda step, value: list_form(*step.items(), value), "->>")
+    return _thread(args, None, "->>")
 
 
 @core_macro("as->")

@@ -6,7 +6,7 @@ from rtfs.types.nodes import NUMBER, EnumType, Type, UnionType
 from rtfs.types.predicates import predicate_text
 from rtfs.types.printing import type_text
 from rtfs.values.equality import kind_of
-from rtfs.values.printing import to_readable
+from rtfs.values.printing import preview, to_readable
 from rtfs.values.scalars import Keyword
 
 TYPE_CHECKING = False
@@ -100,7 +100,7 @@ def shorten(text: str, limit: int) -> str:
 
 def shown(value: Any) -> str:
     """A value as it is written, cut short when it is long."""
-    return shorten(to_readable(value), _SHOWN)
+    return preview(value, _SHOWN)
 
 
 def key_path(key: Any) -> str:

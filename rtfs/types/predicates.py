@@ -183,18 +183,18 @@ def _text_test(name: str, operands: tuple[Any, ...]) -> Callable[[Any], bool]:
 
 
 def _regex_test(name: str, operands: tuple[Any, ...]) -> Callable[[Any], bool]:
-    import re
+    from rtfs.types.regex import regex
 
-    search = re.compile(operands[0]).search
+    search = regex(operands[0]).search
     return lambda value: type(value) is str and search(value) is not None
 
 
 def _plain_test(name: str, operands: tuple[Any, ...]) -> Callable[[Any], bool]:
     if name == "non-empty":
         return lambda value: bool(size_of(value))
-    import re
+    from rtfs.types.regex import regex
 
-    whole = re.compile(_URL if name == "is-url" else _EMAIL).fullmatch
+    whole = regex(_URL if name == "is-url" else _EMAIL).fullmatch
     return lambda value: type(value) is str and whole(value) is not None
 
 

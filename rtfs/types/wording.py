@@ -24,7 +24,7 @@ from rtfs.types.nodes import (
 )
 from rtfs.types.predicates import predicate_text
 from rtfs.types.printing import type_text
-from rtfs.values.printing import quote_string, to_readable
+from rtfs.values.printing import preview, quote_string, to_readable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def json_text(data: Any) -> str:
         return "an empty array" if not data else "an array"
     if isinstance(data, dict):
         return "an object"
-    return shorten(to_readable(data), 80)
+    return preview(data, 80)
 
 
 def place(path: Path) -> str:

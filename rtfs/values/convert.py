@@ -121,10 +121,18 @@ def wrap_callable(function: Any, name: str | None = None) -> Builtin:
         except RtfsError:
             raise
         except Exception as error:  # the host's own failure, as an error that the program can catch
-            raise ToolError(f"{label} raised {type(error).__name__}: {error}") from error
+            raise ToolError(f"{label} raised {foreign_text(error)}") from error
 
     low, high = _arity(function)
     return Builtin(label, call, low, high, doc=(getattr(function, "__doc__", None) or "").strip().split("\n")[0])
+
+
+def foreign_text(error: BaseException) -> str:
+    """Class and words of an error that is not RTFS's own; its words may fail too."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__
 
 
 def _arity(function: Any) -> tuple[int, int | None]:

@@ -232,8 +232,11 @@ def _by_key(value: Map) -> list[Any]:
     """Keys and values in the order of the keys: equal maps have the same, however they were built."""
     from functools import cmp_to_key
 
-    order = cmp_to_key(compare)
-    return [part for entry in sorted(value.items(), key=lambda entry: order(entry[0])) for part in entry]
+    def order(a: tuple[Any, Any], b: tuple[Any, Any]) -> int:
+        # 1 and 1.0 sort alike, and both can be keys of one map
+        return compare(a[0], b[0]) or (type(a[0]) is float) - (type(b[0]) is float)
+
+    return [part for entry in sorted(value.items(), key=cmp_to_key(order)) for part in entry]
 
 
 def _compare_items(xs: list[Any], ys: list[Any], noted: _Noted) -> int:

@@ -58,6 +58,7 @@ def check_spans(form: Any, low: int, high: int, text: str) -> None:
 
 
 @given(texts)
+@example("#(%)")
 @example("1" * 5000)
 @example("\n" * 60 + "1abc")
 @example(" " * 60 + ";" * 60 + "\x00")

@@ -32,6 +32,7 @@ def test_equality_is_reflexive(value: Any) -> None:
 @example(True, 1)
 @example(Vector([1]), List([1]))
 @example(Map([(1, "a"), (2, "b")]), Map([(2, "b"), (1, "a")]))
+@example(Map([(0, False), (0.0, 0)]), Map([(0.0, 0), (0, False)]))
 def test_equality_is_symmetric_and_agrees_with_hash_and_order(a: Any, b: Any) -> None:
     assert equal(a, b) == equal(b, a)
     assert compare(a, b) == -compare(b, a)

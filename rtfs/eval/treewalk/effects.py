@@ -66,9 +66,10 @@ def _options(w: TreeWalker, options: ast.StepOptions, layout: Layout | None) -> 
 
 
 def _in_step(w: TreeWalker, name: str, run: Run) -> Run:
-    host = w.machine.host
+    host, machine = w.machine.host, w.machine
 
     def run_step(env: Env) -> Any:
+        machine.refuse_in_macro("run a step")
         step = host.step_started(name)
         try:
             value = run(env)
@@ -93,11 +94,14 @@ def _step_loop(w: TreeWalker, node: ast.StepLoop, layout: Layout | None) -> Run:
     inner, open_step = _options(w, node.options, layout)
     test, body = w.compile(node.test, inner), w.compile(node.body, inner)
     span = node.span
+    tick = w.machine.tick if w.machine.metered else None
 
     def run_loop(env: Env) -> Any:
         frame = open_step(env)
         result = None
         for _ in range(10_000):
+            if tick is not None:
+                tick(span)
             held = test(frame)
             if held is None or held is False:
                 return result

@@ -104,6 +104,7 @@ def effect_builtins(machine: Machine, *, mutation: bool = True) -> dict[str, Bui
         return machine.host.context_value(_key_text("context/get", key))[1]
 
     def context_set(key: Any, value: Any) -> None:
+        machine.refuse_in_macro("change the context")
         machine.host.set_context_value(_key_text("context/set", key), value)
 
     add("context/get", context_get, 1, 1, "A value of the execution context, or nil.")

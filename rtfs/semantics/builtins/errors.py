@@ -11,7 +11,7 @@ from rtfs.errors import EvalError
 from rtfs.semantics.faults import invalid_argument, type_error
 from rtfs.semantics.library import builtin
 from rtfs.values.maps import Map
-from rtfs.values.printing import to_readable, to_text
+from rtfs.values.printing import preview, to_text
 from rtfs.values.scalars import ErrorValue, Keyword
 
 TYPE_CHECKING = False
@@ -62,8 +62,7 @@ def throw(*operands: Any) -> NoReturn:
 
 
 def _shown(data: Any) -> str:
-    text = to_readable(data)
-    return text if len(text) <= 80 else text[:79] + "…"
+    return preview(data, 80)
 
 
 def _from_operands(operands: tuple[Any, ...]) -> ErrorValue:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import warnings
-from functools import lru_cache
 
 from rtfs.errors import EvalError
 from rtfs.semantics.builtins.operands import string
 from rtfs.semantics.faults import invalid_argument
 from rtfs.semantics.library import builtin
 from rtfs.semantics.limits import check_size
+from rtfs.types.regex import Regex, regex
 from rtfs.values.sequences import Vector
 
 TYPE_CHECKING = False
@@ -24,17 +23,10 @@ _REFERENCE = re.compile(r"\$(?:(\$)|([0-9]{1,3})|\{([A-Za-z0-9_]+)\})")
 _MAX_GROUPS = 50
 
 
-@lru_cache(maxsize=256)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    with warnings.catch_warnings():  # `[[a]` makes Python think aloud about future syntax
-        warnings.simplefilter("ignore")
-        return re.compile(pattern)
-
-
-def _pattern(operation: str, pattern: Any) -> re.Pattern[str]:
+def _pattern(operation: str, pattern: Any) -> Regex:
     string(operation, pattern, 0)
     try:
-        return _compiled(pattern)
+        return regex(pattern)
     except (re.error, OverflowError) as error:  # the latter for `a{99999999999}`
         reason = str(error)
     except RecursionError:
@@ -101,7 +93,7 @@ def replace_all(pattern: Any, text: Any, replacement: Any) -> str:
     return "".join(out)
 
 
-def _template(compiled: re.Pattern[str], replacement: str) -> list[tuple[str, int | str | None]]:
+def _template(compiled: Regex, replacement: str) -> list[tuple[str, int | str | None]]:
     """A replacement as pairs of literal text and the group that follows it, if any."""
     out: list[tuple[str, int | str | None]] = []
     done = 0

@@ -9,7 +9,7 @@ from rtfs.syntax.analyse.functions import named_function
 from rtfs.syntax.analyse.patterns import Names, destructure
 from rtfs.values.forms import is_symbol
 from rtfs.values.maps import Map
-from rtfs.values.printing import to_readable
+from rtfs.values.printing import preview
 from rtfs.values.scalars import Keyword, Symbol
 from rtfs.values.sequences import List, Vector
 
@@ -70,9 +70,9 @@ def binding_vector(a: Analyser, form: Form, shape: str) -> tuple[list[Any], list
     if triples is None:
         for i in range(0, len(items) - len(items) % 2, 2):
             if not _is_pattern(items[i]):
-                a.fail(f"{to_readable(items[i])[:40]} cannot be bound", spans[i], kind="invalid-pattern", hint=f"write {shape}")
+                a.fail(f"{preview(items[i], 40)} cannot be bound", spans[i], kind="invalid-pattern", hint=f"write {shape}")
         if len(items) % 2 and not any(is_symbol(item, ":") for item in items):
-            last = to_readable(items[-1])[:40]
+            last = preview(items[-1], 40)
             a.fail(f"the bindings of `{form.name}` do not come in pairs: {last} has no value", spans[-1], hint=f"write {shape}")
         a.fail(
             f"the bindings of `{form.name}` do not come in pairs of pattern and value",

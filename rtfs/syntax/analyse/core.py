@@ -12,9 +12,9 @@ from rtfs.syntax.words import FORM_MODULES
 from rtfs.types.nodes import Type
 from rtfs.values.forms import MetaForm, child_spans, span_of
 from rtfs.values.maps import Map
-from rtfs.values.printing import to_readable
+from rtfs.values.printing import preview
 from rtfs.values.scalars import Keyword, Symbol
-from rtfs.values.sequences import List, Vector
+from rtfs.values.sequences import List, Sequence, Vector
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ HARD_CORE = frozenset(
 )
 
 MAX_EXPANSIONS = 1000
+#: Forms that the expansions inside one top-level form may bring, each counted as often as it appears.
+MAX_MADE = 500_000
 
 
 class TailTarget:
@@ -190,6 +192,7 @@ class Analyser:
         self._problems: list[AnalysisError] = []
         self._expansion: Span | None = None  # the macro call that is being expanded
         self._depth = 0
+        self._made = 0  # forms that were looked at inside expansions
 
     # --- entry ---
 
@@ -200,6 +203,7 @@ class Analyser:
             AnalysisError: what is wrong with it; all of it, in source order.
         """
         self._problems = []
+        self._made = 0
         node = self.analyse(form, Place(), span)
         if self._problems:
             problems = sorted(self._problems, key=lambda e: e.span.start if e.span else 0)
@@ -255,6 +259,8 @@ class Analyser:
     def children(self, form: Any, span: Span | None) -> list[tuple[Any, Span | None]]:
         """The children of a collection with their spans."""
         items = [x for entry in form.items() for x in entry] if type(form) is Map else form.items()
+        if self._depth:
+            self.count_made(len(items))
         spans = child_spans(form, span)
         if self._expansion is not None:
             call = self._expansion
@@ -263,6 +269,21 @@ class Analyser:
                 for s in spans
             ]
         return [(items[i], spans[i]) for i in range(len(items))]
+
+    def count_made(self, count: int) -> None:
+        """Code that a macro makes can hold the same form many times: thirty macros that double their operand make 2**30 forms.
+
+        Raises:
+            LimitExceeded: at once, and not as one of several problems, each of which would be followed by the next.
+        """
+        self._made += count
+        if self._made > MAX_MADE:
+            raise LimitExceeded(
+                f"macros make more than {MAX_MADE:,} forms of this one",
+                kind="size-exhausted",
+                span=self._expansion,
+                hint="a macro that puts an operand into its expansion twice should bind it with let",
+            )
 
     def form(self, form: List, span: Span | None) -> Form:
         return Form(form, span, [s for _, s in self.children(form, span)])
@@ -298,7 +319,7 @@ class Analyser:
             if isinstance(key, (Symbol, List, Vector, Map, MetaForm)):
                 self._problems.append(
                     AnalysisError(
-                        f"a map literal's key must be a literal, not {to_readable(key)[:40]}",
+                        f"a map literal's key must be a literal, not {preview(key, 40)}",
                         kind="invalid-map-key",
                         span=key_span,
                         hint="use (hash-map key value …) for computed keys",
@@ -409,13 +430,26 @@ class Analyser:
         """The type that an annotation form denotes."""
         from rtfs.types.parse import parse_type
 
+        if self._depth:
+            self._count_all(form)
         return parse_type(form, span, defined=self.environment.type_names())
+
+    def _count_all(self, form: Any) -> None:
+        """Count a form that goes elsewhere whole."""
+        waiting = [form]
+        while waiting:
+            part = waiting.pop()
+            if isinstance(part, Sequence):
+                waiting += part.items()
+            elif type(part) is Map:
+                waiting += [x for entry in part.items() for x in entry]
+            self.count_made(1)
 
     def symbol(self, form: Any, span: Span | None, what: str) -> Symbol:
         if type(form) is not Symbol:
             is_name = type(form) is str and form.replace(".", "").replace("-", "").isalnum()
             hint = f"write {form} without quotes" if is_name else None
-            self.fail(f"{what} must be a name, not {to_readable(form)[:40]}", span, hint=hint)
+            self.fail(f"{what} must be a name, not {preview(form, 40)}", span, hint=hint)
         return form
 
     def bindable(self, symbol: Symbol, span: Span | None) -> str:

@@ -10,7 +10,7 @@ from rtfs.syntax.analyse.patterns import Names, annotation, destructure
 from rtfs.types.nodes import Type
 from rtfs.values.forms import MetaForm, is_symbol
 from rtfs.values.maps import EMPTY_MAP, Map
-from rtfs.values.printing import to_readable
+from rtfs.values.printing import preview
 from rtfs.values.scalars import Keyword, Symbol, kw
 from rtfs.values.sequences import List, Vector
 
@@ -163,7 +163,7 @@ def function(
             doc = item
         else:
             a.fail(
-                f"malformed `{form.name}`: {to_readable(item)[:40]} stands where the parameters belong",
+                f"malformed `{form.name}`: {preview(item, 40)} stands where the parameters belong",
                 span,
                 hint=f"write {shape}",
             )
@@ -281,7 +281,7 @@ def delegation(a: Analyser, meta: Map, span: Span | None) -> tuple[ast.Hint | No
         return ast.Hint(value[0].name, value[1]), options
     if value in (kw("local-model"), kw("remote")):
         a.fail(f":{value.name} requires a string argument", span, kind="invalid-delegation", hint=_TARGETS)
-    a.fail(f"unknown delegation target {to_readable(value)[:40]}", span, kind="invalid-delegation", hint=_TARGETS)
+    a.fail(f"unknown delegation target {preview(value, 40)}", span, kind="invalid-delegation", hint=_TARGETS)
 
 
 def with_metadata(a: Analyser, form: MetaForm, place: Place, span: Span | None) -> ast.Node:

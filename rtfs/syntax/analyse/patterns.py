@@ -11,7 +11,7 @@ from rtfs.syntax import nodes as ast
 from rtfs.syntax.analyse.core import Analyser, Place
 from rtfs.values.forms import child_spans, is_symbol
 from rtfs.values.maps import Map
-from rtfs.values.printing import to_readable
+from rtfs.values.printing import preview
 from rtfs.values.scalars import Keyword, ResourceHandle, Symbol, Timestamp, Uuid
 from rtfs.values.sequences import List, Vector
 
@@ -51,7 +51,7 @@ def destructure(a: Analyser, form: Any, names: Names, span: Span | None) -> ast.
         return _map(a, form, names, span, destructure)
     if type(form) is List and len(form) == 3 and is_symbol(form[0], ":"):  # {name:string :name}
         return ast.TypedPattern(span, destructure(a, form[1], names, span), a.type(form[2], span))
-    a.fail(f"{to_readable(form)[:40]} cannot be bound", span, kind="invalid-pattern", hint="bind a name, _, [a b] or {:keys [a b]}")
+    a.fail(f"{preview(form, 40)} cannot be bound", span, kind="invalid-pattern", hint="bind a name, _, [a b] or {:keys [a b]}")
 
 
 def match_pattern(a: Analyser, form: Any, names: Names, span: Span | None) -> ast.Pattern:
@@ -71,7 +71,7 @@ def match_pattern(a: Analyser, form: Any, names: Names, span: Span | None) -> as
         return _map(a, form, names, span, match_pattern)
     if type(form) is List and len(form):
         return _list(a, form, names, span)
-    a.fail(f"{to_readable(form)[:40]} is not a pattern", span, kind="invalid-pattern")
+    a.fail(f"{preview(form, 40)} is not a pattern", span, kind="invalid-pattern")
 
 
 def _list(a: Analyser, form: List, names: Names, span: Span | None) -> ast.Pattern:
@@ -96,7 +96,7 @@ def _list(a: Analyser, form: List, names: Names, span: Span | None) -> ast.Patte
     if len(items) > 2 and all(is_symbol(items[i], "|") for i in range(1, len(items), 2)) and len(items) % 2:  # (1 | 2)
         return _alternatives(a, items[::2], spans[::2], names, span)
     a.fail(
-        f"{to_readable(form)[:40]} is not a pattern",
+        f"{preview(form, 40)} is not a pattern",
         span,
         kind="invalid-pattern",
         hint="lists in patterns: (a | b), (:or a b), (name @ p), (:as name p), (name :when guard)",
@@ -232,7 +232,7 @@ def _map(a: Analyser, form: Map, names: Names, span: Span | None, inner: Any) ->
             entries.append(ast.MapEntryPattern(value, pattern, _default(a, defaults, name, names.place)))
         else:
             a.fail(
-                f"{to_readable(key)[:40]} is not a key of a map pattern",
+                f"{preview(key, 40)} is not a key of a map pattern",
                 key_span,
                 kind="invalid-pattern",
                 hint="write {:key name}, {name :key}, {:keys [a b]}, {… & rest} or {… :as whole}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
-from rtfs.syntax.analyse.core import Analyser, Form, Place, special_form
+from rtfs.syntax.analyse.core import SPECIAL_FORMS, Analyser, Form, Place, special_form
 from rtfs.syntax.analyse.functions import function
 from rtfs.values.forms import MetaForm, head_name
 from rtfs.values.maps import EMPTY_MAP, Map
@@ -122,5 +122,7 @@ def defmacro_form(a: Analyser, form: Form, place: Place) -> ast.Node:
     name = a.bindable(a.symbol(form.items[1], form.spans[1], "the name of a macro"), form.spans[1])
     # a macro runs while its callers are analysed: it sees globals, never the names around its definition
     expander = function(a, form, Place(), EMPTY_MAP, shape, name=name, start=2)
+    if name in SPECIAL_FORMS:  # a word of the language may be given another meaning (reference 2.0)
+        a.environment.declare(name)
     a.environment.define_macro(name, expander)
     return ast.Const(form.span, None)

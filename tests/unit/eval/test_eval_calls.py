@@ -72,7 +72,9 @@ def test_the_trace_names_the_calls_that_are_still_open(strategy: str) -> None:
     text = "(defn c [x] (+ x :k)) (defn b [x] (+ 1 (c x))) (defn a [x] (b x)) (+ 1 (a 1))"
     error = failure(text, strategy)
     frames = [(frame.name, frame.span.text if frame.span else None) for frame in error.trace]
-    assert frames == [("c", "(c x)"), ("a", "(a 1)")]  # b was called in tail position: a's frame is gone
+    tail_called = ("b", "(b x)")  # in tail position: an evaluator may have given up its frame
+    assert [frame for frame in frames if frame != tail_called] == [("c", "(c x)"), ("a", "(a 1)")]
+    assert frames[1:-1] in ([], [tail_called])
 
 
 def test_a_caught_error_keeps_place_and_trace_when_thrown_again(strategy: str) -> None:
