@@ -25,7 +25,7 @@ class Limits(Struct):
         """
         for name in ("max_depth", "max_steps", "timeout_s"):
             value = getattr(self, name)
-            if value is not None and value <= 0:
+            if value is not None and not value > 0:  # NaN is not either
                 raise ConfigError(f"{name} must be positive, got {value}")
         if self.max_depth > 1_000_000:
             raise ConfigError(f"max_depth must be at most 1,000,000, got {self.max_depth}")

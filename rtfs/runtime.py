@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from rtfs.capabilities.registry import CapabilityRegistry
 
-#: Python frames that one nested RTFS call may need, generously; they live on the heap. Compiled code needs one, or four through `map`.
+#: Python frames that one nested RTFS call may need, generously; they live on the heap.  A compiled call needs one, or four
+#: through `map`: its limit of depth is Python's own, so that direct recursion goes up to so many times deeper than configured.
 _FRAMES_PER_CALL = {"tree": 40, "ir": 5}
 _MAX_REENTRY = 50
 MAX_SOURCE_BYTES = 64 * 2**20
@@ -41,7 +42,7 @@ class Runtime:
     """Runs RTFS programs inside Python.
 
     Args:
-        strategy: the evaluator: `tree` walks the program, `ir` compiles it to Python code first.
+        strategy: the evaluator: `tree` walks the program; `ir` compiles it to Python code first, and is experimental.
         allow, deny: patterns of capability ids the programs may use (`"io.*"`) or effect tags (`":network"`); added to printing,
             logging, clock and store, which are allowed unless denied.
         read, write: folders in which files may be read and written by allowed file capabilities.

@@ -52,16 +52,17 @@ def unit_of(text: str, *, plain: bool = False) -> ir.Unit:
             "  each %item (reduce) in\n"
             "    collect\n"
             "      each %item in range 9 (map)\n"
-            "        do\n"
-            "          %x:int = %item\n"
-            "          emit %out (* %x %x):int\n"
+            "        emit %out\n"
+            "          do\n"
+            "            %x:int = %item\n"
+            "            (* %x %x):int\n"
             "    do\n"
             "    %total:int = (+ %total %item):int\n"
             "  %total",
         ),
         ("(map inc [1 2])", "collect\n  each %item in [1 2] (map)\n    emit %out (inc %item):num"),
         ("(+ 1 2 3)", "(+ (+ 1 2):int 3):int"),
-        ("(defn f [n] (if (= n 0) n (f (dec n))))", "def f\n  fn f(%n) loops\n    if (= %n 0):bool\n      %n\n      else\n      (tail f (dec %n):num)"),
+        ("(defn f [n] (if (= n 0) n (f (dec n))))", "def f =\n  fn f(%n) loops\n    if (= %n 0):bool\n      %n\n      else\n      (tail f (dec %n):num)"),
         ("(do (def map 1) (map inc [1]))", "do\n  def map = 1\n  (map inc [1])"),
     ],
 )

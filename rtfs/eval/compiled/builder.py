@@ -1,0 +1,186 @@
+"""Python `ast` nodes with positions: what the code generator is written in."""
+
+from __future__ import annotations
+
+import ast as py
+
+from rtfs.eval.compiled.places import Place, Places
+from rtfs.source import Span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Any
+
+_LOAD, _STORE = py.Load(), py.Store()
+_CODE_TYPE = type((lambda: None).__code__)
+_SENTINEL = "\0rtfs "
+
+Position = tuple[int, int, int, int]
+
+
+def is_const(value: Any) -> bool:
+    """Whether an expression is a constant."""
+    return isinstance(value, (py.Constant, py.JoinedStr))
+
+
+class Builder:
+    """Makes nodes at the position `at`, and keeps the constants and places of one unit."""
+
+    def __init__(self) -> None:
+        self.at: Position = (1, 0, 1, 0)
+        self.block: list[py.stmt] = []
+        self.places: dict[Position, Place] = {}
+        self._constants: list[Any] = []
+        self._names: dict[int, str] = {}
+        self._temps = 0
+        self.functions: dict[str, str] = {}  # co_name -> RTFS name
+
+    # --- positions ---
+
+    def position(self, span: Span | None) -> Position:
+        if span is None:
+            return self.at
+        line, column = span.source.position(span.start)
+        end_line, end_column = span.source.position(span.end)
+        return (line, column - 1, end_line, end_column - 1)
+
+    def place(self, span: Span | None, args: tuple[Span | None, ...], name: str) -> Position:
+        """A position that stands for a call; made different from others where two calls have the same span."""
+        position = self.position(span) if span is not None else (1, 0, 1, 0)
+        while True:
+            found = self.places.get(position)
+            if found is None:
+                self.places[position] = Place(span, args, name)
+                return position
+            if found.span is span and found.args == args:
+                return position
+            position = (*position[:3], position[3] + 1000)
+
+    def put(self, node: Any) -> Any:
+        node.lineno, node.col_offset, node.end_lineno, node.end_col_offset = self.at
+        return node
+
+    # --- expressions ---
+
+    def load(self, name: str) -> Any:
+        return self.put(py.Name(name, _LOAD))
+
+    def store(self, name: str) -> Any:
+        return self.put(py.Name(name, _STORE))
+
+    def call(self, name: str, *args: Any) -> Any:
+        """A call of a helper."""
+        return self.put(py.Call(self.load(name), list(args), []))
+
+    def apply(self, function: Any, args: list[Any]) -> Any:
+        return self.put(py.Call(function, args, []))
+
+    def const(self, value: Any) -> Any:
+        kind = type(value)
+        if value is None or kind is bool or kind is int or kind is float:
+            return self.put(py.Constant(value))
+        if kind is str and not value.startswith(_SENTINEL):
+            return self.put(py.Constant(value))
+        name = self._names.get(id(value))
+        if name is None:
+            name = self._names[id(value)] = f"{_SENTINEL}{len(self._constants)}"
+            self._constants.append(value)
+        # as a formatted string of one part: compiled to a plain constant, and left alone by Python's own folding and warnings
+        return self.put(py.JoinedStr([self.put(py.Constant(name))]))
+
+    def attribute(self, value: Any, name: str) -> Any:
+        return self.put(py.Attribute(value, name, _LOAD))
+
+    def item(self, value: Any, index: Any) -> Any:
+        return self.put(py.Subscript(value, index, _LOAD))
+
+    def list_of(self, items: list[Any]) -> Any:
+        return self.put(py.List(items, _LOAD))
+
+    def walrus(self, name: str, value: Any) -> Any:
+        return self.put(py.NamedExpr(self.store(name), value))
+
+    def compare(self, a: Any, op: py.cmpop, b: Any) -> Any:
+        return self.put(py.Compare(a, [op], [b]))
+
+    def is_(self, a: Any, b: Any) -> Any:
+        return self.compare(self._unfolded(a), py.Is(), b)
+
+    def is_not(self, a: Any, b: Any) -> Any:
+        return self.compare(self._unfolded(a), py.IsNot(), b)
+
+    def _unfolded(self, value: Any) -> Any:
+        """Python warns of `is` with a number, also with one that it has worked out itself."""
+        return self.call(" same", value) if isinstance(value, (py.BinOp, py.UnaryOp, py.Constant)) else value
+
+    def both(self, *items: Any) -> Any:
+        flat: list[Any] = []
+        for item in items:
+            flat += item.values if isinstance(item, py.BoolOp) and isinstance(item.op, py.And) else [item]
+        return flat[0] if len(flat) == 1 else self.put(py.BoolOp(py.And(), flat))
+
+    def either(self, *items: Any) -> Any:
+        return items[0] if len(items) == 1 else self.put(py.BoolOp(py.Or(), list(items)))
+
+    def negated(self, item: Any) -> Any:
+        return self.put(py.UnaryOp(py.Not(), item))
+
+    def choose(self, test: Any, then: Any, otherwise: Any) -> Any:
+        return self.put(py.IfExp(test, then, otherwise))
+
+    def binary(self, a: Any, op: py.operator, b: Any) -> Any:
+        return self.put(py.BinOp(a, op, b))
+
+    def of_type(self, value: Any, name: str) -> Any:
+        """`type(value) is name`"""
+        return self.is_(self.call(" type", value), self.load(name))
+
+    # --- statements ---
+
+    def add(self, statement: Any) -> None:
+        self.block.append(self.put(statement))
+
+    def assign(self, name: str, value: Any) -> None:
+        self.add(py.Assign([self.store(name)], value))
+
+    def do(self, value: Any) -> None:
+        """Evaluate for effect."""
+        if isinstance(value, py.Name) and not value.id.endswith(" ="):
+            return
+        if not is_const(value):
+            self.add(py.Expr(value))
+
+    def inside(self, work: Any) -> list[py.stmt]:
+        """The statements that `work` adds."""
+        outer, self.block = self.block, []
+        try:
+            work()
+            return self.block
+        finally:
+            self.block = outer
+
+    def when(self, test: Any, then: list[Any], otherwise: list[Any] | None = None) -> None:
+        if not then and not otherwise:
+            self.do(test)
+            return
+        self.add(py.If(test, then or [self.put(py.Pass())], otherwise or []))
+
+    def temp(self) -> str:
+        self._temps += 1
+        return f"t {self._temps}"
+
+    # --- the end ---
+
+    def finish(self, code: CodeType) -> CodeType:
+        """The code with its constants and places in it."""
+        constants = [self._constant(constant) for constant in code.co_consts]
+        constants.append(Places(self.places, self.functions.get(code.co_name)))
+        return code.replace(co_consts=tuple(constants))
+
+    def _constant(self, constant: Any) -> Any:
+        if type(constant) is str and constant.startswith(_SENTINEL):
+            return self._constants[int(constant[len(_SENTINEL) :])]
+        if type(constant) is tuple:  # Python folds tuples of constants
+            return tuple([self._constant(item) for item in constant])
+        return self.finish(constant) if type(constant) is _CODE_TYPE else constant

@@ -1,0 +1,299 @@
+"""Code of functions and calls."""
+
+from __future__ import annotations
+
+import ast as py
+
+from rtfs.eval.compiled import support
+from rtfs.eval.compiled.access import keyword_call
+from rtfs.eval.compiled.builder import is_const
+from rtfs.eval.compiled.generate import EFFECT, RETURN, Destination, Frame, Generator, expression, statement
+from rtfs.eval.compiled.operators import inline
+from rtfs.eval.compiled.patterns import check
+from rtfs.eval.compiled.versions import with_versions
+from rtfs.ir import nodes as ir
+from rtfs.source import Span
+from rtfs.values.functions import Builtin, Function
+from rtfs.values.scalars import Keyword
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+# --- functions -------------------------------------------------------------------------------
+
+
+@expression(ir.Fn)
+def _fn(g: Generator, node: ir.Fn) -> Any:
+    return function_value(g, node, define_function(g, node, g.unique(node.label)))
+
+
+def template(g: Generator, fn: ir.Fn) -> support.Template:
+    return support.Template(fn.ast, g.linker.namespace.name)
+
+
+def function_value(g: Generator, fn: ir.Fn, target: str) -> Any:
+    """The function value for the Python function `target`."""
+    assert fn.ast is not None
+    hint = fn.ast.hint
+    if hint is not None and hint.target != "local":
+        return g.call(" delegated", g.const(template(g, fn)), g.load(f"{target} raw" if _is_wrapped(g, fn) else target))
+    if _is_wrapped(g, fn):
+        return g.call(" make", g.const(template(g, fn)), g.load(target), g.load(f"{target} raw"))
+    return g.call(" known", g.const(template(g, fn)), g.load(target))
+
+
+def _is_wrapped(g: Generator, fn: ir.Fn) -> bool:
+    return fn.bounces or g.counted
+
+
+def define_function(g: Generator, fn: ir.Fn, name: str) -> str:
+    """Add the definition of the Python function of `fn` under `name`; gives the name."""
+    g._homes.setdefault(name, g.frame)
+    inner = f"{name} raw" if _is_wrapped(g, fn) else name
+    g.functions[inner] = fn.label
+    fn.py = inner
+    node = fn.ast
+    assert node is not None
+    result = g.check_of(node.result)
+    frame = Frame(fn, (result, f"{fn.label}, result", node.body.span) if result is not None else None)
+    defaults = []
+    for var in fn.free:
+        if var.boxed or ((var.in_loop or var.owner.loops) and not var.early and not var.assigned):
+            defaults.append(g.name_of(var))
+    homes = {d: g._homes[d] for d in defaults}
+    for default in defaults:
+        g._homes[default] = frame
+    outer, g.frame = g.frame, frame
+    arguments = [g.name_of(var) + (" next" if var.boxed else "") for var in fn.params]
+    g.frame = outer
+
+    def body() -> None:
+        if g.metered:
+            g.do(g.call(" tick"))
+        for i, var in enumerate(fn.params):
+            if var.boxed and not fn.loops:
+                g.assign(g.name_of(var), g.list_of([g.load(arguments[i])]))
+        if not fn.loops:
+            prepare(g, fn)
+            with_versions(g, fn, lambda: g.stmt(fn.body, RETURN))
+            return
+
+        def turn() -> None:
+            for i, var in enumerate(fn.params):
+                if var.boxed:
+                    g.assign(g.name_of(var), g.list_of([g.load(arguments[i])]))
+            prepare(g, fn, binds=True)
+            with_versions(g, fn, lambda: g.stmt(fn.body, RETURN))
+
+        prepare(g, fn, checks=True)
+        g.add(py.While(g.const(True), g.inside(turn), []))
+
+    g.function(inner, arguments, body, frame, defaults)
+    g._homes.update(homes)
+    if _is_wrapped(g, fn):
+        make = support.counted(g.machine, len(fn.params)) if g.counted else support.wrapper(len(fn.params))
+        g.assign(g.own(name), g.call(" wrap", g.const(make), g.load(inner)))
+    return name
+
+
+def prepare(g: Generator, fn: ir.Fn, *, checks: bool = False, binds: bool = False) -> None:
+    """Check the arguments and take them apart; both unless one is asked for."""
+    for node in fn.prepare:
+        if isinstance(node, ir.Check):
+            if not binds:
+                check_parameter(g, fn, node)
+        elif not checks:
+            g.stmt(node, EFFECT)
+
+
+def check_parameter(g: Generator, fn: ir.Fn, node: ir.Check) -> None:
+    assert isinstance(node.value, ir.Get)
+    assert fn.ast is not None
+    var = node.value.var
+    name = g.name_of(var)
+    value = g.load(f"{name} next" if var.boxed else name)
+    if fn.ast.rest is not None and var is fn.params[-1]:
+        found = g.check_of(node.type)
+        g.do(g.call(" mismatch_rest", g.const(found), value, g.const(node.what), g.const(node.operand)))
+    else:
+        check(g, node, value)
+
+
+def restart(g: Generator, fn: ir.Fn, args: list[Any], span: Span | None, arg_spans: tuple[Span | None, ...]) -> None:
+    """Start the function around again with new arguments."""
+    assert fn.ast is not None
+    outer, g.at = g.at, g.place(span, arg_spans, fn.label)
+    if fn.ast.rest is not None:
+        args = [*args[:-1], g.call(" rest_list", args[-1], g.const(len(args) - 1))]
+    names = [g.name_of(var) + (" next" if var.boxed else "") for var in fn.params]
+    pairs = [(n, v) for n, v in zip(names, args, strict=True) if not (isinstance(v, py.Name) and v.id == n)]
+    if len(pairs) == 1:
+        g.assign(*pairs[0])
+    elif pairs:
+        targets = g.put(py.Tuple([g.store(n) for n, _ in pairs], py.Store()))
+        g.add(py.Assign([targets], g.put(py.Tuple([v for _, v in pairs], py.Load()))))
+    prepare(g, fn, checks=True)
+    if g.metered:
+        g.do(g.call(" tick"))
+    g.add(py.Continue())
+    g.at = outer
+
+
+# --- calls -----------------------------------------------------------------------------------
+
+
+def call_name(node: ir.Node) -> str:
+    if isinstance(node, ir.GlobalGet):
+        return node.name
+    return node.var.name if isinstance(node, ir.Get) else "<fn>"
+
+
+def place_of(g: Generator, node: ir.Call) -> tuple[int, int, int, int]:
+    node = node.place or node
+    return g.place(node.span, tuple([arg.span for arg in node.args]), call_name(node.function))
+
+
+def known_value(g: Generator, node: ir.Node) -> Any:
+    """What a global name is bound to while the code is generated, if it is not about to change."""
+    if isinstance(node, ir.GlobalGet) and node.name not in g.unit.defines and g.linker.namespace.find(node.name):
+        return g.linker.namespace.values[node.name]
+    return None
+
+
+def known_function(g: Generator, node: ir.Call) -> ir.Fn | None:
+    """The function literal that is called, when there is only one that it can be."""
+    if isinstance(node.function, ir.Get):
+        fn = node.function.var.function
+        if fn is not None and not node.function.var.boxed and not (node.function.checked and node.function.var.late):
+            return fn
+    return None
+
+
+def _takes(fn: ir.Fn, count: int) -> bool:
+    assert fn.ast is not None
+    return fn.ast.rest is None and len(fn.params) == count and (fn.ast.hint is None or fn.ast.hint.target == "local")
+
+
+@expression(ir.Call)
+def _call(g: Generator, node: ir.Call) -> Any:
+    g.at = place_of(g, node)
+    made = inline(g, node)
+    if made is not None:
+        return made
+    count = len(node.args)
+    head = node.function
+    if isinstance(head, ir.GlobalGet):
+        at = g.at
+        g.at = g.place(head.span, (), head.name)
+        function = g.load(f"{head.name} {count}")
+        g.at = at
+    elif isinstance(head, ir.Const) and type(head.value) is Keyword and count == 1:
+        return keyword_call(g, head.value, node.args[0])
+    else:
+        fn = known_function(g, node)
+        if fn is not None and _takes(fn, count):
+            function = g.load(f"{g.name_of(node.function.var)} ()")  # type: ignore[attr-defined]
+        else:
+            value = g.named(g.expr(head))
+            if is_const(value):
+                function = g.call(" adapter", value, g.const(count))
+            else:
+                fits = g.both(g.of_type(value, " Function"), g.compare(g.attribute(value, "arity"), py.Eq(), g.const(count)))
+                function = g.choose(fits, g.attribute(value, "py"), g.call(" adapter", value, g.const(count)))
+    if all(_is_plain(arg) for arg in node.args):
+        return g.apply(function, [g.expr(arg) for arg in node.args])
+    made = g.exprs(node.args, function)
+    return g.apply(made[0], made[1:])
+
+
+def _is_plain(node: ir.Node) -> bool:
+    return isinstance(node, (ir.Const, ir.Get, ir.GlobalGet))
+
+
+@statement(ir.Call)
+def _call_statement(g: Generator, node: ir.Call, to: Destination) -> None:
+    if not node.tail or to is not RETURN or g.frame.thunk:
+        g.deliver(_call(g, node), to)
+        return
+    if node.itself is not None and node.itself is g.frame.fn:
+        head = node.function
+        fn = node.itself
+        if isinstance(head, ir.Get) and head.var.function is fn:
+            _self_call(g, node, fn)
+            return
+        if isinstance(head, ir.GlobalGet):
+            assert fn.ast is not None
+            flag = g.linker.flag(head.name, fn.ast)
+            g.when(g.load(flag), g.inside(lambda: _self_call(g, node, fn)))
+    if not g.frame.fn.bounces or not bounces(g, node):
+        g.deliver(_call(g, node), to)
+        return
+    g.at = place_of(g, node)
+    values = g.exprs([node.function, *node.args])
+    place = g.const((node.span, tuple([arg.span for arg in node.args])))
+    g.add(py.Return(g.call(" tail", values[0], g.list_of(values[1:]), place)))
+
+
+def _self_call(g: Generator, node: ir.Call, fn: ir.Fn) -> None:
+    restart(g, fn, g.exprs(node.args), node.span, tuple([arg.span for arg in node.args]))
+
+
+def bounces(g: Generator, node: ir.Call) -> bool:
+    """Whether a tail call has to give up its frame: not if what it calls surely makes no such calls itself."""
+    head = node.function
+    if isinstance(head, ir.Const):
+        return False
+    value = known_value(g, head)
+    if type(value) is Builtin or type(value) is Keyword:
+        return False
+    if type(value) is Function and value.arity == len(node.args) and value.py is value.env and not g.counted:
+        return False
+    fn = known_function(g, node)
+    return not (fn is not None and fn in g.unit.settled and not fn.bounces and _takes(fn, len(node.args)))
+
+
+def find_bounces(g: Generator) -> None:
+    """Tell which functions answer with tail calls, inner functions first; told once, as their callers rely on it."""
+    if g.unit.settled:
+        return
+    for fn in g.unit.functions:
+        fn.bounces = (fn.ast is None or fn.ast.result is None or g.check_of(fn.ast.result) is None) and any(
+            _may_bounce(g, call, fn) for call in tail_calls(fn.body)
+        )
+        g.unit.settled.add(fn)
+    for call in g.unit.calls:
+        known = known_function(g, call)
+        if isinstance(call.function, ir.Get) and (known is None or not _takes(known, len(call.args))):
+            call.function.var.escapes = True
+    for fn in g.unit.functions:
+        for call in tail_calls(fn.body):
+            head = call.function
+            if isinstance(head, ir.Get) and fn.bounces and _may_bounce(g, call, fn):
+                head.var.escapes = True
+
+
+def _may_bounce(g: Generator, call: ir.Call, fn: ir.Fn) -> bool:
+    head = call.function
+    if call.itself is fn and (isinstance(head, ir.GlobalGet) or (isinstance(head, ir.Get) and head.var.function is fn)):
+        return False  # should a global name have come to mean something else meanwhile, that is called
+    return bounces(g, call)
+
+
+def tail_calls(node: ir.Node) -> list[ir.Call]:
+    """The calls in tail position of a body."""
+    found: list[ir.Call] = []
+    waiting = [node]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, ir.Call):
+            if item.tail:
+                found.append(item)
+        elif isinstance(item, ir.If):
+            waiting += [item.then, item.otherwise]
+        elif isinstance(item, (ir.Seq, ir.Logic)):
+            waiting.append(item.items[-1])
+        elif isinstance(item, ir.Loop):
+            waiting.append(item.body)
+    return found

@@ -1,0 +1,210 @@
+"""The run-time part of the rarer forms, for one namespace: what `specials` generates calls of."""
+
+from __future__ import annotations
+
+from rtfs.errors import EvalError, LimitExceeded, RtfsError
+from rtfs.eval.compiled.places import settle
+from rtfs.eval.compiled.support import Template, invoke
+from rtfs.semantics.faults import type_error
+from rtfs.semantics.machine import Machine
+from rtfs.semantics.namespace import Namespace
+from rtfs.source import Span
+from rtfs.syntax import nodes as ast
+from rtfs.values.forms import MetaForm
+from rtfs.values.functions import Builtin, Function
+from rtfs.values.maps import Map
+from rtfs.values.scalars import Keyword, ResourceHandle, Symbol
+from rtfs.values.sequences import List, Sequence, Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def wrap(make: Any, raw: Any) -> Any:
+    return make(raw)
+
+
+def matches_kind(selector: str, kind: str) -> bool:
+    from rtfs.syntax.analyse.matching import matches_kind as matches
+
+    return matches(selector, kind)
+
+
+def resource_ref(name: str) -> ResourceHandle:
+    return ResourceHandle(name if name.startswith("resource://") else f"resource://{name}")
+
+
+def parallel(names: tuple[str, ...] | None, results: list[Any]) -> Any:
+    if names is None:
+        return Vector.adopt(results)
+    return Map([(Keyword(names[i]), results[i]) for i in range(len(names))])
+
+
+def count_turn(turns: int, span: Span | None) -> int:
+    if turns == 10_000:
+        raise EvalError("step-loop went on for more than 10,000 turns", kind="runtime-error", span=span)
+    return turns + 1
+
+
+def template_part(out: list[Any], value: Any, splice: bool, span: Span | None) -> None:
+    if not splice:
+        out.append(value)
+    elif isinstance(value, Sequence):
+        out.extend(value.items())
+    elif type(value) is Map:
+        out.extend([x for entry in value.items() for x in entry])
+    elif value is not None:
+        error = type_error("unquote-splicing", "list", value)
+        error.span = span
+        raise error
+
+
+def template(kind: str, out: list[Any], span: Span | None) -> Any:
+    if kind == "list":
+        return List.adopt(out)
+    if kind == "vector":
+        return Vector.adopt(out)
+    if kind == "metadata":
+        if type(out[0]) is not Map:
+            error = type_error("metadata", "map", out[0])
+            error.span = span
+            raise error
+        return MetaForm(out[0], out[1])
+    if len(out) % 2:
+        raise EvalError("a quasiquoted map got an odd number of forms", kind="invalid-argument", span=span)
+    return Map([(out[i], out[i + 1]) for i in range(0, len(out), 2)])
+
+
+def effects(machine: Machine, namespace: Namespace) -> dict[str, Any]:
+    """The helpers that need the machine or the namespace, by their names in generated code."""
+    host = machine.host
+
+    def define(name: str, value: Any, span: Span | None) -> None:
+        namespace.define(name, value)
+
+    def assign(name: str, value: Any, span: Span | None) -> None:
+        if name not in namespace.values:
+            raise EvalError(
+                f"Undefined symbol: {name}", kind="undefined-symbol", span=span, hint=f"define it first: (def {name} …)"
+            )
+        namespace.define(name, value)
+
+    def context_ref(name: str) -> Any:
+        return host.context_value(name)[1]
+
+    def context_get(name: str) -> Any:
+        return namespace.values[name] if name in namespace.values else host.context_value(name)[1]
+
+    def expose(exposed: Any, keys: Any) -> None:
+        host.set_context_value("step/exposure", Vector([exposed, keys]))
+
+    def step_failed(step: Any, error: BaseException) -> None:
+        if isinstance(error, RtfsError):
+            settle(error)
+        host.step_failed(step, getattr(error, "message", type(error).__name__))
+
+    def add_hints(keys: tuple[str, ...], values: list[Any]) -> dict[str, Any]:
+        outer = machine.hints
+        machine.hints = outer | {keys[i]: values[i] for i in range(len(keys))}
+        return outer
+
+    def set_hints(hints: dict[str, Any]) -> None:
+        machine.hints = hints
+
+    def release(resource: Any) -> None:
+        from rtfs.semantics.resources import release as let_go
+
+        let_go(resource, host, machine.hints)
+
+    def release_quietly(resource: Any, form: ast.WithResource) -> None:
+        try:
+            release(resource)
+        except LimitExceeded:
+            raise
+        except EvalError as failure:
+            host.warn(f"releasing {form.binding.name} failed: {failure.message}", form.value.span)
+
+    def release_at_limit(resource: Any) -> None:
+        machine.clean_up(lambda: release(resource))
+
+    def log_step(form: ast.LogStep, items: list[Any]) -> None:
+        with_span(form.span, lambda: machine.perform("io.log", [Keyword(form.level), *(items or [""])]))
+
+    def host_form(form: ast.HostForm, args: list[Any]) -> Any:
+        return with_span(form.span, lambda: machine.perform(form.capability, args))
+
+    def def_type(form: ast.DefType) -> None:
+        namespace.define_type(form.name, form.type)
+
+    def def_struct(form: ast.DefStruct) -> tuple[Builtin, Builtin]:
+        from rtfs.semantics.typecheck import optional_check, struct_constructor
+
+        namespace.define_type(form.name, form.type)
+        check = optional_check(form.type, namespace.lookup_type)
+        assert check is not None
+        constructor = Builtin(form.name, struct_constructor(form.name, check), 1, 1, f"Constructor of struct {form.name}.")
+        predicate = Builtin(f"{form.name}?", lambda value: check(value) is None, 1, 1, f"Whether a value is a {form.name}.")
+        return constructor, predicate
+
+    def import_module(form: ast.Import) -> None:
+        with_span(form.span, lambda: machine.modules.import_into(namespace, form))
+
+    def define_module(form: ast.Module) -> Any:
+        return with_span(form.span, lambda: machine.modules.define(form))
+
+    def fresh(name: str) -> Symbol:
+        return Symbol(machine.fresh_name(name))
+
+    def delegated(made: Template, raw: Any) -> Function:
+        from rtfs.semantics.delegated import delegated_enter
+
+        enter = delegated_enter(machine, namespace, made.spec, made.enter, invoke)
+        if machine.metered:
+            enter = metered(enter)
+        return Function(made.name, made.spec, invoke, enter, raw, made.meta, made.module)
+
+    def metered(enter: Any) -> Any:
+        def enter_metered(function: Function, args: list[Any]) -> Any:
+            machine.tick()
+            return enter(function, args)
+
+        return enter_metered
+
+    found = {
+        f" {function.__name__}": function
+        for function in (
+            *(
+                define,
+                assign,
+                context_ref,
+                context_get,
+                expose,
+                step_failed,
+                add_hints,
+                set_hints,
+                release,
+                release_quietly,
+                release_at_limit,
+            ),
+            *(log_step, host_form, def_type, def_struct, import_module, define_module, fresh, delegated),
+            *(wrap, matches_kind, resource_ref, parallel, count_turn, template_part, template),
+        )
+    }
+    return found | {
+        " machine": machine,
+        " tick": machine.tick,
+        " clean_up": machine.clean_up,
+        " step_started": host.step_started,
+        " step_completed": host.step_completed,
+    }
+
+
+def with_span(span: Span | None, work: Any) -> Any:
+    """Errors raised by `work` without a place get this one."""
+    try:
+        return work()
+    except RtfsError as error:
+        if error.span is None:
+            error.span = span
+        raise

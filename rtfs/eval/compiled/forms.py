@@ -1,0 +1,406 @@
+"""Code of names, constants, choices and loops."""
+
+from __future__ import annotations
+
+import ast as py
+
+from rtfs.eval.compiled.generate import EFFECT, RETURN, Destination, Generator, expression, statement
+from rtfs.ir import nodes as ir
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+@expression(ir.Const)
+def _const(g: Generator, node: ir.Const) -> Any:
+    return g.const(node.value)
+
+
+@expression(ir.Get)
+def _get(g: Generator, node: ir.Get) -> Any:
+    value = g.read_var(node.var)
+    if node.checked and node.var.late:
+        if node.var.boxed:
+            temp = g.temp()
+            test = g.is_not(g.walrus(temp, value), g.load(" UNBOUND"))
+            value = g.load(temp)
+        else:
+            test = g.is_not(value, g.load(" UNBOUND"))
+        return g.choose(test, value, g.call(" unbound", g.const(node.var.name), g.const(node.span)))
+    return value
+
+
+@expression(ir.GlobalGet)
+def _global_get(g: Generator, node: ir.GlobalGet) -> Any:
+    g.at = g.place(node.span, (), node.name)
+    return g.load(f"{node.name} =")
+
+
+@statement(ir.GlobalSet)
+def _global_set(g: Generator, node: ir.GlobalSet, to: Destination) -> None:
+    value = g.named(g.expr(node.value))
+    g.do(g.call(" define" if node.defines else " assign", g.const(node.name), value, g.const(node.span)))
+    g.deliver(value, to)
+
+
+@statement(ir.Set)
+def _set(g: Generator, node: ir.Set, to: Destination) -> None:
+    var = node.var
+    if isinstance(node.value, ir.Fn) and var.function is node.value:
+        from rtfs.eval.compiled.calls import define_function, function_value
+
+        name = g.own(g.name_of(var))
+        target = define_function(g, node.value, f"{name} ()")
+        if var.escapes or to is not EFFECT:
+            g.assign(name, function_value(g, node.value, target))
+            if to is not EFFECT:
+                g.deliver(g.load(name), to)
+        return
+    value = g.expr(node.value)
+    if to is EFFECT:
+        g.store_var(var, value, node.assigns)
+        return
+    value = g.named(value)
+    g.store_var(var, value, node.assigns)
+    g.deliver(value, to)
+
+
+@statement(ir.Blank)
+def _blank(g: Generator, node: ir.Blank, to: Destination) -> None:
+    for var in node.vars:
+        if var.boxed:
+            g.assign(g.own(g.name_of(var)), g.list_of([g.load(" UNBOUND")]))
+        elif var.late:
+            g.assign(g.own(g.name_of(var)), g.load(" UNBOUND"))
+    if to is not EFFECT:
+        g.deliver(g.const(None), to)
+
+
+@statement(ir.Seq)
+def _seq(g: Generator, node: ir.Seq, to: Destination) -> None:
+    for item in node.items[:-1]:
+        g.stmt(item, EFFECT)
+    g.stmt(node.items[-1], to)
+
+
+@expression(ir.Seq)
+def _seq_value(g: Generator, node: ir.Seq) -> Any:
+    for item in node.items[:-1]:
+        g.stmt(item, EFFECT)
+    return g.expr(node.items[-1])
+
+
+@expression(ir.If)
+def _if_value(g: Generator, node: ir.If) -> Any:
+    test = g.truth(node.test)
+    then, then_value = g.apart(node.then)
+    otherwise, other_value = g.apart(node.otherwise)
+    if not then and not otherwise:
+        return g.choose(test, then_value, other_value)
+    temp = g.temp()
+    g.when(test, g.ending(then, temp, then_value), g.ending(otherwise, temp, other_value))
+    return g.load(temp)
+
+
+@statement(ir.If)
+def _if(g: Generator, node: ir.If, to: Destination) -> None:
+    test = g.truth(node.test)
+    then = g.inside(lambda: g.stmt(node.then, to))
+    otherwise = g.inside(lambda: g.stmt(node.otherwise, to))
+    if then and _leaves(then[-1]):  # nothing comes after it: no need to indent the other branch
+        g.when(test, then)
+        g.block += otherwise
+    else:
+        g.when(test, then, otherwise)
+
+
+def _leaves(last: Any) -> bool:
+    return isinstance(last, (py.Return, py.Continue, py.Break, py.Raise))
+
+
+@expression(ir.Logic)
+def _logic_value(g: Generator, node: ir.Logic) -> Any:
+    first = g.expr(node.items[0])
+    parts = [g.apart(item) for item in node.items[1:]]
+    values = [first, *[value for _, value in parts]]
+    kinds = [item.kind for item in node.items]
+    if any(block for block, _ in parts):
+        temp = g.temp()
+        g.assign(temp, first)
+        _chain(g, node, parts, temp, 0)
+        return g.load(temp)
+    if all(kind == "bool" for kind in kinds):
+        return g.both(*values) if node.conjunction else g.either(*values)
+    value = values[-1]
+    for i in range(len(values) - 2, -1, -1):
+        again = values[i]
+        if g.is_stable(again):
+            test = g.truth_of(again, kinds[i])
+        else:
+            temp = g.temp()
+            test = g.walrus(temp, again)
+            again = g.load(temp)
+            if kinds[i] != "bool":
+                test = g.both(g.is_not(test, g.const(None)), g.is_not(again, g.const(False)))
+        value = g.choose(test, value, again) if node.conjunction else g.choose(test, again, value)
+    return value
+
+
+def _chain(g: Generator, node: ir.Logic, parts: list[Any], temp: str, i: int) -> None:
+    """The items after the first, each reached only if the ones before allow it."""
+    if i == len(parts):
+        return
+    block, value = parts[i]
+
+    def more() -> None:
+        g.block += g.ending(block, temp, value)
+        _chain(g, node, parts, temp, i + 1)
+
+    test = g.truth_of(g.load(temp), node.items[i].kind)
+    g.when(test if node.conjunction else g.negated(test), g.inside(more))
+
+
+@statement(ir.Logic)
+def _logic(g: Generator, node: ir.Logic, to: Destination) -> None:
+    if to is EFFECT or to is RETURN:
+        _logic_from(g, node, 0, to)
+        return
+    if to.leave:
+        temp = g.temp()
+        _logic_from(g, node, 0, Destination(temp))
+        g.deliver(g.load(temp), to)
+        return
+    _logic_from(g, node, 0, to)
+
+
+def _logic_from(g: Generator, node: ir.Logic, i: int, to: Destination) -> None:
+    if i == len(node.items) - 1:
+        g.stmt(node.items[i], to)
+        return
+    value = g.named(g.expr(node.items[i]))
+    test = g.truth_of(value, node.items[i].kind)
+    if not node.conjunction:
+        test = g.negated(test)
+    more = g.inside(lambda: _logic_from(g, node, i + 1, to))
+    done = g.inside(lambda: g.deliver(value, to)) if to is not EFFECT else []
+    g.when(test, more, done)
+
+
+# --- loops ---
+
+
+@statement(ir.Loop)
+def _loop(g: Generator, node: ir.Loop, to: Destination) -> None:
+    inner = RETURN if to is RETURN else Destination(g.temp(), leave=True)
+    boxes = [var for var in node.vars if var.boxed]
+
+    def body() -> None:
+        for var in boxes:  # a variable of its own for each turn
+            g.assign(g.name_of(var), g.list_of([g.load(f"{g.name_of(var)} next")]))
+        g.stmt(node.body, inner)
+
+    for var in boxes:
+        g.assign(f"{g.name_of(var)} next", g.read_var(var))
+    g.add(py.While(g.const(True), g.inside(body), []))
+    if inner is not RETURN and to is not EFFECT:
+        g.deliver(g.load(inner.name or ""), to)
+
+
+@statement(ir.Recur)
+def _recur(g: Generator, node: ir.Recur, to: Destination) -> None:
+    args = g.exprs(node.args)
+    if isinstance(node.target, ir.Fn):
+        from rtfs.eval.compiled.calls import restart
+
+        restart(g, node.target, args, node.span, tuple([arg.span for arg in node.args]))
+        return
+    if args:
+        rebind(g, node.target.vars, args)
+    if g.metered:
+        g.do(g.call(" tick", g.const(node.target.span)))
+    g.add(py.Continue())
+
+
+def rebind(g: Generator, variables: list[ir.Var], values: list[Any]) -> None:
+    """Give the variables of a loop their next values, all at once."""
+    names = [g.own(f"{g.name_of(var)} next" if var.boxed else g.name_of(var)) for var in variables]
+    pairs = [(n, v) for n, v in zip(names, values, strict=True) if not (isinstance(v, py.Name) and v.id == n)]
+    if len(pairs) == 1:
+        g.assign(*pairs[0])
+    elif pairs:
+        targets = g.put(py.Tuple([g.store(n) for n, _ in pairs], py.Store()))
+        g.add(py.Assign([targets], g.put(py.Tuple([v for _, v in pairs], py.Load()))))
+
+
+@statement(ir.Collect)
+def _collect(g: Generator, node: ir.Collect, to: Destination) -> None:
+    if node.into is not None:
+        g.assign(g.own(g.name_of(node.into)), g.list_of([]))
+    g.stmt(node.body, EFFECT)
+    if to is not EFFECT:
+        g.deliver(g.const(None) if node.into is None else g.call(" vector", g.load(g.name_of(node.into))), to)
+
+
+@statement(ir.Emit)
+def _emit(g: Generator, node: ir.Emit, to: Destination) -> None:
+    value = g.expr(node.value)
+    g.do(g.apply(g.attribute(g.load(g.name_of(node.into)), "append"), [value]))
+
+
+@statement(ir.Each)
+def _each(g: Generator, node: ir.Each, to: Destination) -> None:
+    from rtfs.eval.compiled.patterns import bind
+    from rtfs.syntax import nodes as ast
+
+    items = g.call(" iterable", g.expr(node.items), g.const(node.name), g.const(node.items.span))
+    pattern = node.pattern
+    item = g.temp()
+    if isinstance(pattern, ast.BindPattern) and not g.unit.vars[pattern.binding].boxed:
+        item = g.own(g.name_of(g.unit.vars[pattern.binding]))
+
+    def body() -> None:
+        if g.metered:
+            g.do(g.call(" tick", g.const(node.items.span)))
+        if node.blank is not None:
+            g.stmt(node.blank, EFFECT)
+        bind(g, pattern, g.load(item), node.name)
+        g.stmt(node.body, EFFECT)
+
+    g.add(py.For(g.store(item), items, g.inside(body) or [g.put(py.Pass())], []))
+
+
+@statement(ir.Scan)
+def _scan(g: Generator, node: ir.Scan, to: Destination) -> None:
+    from rtfs.eval.compiled.calls import place_of
+
+    if node.bounds is not None:
+        assert isinstance(node.items, ir.Call)
+        operands = g.exprs(node.bounds)
+        outer, g.at = g.at, place_of(g, node.items)
+        items = g.call(" bounds", *operands)
+        g.at = outer
+    elif isinstance(node.items, ir.Collect) and node.items.into is not None:  # the list that it would make a vector of
+        g.stmt(node.items, EFFECT)
+        items = g.load(g.name_of(node.items.into))
+    else:
+        assert node.items is not None
+        value = g.expr(node.items)
+        outer, g.at = g.at, place_of(g, node.call)
+        items = g.call(" items", g.const(node.operation), value, g.const(node.index))
+        g.at = outer
+    name = g.own(g.name_of(node.var))
+
+    def body() -> None:
+        if node.var.boxed:
+            g.assign(name, g.list_of([g.load(f"{name} next")]))
+        g.stmt(node.body, EFFECT)
+
+    g.add(py.For(g.store(f"{name} next" if node.var.boxed else name), items, g.inside(body) or [g.put(py.Pass())], []))
+    if to is not EFFECT:
+        g.deliver(g.const(None), to)
+
+
+@statement(ir.Stop)
+def _stop(g: Generator, node: ir.Stop, to: Destination) -> None:
+    g.add(py.Break())
+
+
+@statement(ir.Times)
+def _times(g: Generator, node: ir.Times, to: Destination) -> None:
+    count = g.named(g.expr(node.count))
+    g.at = g.position(node.count.span)
+    g.when(
+        g.is_not(g.call(" type", count), g.load(" int")),
+        [g.put(py.Expr(g.call(" not_integer", count, g.const(node.count.span))))],
+    )
+    result = Destination(g.temp()) if to is not EFFECT else EFFECT
+    if result.name:
+        g.assign(result.name, g.const(None))
+    item = g.temp()
+
+    def body() -> None:
+        if g.metered:
+            g.do(g.call(" tick", g.const(node.count.span)))
+        if node.var.boxed:
+            g.assign(g.own(g.name_of(node.var)), g.list_of([g.load(item)]))
+        else:
+            g.assign(g.own(g.name_of(node.var)), g.load(item))
+        g.stmt(node.body, result)
+
+    g.add(py.For(g.store(item), g.call(" range", count), g.inside(body) or [g.put(py.Pass())], []))
+    if result.name:
+        g.deliver(g.load(result.name), to)
+
+
+# --- try ---
+
+
+@statement(ir.Try)
+def _try(g: Generator, node: ir.Try, to: Destination) -> None:
+    result = to if to is EFFECT else Destination(g.temp())
+    if node.final is None:
+        _catching(g, node, result)
+    else:
+        final = g.thunk(node.final)
+        after = g.put(py.Expr(g.call(final)))
+        body = g.inside(lambda: _catching(g, node, result) if node.catches else g.stmt(node.body, result))
+        quiet = g.put(py.Expr(g.call(" clean_up", g.load(final))))
+        limits = g.put(py.Tuple([g.load(" LimitExceeded"), g.load(" RecursionError"), g.load(" KeyboardInterrupt")], py.Load()))
+        again = g.put(py.Raise())
+        g.add(
+            py.Try(
+                body or [g.put(py.Pass())],
+                [
+                    g.put(py.ExceptHandler(limits, None, [quiet, again])),
+                    g.put(py.ExceptHandler(g.load(" BaseException"), None, [after, again])),
+                ],
+                [],
+                [],
+            )
+        )
+        g.block.append(after)
+    if result.name and to is not result:
+        g.deliver(g.load(result.name), to)
+
+
+def _catching(g: Generator, node: ir.Try, result: Destination) -> None:
+    error = g.temp()
+    depth = g.temp()
+    if g.counted:
+        g.assign(depth, g.attribute(g.load(" machine"), "depth"))
+    body = g.inside(lambda: g.stmt(node.body, result))
+
+    def handle() -> None:
+        g.do(g.call(" caught", g.load(error)))
+        if g.counted:
+            g.add(py.Assign([g.put(py.Attribute(g.load(" machine"), "depth", py.Store()))], g.load(depth)))
+        chain: list[Any] = [g.put(py.Raise())]
+        for clause in reversed(node.catches):
+
+            def take(clause: ir.Catch = clause) -> None:
+                if clause.var is not None:
+                    g.name_of(clause.var)
+                    value = g.call(" error_value", g.load(error))
+                    g.assign(g.own(g.name_of(clause.var)), g.list_of([value]) if clause.var.boxed else value)
+                g.stmt(clause.body, result)
+
+            taken = g.inside(take) or [g.put(py.Pass())]
+            test = _selected(g, clause.selector, error)
+            chain = taken if test is None else [g.put(py.If(test, taken, chain))]
+        g.block += chain
+
+    handler = g.put(py.ExceptHandler(g.load(" EvalError"), error, g.inside(handle)))
+    limit = g.put(py.ExceptHandler(g.load(" LimitExceeded"), None, [g.put(py.Raise())]))
+    g.add(py.Try(body or [g.put(py.Pass())], [limit, handler], [], []))
+
+
+def _selected(g: Generator, selector: Any, error: str) -> Any:
+    if selector is None:
+        return None
+    if isinstance(selector, str):
+        return g.call(" matches_kind", g.const(selector), g.attribute(g.load(error), "kind"))
+    check = g.check_of(selector)
+    if check is None:
+        return None
+    return g.call(" holds", g.const(check), g.attribute(g.load(error), "data"))

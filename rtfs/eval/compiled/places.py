@@ -1,0 +1,116 @@
+"""Where errors happened: from the Python traceback of generated code back to RTFS places.
+
+Generated code has no `try` around calls.  Every node of it carries a position, and the `Places` of a code object, the last of its
+constants, say which RTFS place a position stands for.  When an error leaves generated code, or is caught, its traceback tells which
+calls it came through; the innermost gives it its span, all together the RTFS call stack.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from rtfs.errors import Frame, LimitExceeded, RtfsError
+from rtfs.source import Span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Any
+
+MAX_TRACE = 200
+_MAX_FRAMES = 2_000
+
+
+class Place:
+    """A call: its span, those of its operands, what it calls the function."""
+
+    __slots__ = ("args", "name", "span")
+
+    def __init__(self, span: Span | None, args: tuple[Span | None, ...], name: str) -> None:
+        self.span = span
+        self.args = args
+        self.name = name
+
+
+class Places:
+    """The places of one unit of generated code; `function` is the RTFS name of the code object that holds it."""
+
+    __slots__ = ("function", "table")
+
+    def __init__(self, table: dict[Any, Place], function: str | None) -> None:
+        self.table = table
+        self.function = function
+
+
+def places_of(code: CodeType) -> Places | None:
+    """The places of a generated code object, None for any other."""
+    consts = code.co_consts
+    if consts and type(consts[-1]) is Places:
+        return consts[-1]
+    return None
+
+
+_positions: dict[int, tuple[CodeType, list[Any]]] = {}
+
+
+def _place_at(code: CodeType, places: Places, offset: int) -> Place | None:
+    found = _positions.get(id(code))
+    if found is None or found[0] is not code:
+        if len(_positions) > 256:
+            _positions.clear()
+        found = _positions[id(code)] = (code, list(code.co_positions()))
+    line, end_line, column, end_column = found[1][offset // 2]
+    return places.table.get((line, column, end_line, end_column))
+
+
+def locate(error: RtfsError, span: Span | None, arg_spans: tuple[Span | None, ...]) -> None:
+    """Give an error from a call its place: the operand at fault, else the whole call."""
+    if error.span is None:
+        if error.operand is not None and error.operand < len(arg_spans):
+            error.span = arg_spans[error.operand] or span
+        else:
+            error.span = span
+
+
+#: Code objects of the run-time helpers that stand between a call and the function it calls.
+TRANSPARENT: set[CodeType] = set()
+
+
+def settle(error: RtfsError) -> None:
+    """Give an error that comes out of generated code its span and its call stack."""
+    frames: deque[Any] = deque(maxlen=_MAX_FRAMES)
+    entry = error.__traceback__
+    while entry is not None:
+        frames.append(entry)
+        entry = entry.tb_next
+    trace: list[Frame] = []
+    callee: str | None = None  # of the frame inside, when it is a function of the program
+    for entry in reversed(frames):
+        code = entry.tb_frame.f_code
+        places = places_of(code)
+        if places is None:
+            if code not in TRANSPARENT:
+                callee = None
+            continue
+        place = _place_at(code, places, entry.tb_lasti)
+        if place is not None:
+            if error.span is None:
+                locate(error, place.span, place.args)
+            if callee is not None and len(trace) < MAX_TRACE:
+                trace.append(Frame(callee, place.span))
+        callee = places.function
+    if len(trace) >= len(error.trace):
+        error.trace = trace
+
+
+def too_deep(error: RecursionError, limit: LimitExceeded, max_depth: int) -> LimitExceeded | None:
+    """The limit that stands for a RecursionError, at the place of the innermost call; None when it was not calls that nested."""
+    calls, entry = 0, error.__traceback__
+    while entry is not None and calls < max_depth:
+        calls += places_of(entry.tb_frame.f_code) is not None
+        entry = entry.tb_next
+    if calls < max_depth:
+        return None
+    limit.__traceback__ = error.__traceback__
+    settle(limit)
+    return limit

@@ -1,0 +1,414 @@
+"""What generated code calls at run time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rtfs.errors import EvalError, LimitExceeded, RtfsError
+from rtfs.eval.compiled.places import TRANSPARENT, locate, settle
+from rtfs.eval.tails import TailCall
+from rtfs.semantics.builtins.operands import MISSING, integer, items
+from rtfs.semantics.calls import call, call_back, call_keyword
+from rtfs.semantics.faults import arity_error, invalid_argument, type_error
+from rtfs.semantics.limits import RANGE_ITEM_BYTES, check_size
+from rtfs.semantics.machine import Machine, error_value
+from rtfs.semantics.typecheck import validation_error
+from rtfs.source import Span
+from rtfs.values.equality import equal
+from rtfs.values.functions import Builtin, Function
+from rtfs.values.maps import Map
+from rtfs.values.scalars import Keyword
+from rtfs.values.sequences import List, Sequence, Vector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+#: The value of a name that is bound but has no value yet.
+UNBOUND: Any = object()
+ABSENT: Any = object()
+
+
+def transparent(function: Any) -> Any:
+    """A helper that calls for a call site, and is no call of its own in the call stack."""
+    TRANSPARENT.add(function.__code__)
+    return function
+
+
+transparent(call)
+transparent(call_back)
+
+
+# --- functions as values ---------------------------------------------------------------------
+
+
+class Template:
+    """What all functions made by one `fn` share."""
+
+    __slots__ = ("arity", "code", "enter", "meta", "module", "name", "spec")
+
+    def __init__(self, spec: Any, module: str | None) -> None:
+        self.spec = spec
+        self.name = spec.name
+        self.meta = spec.meta
+        self.module = module
+        count = len(spec.params)
+        self.arity = -1 if spec.rest is not None else count
+        self.code: Any
+        self.enter: Any
+        if spec.rest is None:
+            self.code = fixed("code", count)
+            self.enter = fixed("enter", count)
+        else:
+            self.code = variadic("code", count)
+            self.enter = variadic("enter", count)
+
+
+def make_function(template: Template, python: Any, raw: Any) -> Function:
+    """The function value of a generated Python function; `raw` may answer with a tail call."""
+    made = Function(template.name, template.spec, template.code, template.enter, raw, template.meta, template.module)
+    made.py = python
+    made.arity = template.arity
+    return made
+
+
+def make_known(template: Template, python: Any) -> Function:
+    made = Function(template.name, template.spec, template.code, template.code, python, template.meta, template.module)
+    made.py = python
+    made.arity = template.arity
+    return made
+
+
+_CODE: dict[Any, Any] = {}
+
+
+def _define(key: Any, text: str, names: dict[str, Any]) -> Any:
+    """A helper for one number of operands, made from text once."""
+    found = _CODE.get(key)
+    if found is None:
+        scope = {**names}
+        exec(compile(text, "<rtfs>", "exec"), scope)
+        found = _CODE[key] = scope["made"]
+        TRANSPARENT.add(found.__code__)
+        TRANSPARENT.update(c for c in found.__code__.co_consts if type(c) is type(found.__code__))
+    return found
+
+
+def _operands(count: int) -> str:
+    return "".join(f"a{i}, " for i in range(count))
+
+
+def fixed(kind: str, count: int) -> Any:
+    """`code` or `enter` of a function with `count` parameters: checks the number of operands and spreads them."""
+    target = "py" if kind == "code" else "env"
+    spread = ", ".join(f"args[{i}]" for i in range(count))
+    return _define(
+        (kind, count),
+        f"""def made(function, args):
+    if len(args) != {count}:
+        raise wrong(function, len(args))
+    try:
+        return function.{target}({spread})
+    except RtfsError as error:
+        if error.span is None:
+            settle(error)
+        raise
+""",
+        {"wrong": wrong_arity, "RtfsError": RtfsError, "settle": settle},
+    )
+
+
+def variadic(kind: str, count: int) -> Any:
+    target = "py" if kind == "code" else "env"
+    spread = "".join(f"args[{i}], " for i in range(count))
+    return _define(
+        (kind, count, "rest"),
+        f"""def made(function, args):
+    if len(args) < {count}:
+        raise wrong(function, len(args))
+    try:
+        return function.{target}({spread}rest(args[{count}:]))
+    except RtfsError as error:
+        if error.span is None:
+            settle(error)
+        raise
+""",
+        {"wrong": wrong_arity, "rest": List.adopt, "RtfsError": RtfsError, "settle": settle},
+    )
+
+
+def wrong_arity(function: Function, count: int) -> EvalError:
+    spec = function.spec
+    return arity_error(function.name or "<fn>", spec.arity_text, count, hint=spec.arity_hint)
+
+
+def adapter(function: Any, count: int) -> Callable[..., Any]:
+    """A Python callable of exactly `count` operands that calls an RTFS value, or raises the right error."""
+    kind = type(function)
+    if kind is Function and function.arity == count:
+        whole: Callable[..., Any] = function.py
+        return whole
+    if kind is Builtin and function.low <= count and (function.high is None or count <= function.high):
+        return function.call  # type: ignore[no-any-return]
+    operands = _operands(count)
+    make = _define(
+        ("adapter", count),
+        f"""def made(function, call):
+    def call_it({operands}):
+        return call(function, [{operands}])
+    return call_it
+""",
+        {},
+    )
+    made: Callable[..., Any] = make(function, call)
+    return made
+
+
+# --- tail calls ------------------------------------------------------------------------------
+
+
+@transparent
+def finish(result: TailCall) -> Any:
+    """Make the calls that a body answered with, until there is a value."""
+    while type(result) is TailCall:
+        function, place = result.function, result.place
+        try:
+            result = function.enter(function, result.args)
+        except RtfsError as error:
+            if error.span is None:
+                settle(error)
+                locate(error, *place)
+            raise
+    return result
+
+
+@transparent
+def invoke(function: Function, args: list[Any]) -> Any:
+    """A whole call of a function that is run by `enter`."""
+    result = function.enter(function, args)
+    return finish(result) if type(result) is TailCall else result
+
+
+@transparent
+def tail(function: Any, args: list[Any], place: Any) -> Any:
+    """A call in tail position: of a function it is put off, anything else is called."""
+    if type(function) is Function:
+        return TailCall(function, args, place)
+    return call(function, args)
+
+
+def wrapper(count: int) -> Any:
+    """From a body that may answer with tail calls to a whole call, for `count` positional operands."""
+    operands = _operands(count)
+    return _define(
+        ("wrapper", count),
+        f"""def made(raw):
+    def whole({operands}):
+        result = raw({operands})
+        return finish(result) if type(result) is TailCall else result
+    return whole
+""",
+        {"finish": finish, "TailCall": TailCall, "type": type},
+    )
+
+
+def counted(machine: Machine, count: int) -> Any:
+    """The same, with the depth of calls counted: for runs under small limits."""
+    operands = _operands(count)
+    make = _define(
+        ("counted", count),
+        f"""def made(raw, machine, max_depth):
+    def whole({operands}):
+        depth = machine.depth
+        if depth >= max_depth:
+            raise machine.too_deep()
+        machine.depth = depth + 1
+        try:
+            result = raw({operands})
+            return finish(result) if type(result) is TailCall else result
+        finally:
+            machine.depth = depth
+    return whole
+""",
+        {"finish": finish, "TailCall": TailCall, "type": type},
+    )
+    return lambda raw: make(raw, machine, machine.max_depth)
+
+
+# --- errors ----------------------------------------------------------------------------------
+
+
+def unbound(name: str, span: Span | None) -> Any:
+    raise EvalError(f"Undefined symbol: {name}", kind="undefined-symbol", span=span, hint="it is used before its definition")
+
+
+def holds(check: Any, value: Any) -> bool:
+    return check(value) is None
+
+
+def same(value: Any) -> Any:
+    return value
+
+
+def caught(error: EvalError) -> EvalError:
+    settle(error)
+    return error
+
+
+def mismatch(check: Any, value: Any, what: str, span: Span | None, operand: int | None) -> None:
+    """Check an annotation."""
+    if (found := check(value)) is not None:
+        error = validation_error(what, found, operand)
+        error.span = span
+        raise error
+
+
+def mismatch_rest(check: Any, value: Any, what: str, count: int) -> None:
+    """The same for every item of a rest parameter."""
+    items = value.items()
+    for j in range(len(items)):
+        if (found := check(items[j])) is not None:
+            raise validation_error(f"{what} {j}", found, count + j)
+
+
+def result(check: Any, value: Any, what: str, span: Span | None) -> Any:
+    """The value of a function with an annotated result."""
+    if (found := check(value)) is not None:
+        error = validation_error(what, found)
+        error.span = span
+        raise error
+    return value
+
+
+def not_a_vector(place: str, expected: str, value: Any, span: Span | None) -> None:
+    """The error of destructuring."""
+    error = type_error(place, expected, value)
+    if isinstance(value, Sequence):
+        error.message += f" with {len(value)}"
+    error.span = span
+    raise error
+
+
+def not_a_map(place: str, value: Any, span: Span | None) -> None:
+    hint = "nil has no keys: (or value {}) gives a default" if value is None else None
+    error = type_error(place, "map", value, hint=hint)
+    error.span = span
+    raise error
+
+
+def not_integer(value: Any, span: Span | None) -> None:
+    error = type_error("dotimes", "integer", value)
+    error.span = span
+    raise error
+
+
+def no_clause(value: Any, span: Span | None) -> Any:
+    from rtfs.semantics.patterns import no_match
+
+    error = no_match(value)
+    error.span = span
+    raise error
+
+
+def rest_list(value: Any, index: int) -> List:
+    """What `recur` gives for a rest parameter, as the list that a call would make."""
+    if value is None:
+        return List()
+    if not isinstance(value, Sequence):
+        raise type_error("recur", "list for the rest parameter", value, index)
+    return value if type(value) is List else List.adopt(value.items())
+
+
+def iterable(value: Any, operation: str, span: Span | None) -> list[Any]:
+    """The items that a `for` goes through."""
+    if isinstance(value, Sequence):
+        return value.items()
+    if value is None:
+        return []
+    if type(value) is str:
+        return list(value)
+    if type(value) is Map:
+        return value.entries()
+    from rtfs.eval.treewalk.iteration import iterable as refuse
+
+    try:
+        return refuse(value, operation)
+    except EvalError as error:
+        error.span = span
+        raise
+
+
+def bounds(a: Any, b: Any = MISSING, step: Any = 1) -> range:
+    """`(range …)` that is only gone through."""
+    start, end = (0, integer("range", a, 0)) if b is MISSING else (integer("range", a, 0), integer("range", b, 1))
+    if integer("range", step, 2) == 0:
+        raise invalid_argument("range", "the step must not be zero", 2)
+    check_size("range", max(0, -((start - end) // step)) * RANGE_ITEM_BYTES)
+    return range(start, end, step)
+
+
+def without(value: Map, keys: tuple[Any, ...]) -> Map:
+    for key in keys:
+        value = value.dissoc(key)
+    return value
+
+
+def rest_of(value: Any, count: int) -> Vector:
+    return Vector.adopt(value.items()[count:])
+
+
+def look_up(keyword: Keyword, value: Any) -> Any:
+    """`(:k m)`"""
+    return value.get(keyword) if type(value) is Map else call_keyword(keyword, [value])
+
+
+NAMES: dict[str, Any] = {
+    " type": type,
+    " int": int,
+    " float": float,
+    " str": str,
+    " bool": bool,
+    " len": len,
+    " range": range,
+    " isinstance": isinstance,
+    " Sequence": Sequence,
+    " Map": Map,
+    " Vector": Vector,
+    " vector": Vector.adopt,
+    " map": Map.adopt,
+    " map_of": Map,
+    " Function": Function,
+    " RtfsError": RtfsError,
+    " EvalError": EvalError,
+    " LimitExceeded": LimitExceeded,
+    " RecursionError": RecursionError,
+    " KeyboardInterrupt": KeyboardInterrupt,
+    " BaseException": BaseException,
+    " UNBOUND": UNBOUND,
+    " ABSENT": ABSENT,
+    " make": make_function,
+    " known": make_known,
+    " adapter": adapter,
+    " tail": tail,
+    " finish": finish,
+    " unbound": unbound,
+    " caught": caught,
+    " holds": holds,
+    " same": same,
+    " error_value": error_value,
+    " mismatch": mismatch,
+    " mismatch_rest": mismatch_rest,
+    " result": result,
+    " not_a_vector": not_a_vector,
+    " not_a_map": not_a_map,
+    " not_integer": not_integer,
+    " no_clause": no_clause,
+    " rest_list": rest_list,
+    " iterable": iterable,
+    " items": items,
+    " bounds": bounds,
+    " without": without,
+    " rest_of": rest_of,
+    " equal": equal,
+    " look_up": look_up,
+}

@@ -1,0 +1,455 @@
+"""The IR: a program with every name resolved, ready to be optimised and compiled.
+
+A local name is a `Var`, the slot of one Python function; scopes are gone, `let` is a sequence of `Set`s.  Patterns stay as they
+are in the AST, with `Var`s found through `Unit.vars`.  Forms that are rare keep their AST node inside a `Special`, which lists
+the operands and bodies that the evaluator compiles.
+
+Nodes are mutable, so that a pass can rewrite them in place; `kind` is what is known about the value: `int`, `float`, `num`,
+`bool`, `str`, `fn`, or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rtfs.source import Span
+from rtfs.syntax import nodes as ast
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Var:
+    """A local variable.
+
+    Attributes:
+        owner: the `Fn` whose variable it is.
+        early: a function before its definition may see it.
+        late: it can be read before it has a value.
+        in_loop: its scope can be entered more than once in one call of its owner.
+        captured: a function inside reads it.
+        stores: how many places give it a value.
+        function: the `Fn` that is its only value, when that is known.
+        escapes: its value is used otherwise than by calling it.
+    """
+
+    __slots__ = (
+        "assigned",
+        "boxed",
+        "captured",
+        "early",
+        "escapes",
+        "function",
+        "in_loop",
+        "kind",
+        "late",
+        "name",
+        "owner",
+        "py",
+        "stores",
+    )
+
+    def __init__(self, name: str, owner: Fn, *, late: bool = False, in_loop: bool = False) -> None:
+        self.name = name
+        self.owner = owner
+        self.early = late
+        self.late = late
+        self.in_loop = in_loop
+        self.captured = False
+        self.assigned = False
+        self.stores = 0
+        self.function: Fn | None = None
+        self.escapes = False
+        self.boxed = False
+        self.kind: str | None = None
+        self.py = ""
+
+    def __repr__(self) -> str:
+        return f"%{self.py or self.name}"
+
+
+class Node:
+    """The root; `parts` names the fields that hold nodes or lists of nodes, in order of evaluation."""
+
+    __slots__ = ("kind", "span")
+    parts: tuple[str, ...] = ()
+
+    def __init__(self, span: Span | None) -> None:
+        self.span = span
+        self.kind: str | None = None
+
+    def children(self) -> Iterator[Node]:
+        for part in self.parts:
+            value = getattr(self, part)
+            if isinstance(value, list):
+                yield from value
+            elif value is not None:
+                yield value
+
+
+class Const(Node):
+    __slots__ = ("value",)
+
+    def __init__(self, span: Span | None, value: Any) -> None:
+        super().__init__(span)
+        self.value = value
+
+
+class Get(Node):
+    """The value of a local; `checked`: it may have none yet."""
+
+    __slots__ = ("checked", "var")
+
+    def __init__(self, span: Span | None, var: Var, checked: bool = False) -> None:
+        super().__init__(span)
+        self.var = var
+        self.checked = checked
+
+
+class Set(Node):
+    """Give a local its value; the value is the node's. `assigns`: by `set!`."""
+
+    __slots__ = ("assigns", "value", "var")
+    parts = ("value",)
+
+    def __init__(self, span: Span | None, var: Var, value: Node, assigns: bool = False) -> None:
+        super().__init__(span)
+        self.assigns = assigns
+        self.var = var
+        self.value = value
+
+
+class Blank(Node):
+    """The beginning of the scope of variables that are read late: they have no value."""
+
+    __slots__ = ("vars",)
+
+    def __init__(self, span: Span | None, variables: list[Var]) -> None:
+        super().__init__(span)
+        self.vars = variables
+
+
+class GlobalGet(Node):
+    __slots__ = ("name",)
+
+    def __init__(self, span: Span | None, name: str) -> None:
+        super().__init__(span)
+        self.name = name
+
+
+class GlobalSet(Node):
+    """`def` (`defines`) or `set!` of a global."""
+
+    __slots__ = ("defines", "name", "value")
+    parts = ("value",)
+
+    def __init__(self, span: Span | None, name: str, value: Node, defines: bool) -> None:
+        super().__init__(span)
+        self.name = name
+        self.value = value
+        self.defines = defines
+
+
+class Check(Node):
+    """The value, if it belongs to a type, else a validation error about `what` at `at`."""
+
+    __slots__ = ("at", "operand", "type", "value", "what")
+    parts = ("value",)
+
+    def __init__(self, span: Span | None, value: Node, type_: Any, what: str, at: Span | None, operand: int | None = None) -> None:
+        super().__init__(span)
+        self.value = value
+        self.type = type_
+        self.what = what
+        self.at = at
+        self.operand = operand
+
+
+class Bind(Node):
+    """Take a value apart by a pattern; `place` is what errors call it."""
+
+    __slots__ = ("pattern", "place", "value")
+    parts = ("value",)
+
+    def __init__(self, span: Span | None, pattern: ast.Pattern, value: Node, place: str) -> None:
+        super().__init__(span)
+        self.pattern = pattern
+        self.value = value
+        self.place = place
+
+
+class Matches(Node):
+    """Whether a local's value matches a pattern; binds the pattern's names on the way."""
+
+    __slots__ = ("pattern", "var")
+
+    def __init__(self, span: Span | None, pattern: ast.Pattern, var: Var) -> None:
+        super().__init__(span)
+        self.pattern = pattern
+        self.var = var
+        self.kind = "bool"
+
+
+class NoMatch(Node):
+    """The error of a `match` without a clause for its value."""
+
+    __slots__ = ("var",)
+
+    def __init__(self, span: Span | None, var: Var) -> None:
+        super().__init__(span)
+        self.var = var
+
+
+class If(Node):
+    __slots__ = ("otherwise", "test", "then")
+    parts = ("test", "then", "otherwise")
+
+    def __init__(self, span: Span | None, test: Node, then: Node, otherwise: Node) -> None:
+        super().__init__(span)
+        self.test = test
+        self.then = then
+        self.otherwise = otherwise
+
+
+class Logic(Node):
+    """`and` (`conjunction`) or `or`."""
+
+    __slots__ = ("conjunction", "items")
+    parts = ("items",)
+
+    def __init__(self, span: Span | None, conjunction: bool, items: list[Node]) -> None:
+        super().__init__(span)
+        self.conjunction = conjunction
+        self.items = items
+
+
+class Seq(Node):
+    """One after the other; the value is the last one's."""
+
+    __slots__ = ("items",)
+    parts = ("items",)
+
+    def __init__(self, span: Span | None, items: list[Node]) -> None:
+        super().__init__(span)
+        self.items = items
+
+
+class Call(Node):
+    """`tail`: the value is the enclosing function's, whose frame is given up. `itself`: so far a tail call of that function.
+
+    `place`: the call in whose place errors are reported, when that is another one.
+    """
+
+    __slots__ = ("args", "function", "itself", "place", "tail")
+    parts = ("function", "args")
+
+    def __init__(self, span: Span | None, function: Node, args: list[Node], tail: bool, itself: Fn | None = None) -> None:
+        super().__init__(span)
+        self.function = function
+        self.args = args
+        self.tail = tail
+        self.itself = itself
+        self.place: Call | None = None
+
+
+class Fn(Node):
+    """A function. `params` are its positional variables, the rest parameter's last; `prepare` checks and takes apart."""
+
+    __slots__ = ("ast", "body", "bounces", "free", "label", "loops", "outer", "params", "prepare", "py", "self_flag")
+    parts = ("prepare", "body")
+
+    def __init__(self, span: Span | None, node: ast.Fn | None, label: str, outer: Fn | None) -> None:
+        super().__init__(span)
+        self.ast = node
+        self.label = label
+        self.outer = outer
+        self.params: list[Var] = []
+        self.prepare: list[Node] = []
+        self.body: Node = Const(span, None)
+        self.loops = False  # it restarts itself by recur or a tail call of itself
+        self.bounces = False  # it answers with tail calls of other functions
+        self.self_flag: str | None = None  # the global whose value it is
+        self.free: dict[Var, None] = {}
+        self.py = ""
+        self.kind = "fn"
+
+
+class Loop(Node):
+    """Runs its body; a `Recur` in it gives new values to `vars` and runs it again."""
+
+    __slots__ = ("body", "vars")
+    parts = ("body",)
+
+    def __init__(self, span: Span | None, variables: list[Var]) -> None:
+        super().__init__(span)
+        self.vars = variables
+        self.body: Node = Const(span, None)
+
+
+class Recur(Node):
+    """Start `target` again, a `Loop` or a `Fn`; without `args` its variables already have their values."""
+
+    __slots__ = ("args", "target")
+    parts = ("args",)
+
+    def __init__(self, span: Span | None, args: list[Node], target: Loop | Fn) -> None:
+        super().__init__(span)
+        self.args = args
+        self.target = target
+
+
+class Each(Node):
+    """The body for each item of a value, as `for` and `doseq` (`name`) go through it."""
+
+    __slots__ = ("blank", "body", "items", "name", "pattern")
+    parts = ("items", "blank", "body")
+
+    def __init__(self, span: Span | None, name: str, items: Node, pattern: ast.Pattern) -> None:
+        super().__init__(span)
+        self.name = name
+        self.items = items
+        self.pattern = pattern
+        self.blank: Node | None = None
+        self.body: Node = Const(span, None)
+
+
+class Scan(Node):
+    """The body for each item of a collection, as the built-in `operation` goes through it; `call` is where it was called.
+
+    `bounds`: the collection is `(range …)` of these operands, and is not built.
+    """
+
+    __slots__ = ("body", "bounds", "call", "index", "items", "operation", "var")
+    parts = ("items", "bounds", "body")
+
+    def __init__(self, span: Span | None, operation: str, index: int, call: Call, var: Var) -> None:
+        super().__init__(span)
+        self.operation = operation
+        self.index = index
+        self.call = call
+        self.var = var
+        self.items: Node | None = None
+        self.bounds: list[Node] | None = None
+        self.body: Node = Const(span, None)
+
+
+class Stop(Node):
+    """Leave the innermost `Each`."""
+
+    __slots__ = ()
+
+
+class Collect(Node):
+    """A vector of what `Emit`s inside the body give; nil with `into` None. `value`: the only thing that is emitted, when known."""
+
+    __slots__ = ("body", "into", "value")
+    parts = ("body",)
+
+    def __init__(self, span: Span | None, into: Var | None) -> None:
+        super().__init__(span)
+        self.into = into
+        self.value: Node | None = None
+        self.body: Node = Const(span, None)
+
+
+class Emit(Node):
+    __slots__ = ("into", "value")
+    parts = ("value",)
+
+    def __init__(self, span: Span | None, into: Var, value: Node) -> None:
+        super().__init__(span)
+        self.into = into
+        self.value = value
+
+
+class Times(Node):
+    """`dotimes`."""
+
+    __slots__ = ("body", "count", "var")
+    parts = ("count", "body")
+
+    def __init__(self, span: Span | None, var: Var, count: Node, body: Node) -> None:
+        super().__init__(span)
+        self.var = var
+        self.count = count
+        self.body = body
+
+
+class Catch:
+    """One `catch` of a `Try`."""
+
+    __slots__ = ("body", "selector", "var")
+
+    def __init__(self, selector: Any, var: Var | None, body: Node) -> None:
+        self.selector = selector
+        self.var = var
+        self.body = body
+
+
+class Try(Node):
+    """`try`, with its `catch`es and what `finally` evaluates."""
+
+    __slots__ = ("body", "catches", "final")
+
+    def __init__(self, span: Span | None, body: Node, catches: list[Catch], final: Node | None) -> None:
+        super().__init__(span)
+        self.body = body
+        self.catches = catches
+        self.final = final
+
+    def children(self) -> Iterator[Node]:
+        yield self.body
+        for clause in self.catches:
+            yield clause.body
+        if self.final is not None:
+            yield self.final
+
+
+class Special(Node):
+    """Any other form: `form` is its AST node, `args` its operands, `bodies` what is evaluated under its control."""
+
+    __slots__ = ("args", "bodies", "form", "vars")
+    parts = ("args", "bodies")
+
+    def __init__(
+        self, span: Span | None, form: ast.Node, args: list[Node], bodies: list[Node], variables: list[Var | None]
+    ) -> None:
+        super().__init__(span)
+        self.form = form
+        self.args = args
+        self.bodies = bodies
+        self.vars = variables
+
+
+class Unit:
+    """One top-level form.
+
+    Attributes:
+        top: a function without parameters that evaluates it.
+        functions: all other functions, inner ones first.
+        settled: those of which it is known whether they answer with tail calls.
+        vars: the variable of every binding.
+        nodes: what nodes inside patterns (defaults, guards) became.
+        defines: the global names that it gives a value.
+        calls: all calls.
+        cleans: something in it is to happen on every way out.
+        builtins: the built-ins whose meaning the generated code takes for granted.
+        depth: how deep its nodes nest.
+        blocks: how deep its loops and tries nest inside one function.
+    """
+
+    __slots__ = ("blocks", "builtins", "calls", "cleans", "defines", "depth", "functions", "nodes", "settled", "top", "vars")
+
+    def __init__(self, top: Fn) -> None:
+        self.top = top
+        self.functions: list[Fn] = []
+        self.settled: set[Fn] = set()
+        self.calls: list[Call] = []
+        self.vars: dict[ast.Binding, Var] = {}
+        self.nodes: dict[int, Node] = {}
+        self.defines: set[str] = set()
+        self.builtins: set[str] = set()
+        self.depth = 0
+        self.blocks = 0
+        self.cleans = False
