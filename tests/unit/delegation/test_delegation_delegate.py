@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from rtfs.delegation.delegate import ModelDelegate
 from rtfs.capabilities.redaction import redactor
+from rtfs.delegation.delegate import ModelDelegate
 from rtfs.delegation.record import Records
 from rtfs.errors import DelegationError, EvalError, LimitExceeded
 from rtfs.models.echo import EchoProvider

@@ -45,7 +45,7 @@ def failure(text: str, strategy: str, **options: Any) -> RtfsError:
         ("(defn f [] : int :k) (f)", ":k"),
         ("(let [[a b] [1]] a)", "[a b]"),
         ("(map (fn [x] (+ x :k)) [1])", ":k"),
-        ("(-> 1 (+ :k))", "(+ :k)"),
+        ("(-> 1 (+ :k))", ":k"),
         ("(map inc [1 :k])", "(map inc [1 :k])"),
         ("(map (partial + 1) [:k])", "(map (partial + 1) [:k])"),
         ("(sort-by inc [:k])", "(sort-by inc [:k])"),
