@@ -1,7 +1,7 @@
 """Regular expressions in linear time: what `types.regex` falls back on when Python's `re` could take for ever.
 
-`re` tries one way through a pattern after the other, and `(a+)+$` has 2**n ways through n letters.  Here all ways go through the text
-side by side, at most one for each place in the pattern, in the order in which `re` would try them; so the first one that ends
+`re` tries one way through a pattern after the other, and `(a+)+$` has 2**n ways through n letters.  Here all ways go through the
+text side by side, at most one for each place in the pattern, in the order in which `re` would try them; so the first one that ends
 is the match that `re` finds, and the time is the length of the text times the length of the pattern.  It costs
 a Python step where `re` costs a machine instruction, which is why `re` goes first.
 
@@ -63,7 +63,7 @@ def class_text(name: str, argument: Any) -> str:
         return f"[{_character(argument)}]"
     if name == "NOT_LITERAL":
         return f"[^{_character(argument)}]"
-    out = []
+    out: list[str] = []
     for kind, value in argument:
         if str(kind) == "NEGATE":
             out.insert(0, "^")

@@ -66,15 +66,17 @@ class Regex:
         if self._automaton is None:
             try:
                 self._automaton = Automaton(self.pattern)
-            except NotLinear as error:
-                self._automaton = str(error)
+            except NotLinear as reason:
+                self._automaton = str(reason)
         if type(self._automaton) is str:
             shown = self.pattern if len(self.pattern) <= 60 else self.pattern[:59] + "…"
-            raise EvalError(
+            error = EvalError(
                 f"the regular expression '{shown}' could take too long for a text of {len(text):,} characters",
                 kind="invalid-argument",
-                hint=f"{self._automaton}; without repetitions inside repetitions it can be matched",
+                hint=f"{self._automaton}, and there is no quick way for that; avoid repetitions inside repetitions",
             )
+            error.operand = 0
+            raise error
         return self._automaton
 
 
@@ -86,6 +88,18 @@ def regex(pattern: str) -> Regex:
         re.error, OverflowError, RecursionError: it spells none.
     """
     return Regex(pattern)
+
+
+def _always_matches(tree: Any) -> bool:
+    """Whether every item may be left out, so that a search ends where it begins."""
+    return all(str(name) in ("MAX_REPEAT", "MIN_REPEAT") and argument[0] == 0 for name, argument in tree)
+
+
+def _starts_at_the_beginning(tree: Any) -> bool:
+    if not len(tree) or str(tree[0][0]) != "AT":
+        return False
+    where = str(tree[0][1])
+    return where == "AT_BEGINNING_STRING" or (where == "AT_BEGINNING" and not tree.state.flags & re.MULTILINE)
 
 
 class _Work:
@@ -105,7 +119,12 @@ class _Work:
         self._tests: dict[tuple[str, int], frozenset[str]] = {}
         self._runs: dict[tuple[str, int], int] = {}
         _, cost = self._sequence(tree, tree.state.flags, last=not whole)
-        self.total = cost * (1 if whole else size + 1)
+        if whole or _always_matches(tree):
+            self.total = cost
+        elif _starts_at_the_beginning(tree):
+            self.total = cost + size
+        else:
+            self.total = cost * (size + 1)
 
     def _sequence(self, items: Any, flags: int, *, last: bool) -> tuple[float, float]:
         """Ways and cost; `last` when nothing after the sequence can fail."""

@@ -14,6 +14,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+#: Pieces of work after which a built-in counts its steps: what is small, the last words of a clean-up for instance, counts nothing.
+COUNTED_FROM = 10_000
+
 #: How many runs are metered: while none is, nobody looks for a meter.
 running = 0
 _lock = allocate_lock()

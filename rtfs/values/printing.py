@@ -12,6 +12,7 @@ from rtfs.errors import LimitExceeded
 from rtfs.values.forms import MetaForm
 from rtfs.values.functions import Builtin, Function
 from rtfs.values.maps import Map
+from rtfs.values.meter import COUNTED_FROM, count_step
 from rtfs.values.scalars import ErrorValue, Keyword, ResourceHandle, Symbol, Timestamp, Uuid
 from rtfs.values.sequences import List, Vector
 
@@ -162,6 +163,8 @@ def _print(value: Any, readable: bool, pieces: int = _MAX_PIECES, cut: bool = Fa
                 raise LimitExceeded("a value is too large to print", kind="size-exhausted")
             first = False
             kind = type(item)
+            if len(out) > COUNTED_FROM and (kind is Vector or kind is List or kind is Map):
+                count_step()
             if kind is Vector or kind is List:
                 out.append("[" if kind is Vector else "(")
                 stack.append((current, closing))

@@ -29,6 +29,7 @@ from rtfs.semantics.library import builtin
 from rtfs.semantics.limits import check_size
 from rtfs.values.equality import is_truthy, kind_of
 from rtfs.values.maps import EMPTY_MAP, Map
+from rtfs.values.meter import COUNTED_FROM, count_step
 from rtfs.values.printing import to_text
 from rtfs.values.scalars import Keyword, ResourceHandle, Symbol, Timestamp, Uuid
 from rtfs.values.sequences import List, Vector
@@ -43,7 +44,7 @@ MAX_NESTING = 500
 #: A string, also one that does not end, or a bracket; always matches where it starts, hence linear time.
 _BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 #: What a piece of the text costs apart from its characters, while the text is put together.
-_PIECE_BYTES = 24
+_PIECE_BYTES = 48
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -168,6 +169,8 @@ def _text(value: Any, indent: str | None) -> str:
             size += len(out[-1]) + _PIECE_BYTES
             check_size("serialize-json", size)
             if nested:
+                if len(out) > COUNTED_FROM:
+                    count_step()
                 if len(stack) == MAX_NESTING:
                     raise _error(f"Cannot serialize to JSON: nested more than {MAX_NESTING} deep")
                 stack.append((items, closing, names))

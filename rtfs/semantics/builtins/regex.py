@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 #: In a replacement: `$1`, `${name}`, `$$` for a dollar.
 _REFERENCE = re.compile(r"\$(?:(\$)|([0-9]{1,3})|\{([A-Za-z0-9_]+)\})")
 
+#: Characters of a pattern, which take time to compile.
+_MAX_LENGTH = 20_000
+
 #: Python's compiler recurses for every nested group.
 _MAX_GROUPS = 50
 
 
 def _pattern(operation: str, pattern: Any) -> Regex:
-    string(operation, pattern, 0)
+    if len(string(operation, pattern, 0)) > _MAX_LENGTH:
+        raise invalid_argument(operation, f"the pattern has more than {_MAX_LENGTH:,} characters", 0)
     try:
         return regex(pattern)
     except (re.error, OverflowError) as error:  # the latter for `a{99999999999}`

@@ -1,0 +1,80 @@
+"""Hosts that do odd things, and several runtimes at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from rtfs.errors import DelegationError, ToolError
+from rtfs.models.protocol import ModelReply, ModelRequest
+from rtfs.models.registry import ModelRegistry
+from rtfs.runtime import Runtime
+from rtfs.source import Source
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+def fail() -> None:
+    raise Unspeakable
+
+
+def test_an_error_without_words_is_an_error_of_the_tool() -> None:
+    runtime = Runtime(models=None)
+    runtime.define("fail", fail)
+    assert runtime.run("(try (fail) (catch e (:message e)))") == "fail raised Unspeakable"
+    with pytest.raises(ToolError):
+        runtime.run("(fail)")
+
+
+def test_runtimes_in_two_threads_do_not_take_each_other_the_stack() -> None:
+    # in a process of its own: CPython aborts when the limit of recursion is lowered under a deep thread
+    program = """
+import sys, threading, rtfs
+text = "(defn f [n] (if (= n 0) 0 (+ 1 (f (- n 1))))) (f 4000)"
+found = []
+def work():
+    runtime = rtfs.Runtime(models=None)
+    for _ in range(4):
+        found.append(runtime.run(text))
+threads = [threading.Thread(target=work) for _ in range(4)]
+before = sys.getrecursionlimit()
+[t.start() for t in threads]
+[t.join() for t in threads]
+assert found == [4000] * 16, found
+assert sys.getrecursionlimit() == before
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr[-500:]
+
+
+def test_checking_a_program_leaves_nothing_in_the_context() -> None:
+    runtime = Runtime(models=None)
+    problems = runtime.check(Source("<test>", '(defmacro m [] (context/set "a" 1)) (m) (defmacro s [] (step "b" 1)) (s)'))
+    assert [problem.kind for problem in problems] == ["macro-error", "macro-error"]
+    assert runtime.host.context == {}
+    assert not runtime.host.audit
+
+
+class Refusing:
+    """A provider whose refusal repeats the key it was given."""
+
+    name = "refusing"
+
+    def complete(self, request: ModelRequest) -> ModelReply:
+        raise DelegationError("the key s3cr3t-s3cr3t is not valid")
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_strict_call_does_not_tell_the_program_a_secret() -> None:
+    registry = ModelRegistry()
+    registry.register("m", Refusing())  # type: ignore[arg-type]
+    runtime = Runtime(models=registry, environ={"THE_API_KEY": "s3cr3t-s3cr3t"})
+    runtime.run('(defn f ^:delegation :local-model "m" ^{:strict true} [x] :-> :int 7)')
+    assert runtime.run("(try (f 1) (catch e (:message e)))") == "the key [THE_API_KEY] is not valid"
