@@ -185,7 +185,6 @@ class Runtime:
             ConfigError: the name is not bound, or not to a function.
         """
         from rtfs.errors import nearest
-        from rtfs.semantics.calls import call
 
         if not self.namespace.find(name):
             close = nearest(name, self.namespace.own)
@@ -193,6 +192,11 @@ class Runtime:
         target = self.namespace.values[name]
         if not isinstance(target, (Function, Builtin)):
             raise ConfigError(f"{name!r} is not a function")
+        return self._callable(target, name, raw)
+
+    def _callable(self, target: Function | Builtin, name: str, raw: bool) -> Callable[..., Any]:
+        """A function of a program as a Python callable; `to_rtfs` gives the function itself back."""
+        from rtfs.semantics.calls import call
 
         def callable_(*args: Any) -> Any:
             operands = list(args) if raw else [to_rtfs(arg) for arg in args]
@@ -200,10 +204,12 @@ class Runtime:
 
         callable_.__name__ = callable_.__qualname__ = name
         callable_.__doc__ = target.doc if isinstance(target, Builtin) else target.spec.doc
+        callable_.__rtfs_value__ = target  # type: ignore[attr-defined]
         return callable_
 
     def define(self, name: str, value: Any) -> None:
         """Bind a name for programs: a Python value (converted) or callable (called with Python values)."""
+        from rtfs.syntax.analyse import HARD_CORE
         from rtfs.syntax.reader import read_forms
         from rtfs.values.scalars import Symbol
 
@@ -213,10 +219,10 @@ class Runtime:
             forms = []
         if len(forms) != 1 or type(forms[0]) is not Symbol:
             raise ConfigError(f"{name!r} is not a name that a program can write")
-        rtfs_value = wrap_callable(value, name) if callable(value) and not hasattr(value, "kind_name") else to_rtfs(value)
-        if isinstance(value, (Function, Builtin)):
-            rtfs_value = value
-        self.namespace.define(name, rtfs_value)
+        if name in HARD_CORE:
+            raise ConfigError(f"{name!r} is a core form of the language and cannot be bound")
+        plain = callable(value) and not hasattr(value, "kind_name") and not hasattr(value, "__rtfs_value__")
+        self.namespace.define(name, wrap_callable(value, name) if plain else to_rtfs(value))
 
     # --- models ---
 
@@ -368,6 +374,8 @@ class Runtime:
 
     def _converted(self, value: Any, raw: bool) -> Any:
         """A result as the host wants it; a deeply nested one needs as much room as the program had."""
+        if isinstance(value, (Function, Builtin)) and not raw:
+            return self._callable(value, value.name or "fn", raw)
         if raw or type(value) in (int, str, float, bool, NoneType):
             return value
         return self._enter(lambda: to_python(value))

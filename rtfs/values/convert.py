@@ -9,7 +9,7 @@
 | `datetime`, `UUID`                  | timestamp, uuid | `datetime`, `UUID`    |
 | `Enum` member                       | its value       |                       |
 | dataclass, pydantic model           | map with keyword keys |                 |
-| callable                            | function        | callable              |
+| callable                            | function        | a callable, as a result of `run`; inside a value, itself |
 """
 
 from __future__ import annotations
@@ -95,6 +95,8 @@ def _to_rtfs(value: Any, depth: int) -> Any:
         return Timestamp(_timestamp_text(value))
     if kind.__module__ == "uuid" and kind.__name__ == "UUID":
         return Uuid(str(value))
+    if hasattr(value, "__rtfs_value__"):  # a callable that a runtime made of an RTFS function
+        return value.__rtfs_value__
     if callable(value):
         return wrap_callable(value)
     raise ConfigError(

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from rtfs.errors import DelegationError, ToolError
+from rtfs.errors import ConfigError, DelegationError, ToolError
 from rtfs.models.protocol import ModelReply, ModelRequest
 from rtfs.models.registry import ModelRegistry
 from rtfs.runtime import Runtime
@@ -78,3 +78,17 @@ def test_a_strict_call_does_not_tell_the_program_a_secret() -> None:
     runtime = Runtime(models=registry, environ={"THE_API_KEY": "s3cr3t-s3cr3t"})
     runtime.run('(defn f ^:delegation :local-model "m" ^{:strict true} [x] :-> :int 7)')
     assert runtime.run("(try (f 1) (catch e (:message e)))") == "the key [THE_API_KEY] is not valid"
+
+
+def test_a_function_comes_back_as_a_callable_and_goes_in_as_itself() -> None:
+    runtime = Runtime(models=None)
+    square = runtime.run("(fn square [x] (* x x))")
+    assert square(4) == 16
+    runtime.define("again", square)
+    assert runtime.run("(map again [1 2 3])") == [1, 4, 9]
+    assert runtime.run("again", raw=True).name == "square"
+
+
+def test_a_core_form_cannot_be_defined_by_the_host() -> None:
+    with pytest.raises(ConfigError, match="core form"):
+        Runtime(models=None).define("if", 1)
