@@ -102,7 +102,7 @@ def parse(text: str, *, name: str = "<text>") -> "list[object]":
 def __getattr__(name: str) -> object:
     for home, names in _HOMES.items():
         if name in names:
-            module = __import__(home, fromlist=(name,))
+            module = __import__(home, fromlist=(name,))  # one of the modules listed above
             value: object = getattr(module, name)
             globals()[name] = value
             return value

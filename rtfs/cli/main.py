@@ -103,6 +103,7 @@ def dispatch(argv: list[str], terminal: Terminal) -> int:
 
 
 def command_module(name: str) -> Any:
+    """The module of a command; only those in the table are ever imported."""
     return __import__(COMMANDS[name][0], fromlist=("execute",))
 
 

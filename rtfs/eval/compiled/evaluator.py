@@ -88,6 +88,7 @@ class CompiledEvaluator:
         if unit.builtins and unit.functions:
             self.linker.depend(Dependent(node, code, unit.builtins, shape, lambda: self.code(unit), self.compile))
         made: dict[str, Any] = {}
+        # safe: the code was built node by node by the generator, whose names and constants alone can appear in it
         exec(code, self.linker.globals, made)
         return made[" top"]
 

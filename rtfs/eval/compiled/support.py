@@ -87,6 +87,7 @@ def _define(key: Any, text: str, names: dict[str, Any]) -> Any:
     found = _CODE.get(key)
     if found is None:
         scope = {**names}
+        # safe: the text is a template of this module with operand counts put in, never anything of a program
         exec(compile(text, "<rtfs>", "exec"), scope)
         found = _CODE[key] = scope["made"]
         TRANSPARENT.add(found.__code__)
