@@ -5,16 +5,15 @@ from __future__ import annotations
 from rtfs.errors import EvalError, LimitExceeded, RtfsError
 from rtfs.eval.compiled.places import settle
 from rtfs.eval.compiled.support import Template, invoke
-from rtfs.semantics.faults import type_error
 from rtfs.semantics.machine import Machine
 from rtfs.semantics.namespace import Namespace
+from rtfs.semantics.templates import add_part, make_template
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
-from rtfs.values.forms import MetaForm
 from rtfs.values.functions import Builtin, Function
 from rtfs.values.maps import Map
 from rtfs.values.scalars import Keyword, ResourceHandle, Symbol
-from rtfs.values.sequences import List, Sequence, Vector
+from rtfs.values.sequences import Vector
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,35 +44,6 @@ def count_turn(turns: int, span: Span | None) -> int:
     if turns == 10_000:
         raise EvalError("step-loop went on for more than 10,000 turns", kind="runtime-error", span=span)
     return turns + 1
-
-
-def template_part(out: list[Any], value: Any, splice: bool, span: Span | None) -> None:
-    if not splice:
-        out.append(value)
-    elif isinstance(value, Sequence):
-        out.extend(value.items())
-    elif type(value) is Map:
-        out.extend([x for entry in value.items() for x in entry])
-    elif value is not None:
-        error = type_error("unquote-splicing", "list", value)
-        error.span = span
-        raise error
-
-
-def template(kind: str, out: list[Any], span: Span | None) -> Any:
-    if kind == "list":
-        return List.adopt(out)
-    if kind == "vector":
-        return Vector.adopt(out)
-    if kind == "metadata":
-        if type(out[0]) is not Map:
-            error = type_error("metadata", "map", out[0])
-            error.span = span
-            raise error
-        return MetaForm(out[0], out[1])
-    if len(out) % 2:
-        raise EvalError("a quasiquoted map got an odd number of forms", kind="invalid-argument", span=span)
-    return Map([(out[i], out[i + 1]) for i in range(0, len(out), 2)])
 
 
 def effects(machine: Machine, namespace: Namespace) -> dict[str, Any]:
@@ -188,7 +158,7 @@ def effects(machine: Machine, namespace: Namespace) -> dict[str, Any]:
                 release_at_limit,
             ),
             *(log_step, host_form, def_type, def_struct, import_module, define_module, fresh, delegated),
-            *(wrap, matches_kind, resource_ref, parallel, count_turn, template_part, template),
+            *(wrap, matches_kind, resource_ref, parallel, count_turn, add_part, make_template),
         )
     }
     return found | {

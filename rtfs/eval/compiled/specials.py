@@ -105,8 +105,8 @@ def _template(g: Generator, node: ir.Special, form: ast.Template, to: Destinatio
     g.assign(out, g.list_of([]))
     for i, arg in enumerate(node.args):
         splice, span = parts[i]
-        g.do(g.call(" template_part", g.load(out), g.expr(arg), g.const(splice), g.const(span)))
-    g.deliver(g.call(" template", g.const(form.kind), g.load(out), g.const(form.span)), to)
+        g.do(g.call(" add_part", g.load(out), g.expr(arg), g.const(splice), g.const(span)))
+    g.deliver(g.call(" make_template", g.const(form.kind), g.load(out), g.const(form.span)), to)
 
 
 @form(ast.FreshNames)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from rtfs.errors import EvalError
 from rtfs.eval.treewalk.effects import placed
 from rtfs.eval.treewalk.walker import Env, Layout, Run, TreeWalker, compiles, storer
-from rtfs.semantics.faults import type_error
+from rtfs.semantics.templates import add_part, make_template
 from rtfs.semantics.typecheck import struct_constructor
 from rtfs.syntax import nodes as ast
-from rtfs.values.forms import MetaForm
 from rtfs.values.functions import Builtin
-from rtfs.values.maps import Map
 from rtfs.values.scalars import Symbol
-from rtfs.values.sequences import List, Sequence, Vector
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,30 +69,8 @@ def _template(w: TreeWalker, node: ast.Template, layout: Layout | None) -> Run:
     def run_template(env: Env) -> Any:
         out: list[Any] = []
         for run, splice, where in parts:
-            value = run(env)
-            if not splice:
-                out.append(value)
-            elif isinstance(value, Sequence):
-                out.extend(value.items())
-            elif type(value) is Map:
-                out.extend([x for entry in value.items() for x in entry])
-            elif value is not None:
-                error = type_error("unquote-splicing", "list", value)
-                error.span = where
-                raise error
-        if kind == "list":
-            return List.adopt(out)
-        if kind == "vector":
-            return Vector.adopt(out)
-        if kind == "metadata":
-            if type(out[0]) is not Map:
-                error = type_error("metadata", "map", out[0])
-                error.span = span
-                raise error
-            return MetaForm(out[0], out[1])
-        if len(out) % 2:
-            raise EvalError("a quasiquoted map got an odd number of forms", kind="invalid-argument", span=span)
-        return Map([(out[i], out[i + 1]) for i in range(0, len(out), 2)])
+            add_part(out, run(env), splice, where)
+        return make_template(kind, out, span)
 
     return run_template
 
