@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 from rtfs.ir import nodes as ir
+from rtfs.ir.scopes import refresh
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
 from rtfs.types.nodes import AnyType
@@ -27,55 +27,31 @@ def lowers(kind: type) -> Callable[[Any], Any]:
     return register
 
 
-def lower(node: ast.Node, is_builtin: Callable[[str], bool] | None = None) -> ir.Unit:
-    """The IR of a top-level node.
-
-    Args:
-        is_builtin: whether a global name has its meaning of the library; without it, no call becomes a loop.
-    """
+def lower(node: ast.Node) -> ir.Unit:
+    """The IR of a top-level node."""
     import rtfs.ir.lower_forms  # noqa: F401 - registers loops and the rarer forms
 
     top = ir.Fn(node.span, None, "<top>", None)
-    lowerer = Lowerer(ir.Unit(top), is_builtin)
-    lowerer.defined = defined_names(node) if is_builtin is not None else set()
-    lowerer.fn = top
+    lowerer = Lowerer(ir.Unit(top))
     top.body = lowerer.node(node, False)
-    return lowerer.finish()
+    refresh(lowerer.unit)
+    return lowerer.unit
 
 
 class Lowerer:
     """The state of one lowering: the function that is being lowered, and what is around it."""
 
-    def __init__(self, unit: ir.Unit, is_builtin: Callable[[str], bool] | None = None) -> None:
+    def __init__(self, unit: ir.Unit) -> None:
         self.unit = unit
-        self.is_builtin = is_builtin
-        self.defined: set[str] = set()
         self.fn: ir.Fn = unit.top
         self.loops: list[ir.Loop] = []
         self.repeated = 0  # loops around, inside the current function
-        self.depth = 0
-        self.blocks = 0
 
     def node(self, node: ast.Node, tail: bool = False) -> ir.Node:
-        self.depth += 1
-        if self.depth > self.unit.depth:
-            self.unit.depth = self.depth
-        made = LOWERERS[type(node)](self, node, tail)
-        self.depth -= 1
-        return made
+        return LOWERERS[type(node)](self, node, tail)
 
     def all(self, nodes: tuple[ast.Node, ...]) -> list[ir.Node]:
         return [self.node(n) for n in nodes]
-
-    def finish(self) -> ir.Unit:
-        """What is known only when all uses have been seen."""
-        for var in self.unit.vars.values():
-            if var.assigned or var.stores != 1 or (var.function is not None and _is_delegated(var.function)):
-                var.function = None
-            if var.captured and (var.in_loop or var.owner.loops) and (var.assigned or var.early):
-                var.boxed = True
-                var.function = None
-        return self.unit
 
     # --- variables ---
 
@@ -92,35 +68,18 @@ class Lowerer:
         return [var for b in scope.bindings if (var := self.declare(b)).late]
 
     def use(self, binding: ast.Binding) -> ir.Var:
-        var = self.unit.vars[binding]
-        if var.owner is not self.fn:
-            var.captured = True
-            fn: ir.Fn | None = self.fn
-            while fn is not None and fn is not var.owner:
-                fn.free[var] = None
-                fn = fn.outer
-        return var
+        return self.unit.vars[binding]
 
     def set(self, binding: ast.Binding, value: ir.Node, span: Span | None) -> ir.Set:
         var = self.use(binding)
         var.stores += 1
-        if isinstance(value, ir.Fn):
-            var.function = value
         return ir.Set(span, var, value)
 
-    def repeat(self, work: Callable[[], Any], blocks: int = 1) -> Any:
+    def repeat(self, work: Callable[[], Any]) -> Any:
         """Lower what can run several times in one call of the function."""
         self.repeated += 1
-        made = self.nested(work, blocks)
-        self.repeated -= 1
-        return made
-
-    def nested(self, work: Callable[[], Any], blocks: int = 1) -> Any:
-        self.blocks += blocks
-        if self.blocks > self.unit.blocks:
-            self.unit.blocks = self.blocks
         made = work()
-        self.blocks -= blocks
+        self.repeated -= 1
         return made
 
     # --- patterns ---
@@ -184,10 +143,6 @@ class Lowerer:
         return ir.Seq(node.span, [ir.Blank(node.span, late), inner]) if late and blank else inner
 
 
-def _is_delegated(fn: ir.Fn) -> bool:
-    return fn.ast is not None and fn.ast.hint is not None and fn.ast.hint.target != "local"
-
-
 #: The AST nodes of the loops that are being lowered.
 SOURCES: dict[ir.Loop, ast.Loop] = {}
 
@@ -207,7 +162,6 @@ def _const(lo: Lowerer, node: ast.Const, tail: bool) -> ir.Node:
 @lowers(ast.Local)
 def _local(lo: Lowerer, node: ast.Local, tail: bool) -> ir.Node:
     var = lo.use(node.binding)
-    var.escapes = True
     return ir.Get(node.span, var, node.binding.late)
 
 
@@ -249,9 +203,7 @@ def _set_global(lo: Lowerer, node: ast.SetGlobal, tail: bool) -> ir.Node:
 @lowers(ast.DefLocal)
 def _def_local(lo: Lowerer, node: ast.DefLocal, tail: bool) -> ir.Node:
     value = lo.check(lo.node(node.value), node.type, f"def {node.binding.name}", node.value.span)
-    made = lo.set(node.binding, value, node.span)
-    made.var.escapes = made.var.escapes or tail
-    return made
+    return lo.set(node.binding, value, node.span)
 
 
 @lowers(ast.SetLocal)
@@ -316,21 +268,19 @@ def _match(lo: Lowerer, node: ast.Match, tail: bool) -> ir.Node:
     result: ir.Node = ir.NoMatch(node.span, var)
     for test, body, span in reversed(made):
         result = ir.If(span, test, body, result)
-    lo.unit.depth = max(lo.unit.depth, lo.depth + len(made))
     return ir.Seq(node.span, [ir.Set(node.span, var, first), *([ir.Blank(node.span, blank)] if blank else []), result])
 
 
 @lowers(ast.Try)
 def _try(lo: Lowerer, node: ast.Try, tail: bool) -> ir.Node:
-    lo.unit.cleans = lo.unit.cleans or node.final is not None
-    body = lo.nested(lambda: lo.node(node.body), 2)
+    body = lo.node(node.body)
     catches = []
     for clause in node.catches:
         late = lo.scope(clause.scope)
         var = lo.use(clause.binding) if clause.binding is not None else None
         if var is not None:
             var.stores += 1
-        catches.append(ir.Catch(clause.selector, var, lo.nested(partial(lo.body, clause.body, late, False), 3)))
+        catches.append(ir.Catch(clause.selector, var, lo.body(clause.body, late, False)))
     return ir.Try(node.span, body, catches, lo.node(node.final) if node.final is not None else None)
 
 
@@ -345,9 +295,7 @@ def _fn(lo: Lowerer, node: ast.Fn, tail: bool) -> ir.Node:
         itself.late = False
         made = lo.set(binding, function(lo, node), node.span)
         if binding.uses == 0 and not binding.assigned:
-            made.var.function = None
             return made.value
-        itself.escapes = True
         return ir.Seq(node.span, [ir.Blank(node.span, [itself]), made])
     return function(lo, node)
 
@@ -355,8 +303,8 @@ def _fn(lo: Lowerer, node: ast.Fn, tail: bool) -> ir.Node:
 def function(lo: Lowerer, node: ast.Fn) -> ir.Fn:
     label = node.name or "<fn>"
     fn = ir.Fn(node.span, node, label, lo.fn)
-    outer, loops, repeated, blocks = lo.fn, lo.loops, lo.repeated, lo.blocks
-    lo.fn, lo.loops, lo.repeated, lo.blocks = fn, [], 0, 1
+    outer, loops, repeated = lo.fn, lo.loops, lo.repeated
+    lo.fn, lo.loops, lo.repeated = fn, [], 0
     late = lo.scope(node.scope)
     bindings = node.scope.bindings
     count = len(node.params)
@@ -383,8 +331,7 @@ def function(lo: Lowerer, node: ast.Fn) -> ir.Fn:
     fn.body = lo.body(node.body, late, True, blank=False)
     if late:
         fn.prepare.insert(0, ir.Blank(node.span, late))
-    lo.fn, lo.loops, lo.repeated, lo.blocks = outer, loops, repeated, blocks
-    lo.unit.functions.append(fn)
+    lo.fn, lo.loops, lo.repeated = outer, loops, repeated
     return fn
 
 
@@ -395,66 +342,15 @@ def _called(lo: Lowerer, node: ast.Node) -> ir.Node:
     return lo.node(node)
 
 
-def defined_names(node: ast.Node) -> set[str]:
-    """The global names that a top-level node gives a value."""
-    found: set[str] = set()
-    waiting: list[Any] = [node]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, (ast.Def, ast.SetGlobal, ast.DefStruct)):
-            found.add(item.name)
-        if isinstance(item, tuple):
-            waiting.extend(item)
-        elif isinstance(
-            item, (ast.Node, ast.Pattern, ast.MatchClause, ast.CatchClause, ast.ForClause, ast.LetBinding, ast.MapEntryPattern)
-        ):
-            waiting.extend(value for field in item._fields if not isinstance(value := getattr(item, field), ast.Module))
-    return found
-
-
 @lowers(ast.Call)
 def _call(lo: Lowerer, node: ast.Call, tail: bool) -> ir.Node:
-    if lo.is_builtin is not None and isinstance(node.function, ast.Global):
-        from rtfs.ir.passes.pipelines import as_loop
-
-        loop = as_loop(lo, node)
-        if loop is not None:
-            return loop
-    if len(node.args) > 2 and _folds(lo, node):
-        return _in_pairs(lo, node)
-    made = ir.Call(node.span, _called(lo, node.function), lo.all(node.args), node.tail and tail)
-    lo.unit.calls.append(made)
-    return made
-
-
-def _folds(lo: Lowerer, node: ast.Call) -> bool:
-    """Whether a call is a sum, difference or product that can be taken two by two: those after the second have no effects."""
-    return (
-        isinstance(node.function, ast.Global)
-        and node.function.name in ("+", "-", "*")
-        and lo.is_builtin is not None
-        and node.function.name not in lo.defined
-        and lo.is_builtin(node.function.name)
-        and all(isinstance(arg, ast.Const) or (isinstance(arg, ast.Local) and not arg.binding.late) for arg in node.args[2:])
-    )
-
-
-def _in_pairs(lo: Lowerer, node: ast.Call) -> ir.Node:
-    args = lo.all(node.args)
-    total = args[0]
-    for i, arg in enumerate(args[1:]):
-        call = ir.Call(node.span, lo.node(node.function), [total, arg], False)
-        if i:  # an error is about the operand where it stands in the whole call
-            call.place = ir.Call(node.span, call.function, [ir.Const(node.span, None), ir.Const(arg.span, None)], False)
-        total = call
-    return total
+    return ir.Call(node.span, _called(lo, node.function), lo.all(node.args), node.tail and tail)
 
 
 @lowers(ast.SelfCall)
 def _self_call(lo: Lowerer, node: ast.SelfCall, tail: bool) -> ir.Node:
     made = ir.Call(node.span, _called(lo, node.function), lo.all(node.args), True, lo.fn)
     lo.fn.loops = True
-    lo.unit.calls.append(made)
     if isinstance(made.function, ir.GlobalGet):
         lo.fn.self_flag = made.function.name
     return made

@@ -151,7 +151,7 @@ def _host_form(lo: Lowerer, node: ast.HostForm, tail: bool) -> ir.Node:
 
 @lowers(ast.WithHints)
 def _with_hints(lo: Lowerer, node: ast.WithHints, tail: bool) -> ir.Node:
-    return _special(lo, node, node.values, [lo.nested(lambda: lo.node(node.body), 2)])
+    return _special(lo, node, node.values, [lo.node(node.body)])
 
 
 @lowers(ast.Parallel)
@@ -166,13 +166,12 @@ def _parallel(lo: Lowerer, node: ast.Parallel, tail: bool) -> ir.Node:
 
 @lowers(ast.WithResource)
 def _with_resource(lo: Lowerer, node: ast.WithResource, tail: bool) -> ir.Node:
-    lo.unit.cleans = True
     value = lo.node(node.value)
     late = lo.scope(node.scope)
     var = lo.unit.vars[node.binding]
     var.stores += 1
     check = lo.check(ir.Get(node.value.span, var), node.type, f"with-resource {node.binding.name}", node.value.span)
-    body = lo.nested(lambda: lo.body(node.body, late, False), 3)
+    body = lo.body(node.body, late, False)
     if isinstance(check, ir.Check):
         body = ir.Seq(node.span, [check, body])
     return ir.Special(node.span, node, [value], [body], [var])
@@ -199,18 +198,14 @@ def _step_options(lo: Lowerer, options: ast.StepOptions) -> tuple[list[ir.Node],
 
 @lowers(ast.Step)
 def _step(lo: Lowerer, node: ast.Step, tail: bool) -> ir.Node:
-    lo.blocks += 2
     args, variables, late = _step_options(lo, node.options)
-    body = lo.nested(lambda: lo.body(node.body, late, False), 1)
-    lo.blocks -= 2
+    body = lo.body(node.body, late, False)
     return ir.Special(node.span, node, args, [body], variables)
 
 
 @lowers(ast.StepLoop)
 def _step_loop(lo: Lowerer, node: ast.StepLoop, tail: bool) -> ir.Node:
-    lo.blocks += 2
     args, variables, late = _step_options(lo, node.options)
     blank: list[ir.Node] = [ir.Blank(node.span, late)] if late else []
     test, body = lo.repeat(lambda: (lo.node(node.test), lo.node(node.body)))
-    lo.blocks -= 2
     return ir.Special(node.span, node, args, [test, body, *blank], variables)

@@ -317,20 +317,22 @@ class Each(Node):
 class Scan(Node):
     """The body for each item of a collection, as the built-in `operation` goes through it; `call` is where it was called.
 
-    `bounds`: the collection is `(range …)` of these operands, and is not built.
+    `ranged`: `items` is a call of `range`, whose vector is not built.
+    `fused`: items come one by one from the `Collect` that `items` is; nothing can tell that from building it first.
     """
 
-    __slots__ = ("body", "bounds", "call", "index", "items", "operation", "var")
-    parts = ("items", "bounds", "body")
+    __slots__ = ("body", "call", "fused", "index", "items", "operation", "ranged", "var")
+    parts = ("items", "body")
 
-    def __init__(self, span: Span | None, operation: str, index: int, call: Call, var: Var) -> None:
+    def __init__(self, span: Span | None, operation: str, index: int, call: Call, items: Node, var: Var) -> None:
         super().__init__(span)
         self.operation = operation
         self.index = index
         self.call = call
         self.var = var
-        self.items: Node | None = None
-        self.bounds: list[Node] | None = None
+        self.items = items
+        self.ranged = False
+        self.fused = False
         self.body: Node = Const(span, None)
 
 
@@ -341,15 +343,14 @@ class Stop(Node):
 
 
 class Collect(Node):
-    """A vector of what `Emit`s inside the body give; nil with `into` None. `value`: the only thing that is emitted, when known."""
+    """A vector of what `Emit`s inside the body give; nil with `into` None."""
 
-    __slots__ = ("body", "into", "value")
+    __slots__ = ("body", "into")
     parts = ("body",)
 
     def __init__(self, span: Span | None, into: Var | None) -> None:
         super().__init__(span)
         self.into = into
-        self.value: Node | None = None
         self.body: Node = Const(span, None)
 
 
@@ -434,12 +435,12 @@ class Unit:
         defines: the global names that it gives a value.
         calls: all calls.
         cleans: something in it is to happen on every way out.
-        builtins: the built-ins whose meaning the generated code takes for granted.
+        assumes: the global names whose meaning the generated code takes for granted.
         depth: how deep its nodes nest.
         blocks: how deep its loops and tries nest inside one function.
     """
 
-    __slots__ = ("blocks", "builtins", "calls", "cleans", "defines", "depth", "functions", "nodes", "settled", "top", "vars")
+    __slots__ = ("assumes", "blocks", "calls", "cleans", "defines", "depth", "functions", "nodes", "settled", "top", "vars")
 
     def __init__(self, top: Fn) -> None:
         self.top = top
@@ -449,7 +450,7 @@ class Unit:
         self.vars: dict[ast.Binding, Var] = {}
         self.nodes: dict[int, Node] = {}
         self.defines: set[str] = set()
-        self.builtins: set[str] = set()
+        self.assumes: set[str] = set()
         self.depth = 0
         self.blocks = 0
         self.cleans = False

@@ -93,12 +93,13 @@ def _open(node: ir.Node) -> tuple[str, list[Any]]:
         below = [] if test is not None else [node.test]
         return f"if {test or ''}".rstrip(), [*below, node.then, ["else"], node.otherwise]
     if isinstance(node, ir.Scan):
-        source: list[Any] = ["range", *node.bounds] if node.bounds is not None else [node.items]
+        source: list[Any] = ["range", *node.items.args] if node.ranged and isinstance(node.items, ir.Call) else [node.items]
         shown = [part if isinstance(part, str) else _short(part) if part is not None else "" for part in source]
         if all(part is not None for part in shown):
             return f"each %{node.var.name} in {' '.join(p for p in shown if p)} ({node.operation})", [node.body]
-        below = list(node.bounds) if node.bounds is not None else source
-        return f"each %{node.var.name} ({node.operation}) in", [*below, ["do"], node.body]
+        below = [node.items]
+        how = "fused with" if node.fused else "in"
+        return f"each %{node.var.name} ({node.operation}) {how}", [*below, ["do"], node.body]
     if isinstance(node, ir.Loop):
         return f"loop {' '.join(f'%{v.name}' for v in node.vars)}", [node.body]
     if isinstance(node, ir.Collect):

@@ -44,8 +44,7 @@ def _check(unit: ir.Unit, node: ir.Node, fn: ir.Fn, loops: tuple[ir.Node, ...], 
             _check(unit, child, node, (), after, seen)
         return
     inner = (*loops, node) if isinstance(node, ir.Loop) else loops
-    children = [node.body, *node.bounds] if isinstance(node, ir.Scan) and node.bounds is not None else node.children()
-    for child in children:
+    for child in node.children():
         _check(unit, child, fn, inner, after, seen)
 
 

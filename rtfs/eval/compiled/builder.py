@@ -34,7 +34,7 @@ class Builder:
         self._constants: list[Any] = []
         self._names: dict[int, str] = {}
         self._temps = 0
-        self.functions: dict[str, str] = {}  # co_name -> RTFS name
+        self.functions: dict[str, tuple[str, Any]] = {}  # co_name -> RTFS name and `fn` of a function
 
     # --- positions ---
 
@@ -175,7 +175,8 @@ class Builder:
     def finish(self, code: CodeType) -> CodeType:
         """The code with its constants and places in it."""
         constants = [self._constant(constant) for constant in code.co_consts]
-        constants.append(Places(self.places, self.functions.get(code.co_name)))
+        label, spec = self.functions.get(code.co_name, (None, None))
+        constants.append(Places(self.places, label, spec))
         return code.replace(co_consts=tuple(constants))
 
     def _constant(self, constant: Any) -> Any:

@@ -52,7 +52,7 @@ def define_function(g: Generator, fn: ir.Fn, name: str) -> str:
     """Add the definition of the Python function of `fn` under `name`; gives the name."""
     g._homes.setdefault(name, g.frame)
     inner = f"{name} raw" if _is_wrapped(g, fn) else name
-    g.functions[inner] = fn.label
+    g.functions[inner] = (fn.label, fn.ast)
     fn.py = inner
     node = fn.ast
     assert node is not None

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import ast as py
 import linecache
-import os
 
-from rtfs.errors import RtfsError
-from rtfs.eval.compiled.calls import find_bounces
+from rtfs.errors import InternalError, RtfsError
 from rtfs.eval.compiled.effects import effects
-from rtfs.eval.compiled.generate import Generator
 from rtfs.eval.compiled.link import Linker
 from rtfs.eval.compiled.places import settle, too_deep
-from rtfs.eval.compiled.rebinding import Dependent
 from rtfs.ir import nodes as ir
-from rtfs.ir.lower import lower
-from rtfs.ir.passes.kinds import infer
-from rtfs.ir.verify import verify
 from rtfs.semantics.machine import Machine
 from rtfs.semantics.namespace import Namespace
 from rtfs.source import Source
@@ -28,8 +20,7 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
-#: Check the IR after each pass.
-DEBUG = os.environ.get("RTFS_DEBUG") == "1"
+    from rtfs.ir.optimise import Facts, Report
 
 #: Beyond these Python's own compiler would need too much stack, or refuses; the tree evaluator takes such forms.
 MAX_DEPTH = 200
@@ -40,13 +31,15 @@ class CompiledEvaluator:
     """Evaluates the nodes of one namespace by compiling them.
 
     Args:
-        level: `none` leaves calls of built-ins as calls; `aggressive` makes operators and loops of them.
+        level: of `ir.optimise.LEVELS`; `none` leaves calls of built-ins as calls.
+        report: what the passes did is added to it.
     """
 
-    def __init__(self, machine: Machine, namespace: Namespace, level: str = "aggressive") -> None:
+    def __init__(self, machine: Machine, namespace: Namespace, level: str = "aggressive", report: Report | None = None) -> None:
         self.machine = machine
         self.namespace = namespace
         self.level = level
+        self.report = report
         if namespace.linker is None:
             namespace.linker = Linker(machine, namespace)
             namespace.linker.globals.update(effects(machine, namespace))
@@ -80,63 +73,91 @@ class CompiledEvaluator:
 
     def compile(self, node: ast.Node) -> Any:
         """A Python function that evaluates the node, or None when it is too deep for one."""
+        made = self._made(node)
+        return made[1] if made is not None else None
+
+    def _made(self, node: ast.Node) -> tuple[CodeType, Any] | None:
         unit = self.lower(node)
-        if unit.depth > MAX_DEPTH or unit.blocks > MAX_BLOCKS:
+        if unit is None:
             return None
-        shape = set(unit.builtins)
         code = self.code(unit)
-        if unit.builtins and unit.functions:
-            self.linker.depend(Dependent(node, code, unit.builtins, shape, lambda: self.code(unit), self.compile))
+        if unit.assumes and unit.functions:
+            from rtfs.eval.compiled.rebinding import Dependent
+
+            self.linker.depend(Dependent(node, code, unit.assumes, lambda: self._made(node)))
         made: dict[str, Any] = {}
         # safe: the code was built node by node by the generator, whose names and constants alone can appear in it
         exec(code, self.linker.globals, made)
-        return made[" top"]
+        return code, made[" top"]
 
-    def lower(self, node: ast.Node) -> ir.Unit:
-        """The IR of a node. A metered run counts calls, so that none is turned into a loop."""
-        shape: set[str] = set()
+    def lower(self, node: ast.Node) -> ir.Unit | None:
+        """The IR of a node, optimised, or None when it is too deep to be compiled."""
+        from rtfs.ir.lower import lower
+        from rtfs.ir.optimise import DEBUG, optimise
 
-        def is_builtin(name: str) -> bool:
-            found = self._is_builtin(name)
-            if found:
-                shape.add(name)
-            return found
+        unit = lower(node)
+        if unit.depth > MAX_DEPTH or unit.blocks > MAX_BLOCKS:
+            return None
+        level = self.level
+        if self.machine.metered or self.linker.counted:  # TODO
+            level = "none"
+        try:
+            optimise(unit, self.facts(unit), level, self.report)
+        except InternalError as error:
+            if DEBUG:
+                raise
+            self.machine.host.warn(f"{error.message}; the program runs without optimisation", error.span)
+            unit = lower(node)
+            self._find_definitions(unit)
+        return unit if unit.depth <= MAX_DEPTH and unit.blocks <= MAX_BLOCKS else None
 
-        plain = self.level == "none" or self.machine.metered or self.linker.counted
-        unit = lower(node, None if plain else is_builtin)
-        unit.builtins = shape
-        return unit
+    def facts(self, unit: ir.Unit) -> Facts:
+        """What passes may take for granted in a unit."""
+        self._find_definitions(unit)
+        return _Facts(self, unit)
 
-    def _is_builtin(self, name: str) -> bool:
+    @staticmethod
+    def _find_definitions(unit: ir.Unit) -> None:
+        from rtfs.ir.scopes import definitions
+
+        unit.defines = definitions(unit)
+
+    def is_builtin(self, name: str) -> bool:
         """Whether a global name has the meaning that it has in the library."""
         namespace = self.namespace
         return name not in namespace.own and namespace.find(name) and namespace.values[name] is namespace.library.find(name)
 
-    def generate(self, unit: ir.Unit) -> tuple[Generator, py.Module]:
-        """The code of a unit as a Python tree, and the generator with what it knows of it."""
-
-        def is_builtin(name: str) -> bool:
-            found = self.level != "none" and name not in unit.defines and self._is_builtin(name)
-            if found:
-                unit.builtins.add(name)
-            return found
-
-        if DEBUG:
-            verify(unit, "lowering")
-        if self.level != "none":
-            infer(unit, is_builtin)
-            if DEBUG:
-                verify(unit, "kinds")
-        generator = Generator(unit, self.linker, is_builtin)
-        find_bounces(generator)
-        return generator, generator.module(" top")
-
     def code(self, unit: ir.Unit) -> CodeType:
         """The code object of a unit, for the names as they are bound now."""
-        generator, module = self.generate(unit)
+        from rtfs.eval.compiled.calls import find_bounces
+        from rtfs.eval.compiled.generate import Generator
+
+        generator = Generator(unit, self.linker, _Facts(self, unit).is_builtin)
+        find_bounces(generator)
+        module = generator.module(" top")
         span = unit.top.span
         name = _file_name(span.source if span is not None else None)
         return generator.finish(compile(module, name, "exec", dont_inherit=True, optimize=1))
+
+
+class _Facts:
+    """What is known about the names of a namespace (`ir.optimise.Facts`)."""
+
+    def __init__(self, evaluator: CompiledEvaluator, unit: ir.Unit) -> None:
+        self.evaluator = evaluator
+        self.unit = unit
+
+    def is_builtin(self, name: str) -> bool:
+        if self.evaluator.level == "none" or name in self.unit.defines or not self.evaluator.is_builtin(name):
+            return False
+        self.unit.assumes.add(name)
+        return True
+
+    def builtin(self, name: str) -> Any:
+        return self.evaluator.namespace.library.find(name)
+
+    def function(self, name: str) -> ast.Fn | None:
+        return None
 
 
 def _file_name(source: Source | None) -> str:

@@ -6,6 +6,7 @@ import ast as py
 
 from rtfs.eval.compiled.generate import EFFECT, RETURN, Destination, Generator, expression, statement
 from rtfs.ir import nodes as ir
+from rtfs.ir.passes.pipelines import emits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -245,7 +246,11 @@ def _collect(g: Generator, node: ir.Collect, to: Destination) -> None:
 @statement(ir.Emit)
 def _emit(g: Generator, node: ir.Emit, to: Destination) -> None:
     value = g.expr(node.value)
-    g.do(g.apply(g.attribute(g.load(g.name_of(node.into)), "append"), [value]))
+    sink = g.sinks.get(node.into)
+    if sink is not None:
+        sink(value)
+    else:
+        g.do(g.apply(g.attribute(g.load(g.name_of(node.into)), "append"), [value]))
 
 
 @statement(ir.Each)
@@ -272,11 +277,58 @@ def _each(g: Generator, node: ir.Each, to: Destination) -> None:
 
 @statement(ir.Scan)
 def _scan(g: Generator, node: ir.Scan, to: Destination) -> None:
+    if not node.fused or g.staged:
+        _scan_items(g, node)
+    elif g.fusing:
+        _scan_fused(g, node)
+    else:
+        _scan_trying(g, node)
+    if to is not EFFECT:
+        g.deliver(g.const(None), to)
+
+
+def _scan_trying(g: Generator, node: ir.Scan) -> None:
+    """The loops as one; should an error come of it, they run again one after the other, which raises the error that comes first."""
+    total = node.body.var if isinstance(node.body, ir.Set) and node.operation == "reduce" else None
+    before = g.temp()
+    if total is not None:
+        g.assign(before, g.read_var(total))
+    g.fusing = True
+    fast = g.inside(lambda: _scan_fused(g, node))
+    g.fusing, g.staged = False, True
+
+    def exactly() -> None:
+        if total is not None:
+            g.store_var(total, g.load(before))
+        for emit in emits(node.body):
+            g.assign(g.own(g.name_of(emit.into)), g.list_of([]))
+        _scan_items(g, node)
+
+    slow = g.inside(exactly)
+    g.staged = False
+    g.add(py.Try(fast, [g.put(py.ExceptHandler(g.load(" EvalError"), None, slow))], [], []))
+
+
+def _scan_fused(g: Generator, node: ir.Scan) -> None:
+    inner = node.items
+    assert isinstance(inner, ir.Collect)
+    assert inner.into is not None
+
+    def take(value: Any) -> None:
+        g.store_var(node.var, value)
+        g.stmt(node.body, EFFECT)
+
+    g.sinks[inner.into] = take
+    g.stmt(inner.body, EFFECT)
+    del g.sinks[inner.into]
+
+
+def _scan_items(g: Generator, node: ir.Scan) -> None:
     from rtfs.eval.compiled.calls import place_of
 
-    if node.bounds is not None:
+    if node.ranged:
         assert isinstance(node.items, ir.Call)
-        operands = g.exprs(node.bounds)
+        operands = g.exprs(node.items.args)
         outer, g.at = g.at, place_of(g, node.items)
         items = g.call(" bounds", *operands)
         g.at = outer
@@ -297,8 +349,6 @@ def _scan(g: Generator, node: ir.Scan, to: Destination) -> None:
         g.stmt(node.body, EFFECT)
 
     g.add(py.For(g.store(f"{name} next" if node.var.boxed else name), items, g.inside(body) or [g.put(py.Pass())], []))
-    if to is not EFFECT:
-        g.deliver(g.const(None), to)
 
 
 @statement(ir.Stop)

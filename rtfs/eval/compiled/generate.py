@@ -90,6 +90,9 @@ class Generator(Builder):
         self._frames: dict[ir.Fn, Frame] = {unit.top: self.frame}
         self._taken: dict[str, int] = {}
         self._fixed: set[str] = set()
+        self.sinks: dict[ir.Var, Callable[[Any], None]] = {}  # what takes the items of a collection that is not built
+        self.fusing = False  # inside loops that run as one
+        self.staged = False  # inside the same loops one after the other
 
     # --- nodes ---
 

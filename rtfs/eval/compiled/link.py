@@ -81,7 +81,7 @@ class Linker:
         dependents = self._dependents.pop(name, None)
         if dependents:
             for dependent in dependents:
-                dependent.rebound(name)
+                dependent.rebound()
             for other, keys in self._entries.items():  # functions may have new code
                 for key in keys:
                     self._refresh(key, self.namespace.values[other])

@@ -33,13 +33,14 @@ class Place:
 
 
 class Places:
-    """The places of one unit of generated code; `function` is the RTFS name of the code object that holds it."""
+    """The places of one unit of generated code; `function` is the RTFS name of the code object that holds it, `spec` its `fn`."""
 
-    __slots__ = ("function", "table")
+    __slots__ = ("function", "spec", "table")
 
-    def __init__(self, table: dict[Any, Place], function: str | None) -> None:
+    def __init__(self, table: dict[Any, Place], function: str | None, spec: Any) -> None:
         self.table = table
         self.function = function
+        self.spec = spec
 
 
 def places_of(code: CodeType) -> Places | None:

@@ -1,9 +1,8 @@
-"""When a program gives a built-in's name another meaning: code that took the old one for granted is made anew.
+"""When a program gives a name another meaning: code that took the old one for granted is made anew.
 
-Generated code contains operators in place of calls of `+`, loops in place of calls of `map`, and so on, while nobody has rebound
-those names.  Units of code are remembered with the names they rely on.  A rebinding, which is rare, finds the functions made by
-such a unit among all objects and gives them new code: the same functions with the same variables, generated with calls in place
-of operators.  Where the shape itself relied on a name (a loop for a `map`), a global function is compiled again as a whole.
+Generated code contains operators in place of calls of `+`, loops in place of calls of `map`, bodies of small functions in place of
+calls of them, while nobody has rebound those names.  Units of code are remembered with the names they rely on.  A rebinding,
+which is rare, compiles such a unit again and gives the functions that were made by it their new code.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import gc
 from collections.abc import Callable
 from types import CodeType, FunctionType
 
+from rtfs.eval.compiled.places import places_of
 from rtfs.syntax import nodes as ast
 from rtfs.values.functions import Function
 
@@ -24,60 +24,64 @@ class Dependent:
     """A unit of generated code: its node, its code, the names it relies on, and how to make it again.
 
     Attributes:
-        again: gives code of the same shape for the meanings of now.
-        compile: a node -> its value's maker, for what must be lowered again.
+        again: gives the code for the meanings of now, and what makes the unit's value, and tells the linker what it relies on.
     """
 
-    __slots__ = ("again", "code", "compile", "names", "node", "shape")
+    __slots__ = ("again", "code", "names", "node")
 
-    def __init__(
-        self,
-        node: ast.Node,
-        code: CodeType,
-        names: set[str],
-        shape: set[str],
-        again: Callable[[], CodeType],
-        compile_: Callable[[ast.Node], Any],
-    ) -> None:
+    def __init__(self, node: ast.Node, code: CodeType, names: set[str], again: Callable[[], tuple[CodeType, Any] | None]) -> None:
         self.node = node
         self.code = code
         self.names = names
-        self.shape = shape
         self.again = again
-        self.compile = compile_
 
-    def rebound(self, name: str) -> None:
-        """`name` has a new meaning."""
-        if name in self.shape:
-            self._replace_function()
-            return
+    def rebound(self) -> None:
+        """One of the names has a new meaning."""
         made = self.again()
-        codes: dict[int, CodeType] = {}
-        if not _pair(self.code, made, codes):
+        if made is None:
             return
-        for found in gc.get_objects():
-            if type(found) is FunctionType and id(found.__code__) in codes:
-                found.__code__ = codes[id(found.__code__)]
-        self.code = made
-
-    def _replace_function(self) -> None:
+        code, work = made
         node = self.node.value if isinstance(self.node, ast.Def) else self.node
-        if not isinstance(node, ast.Fn):
-            return
-        work = self.compile(node)
-        if work is None:
-            return
-        made = work()
-        for found in gc.get_objects():
-            if type(found) is Function and found.spec is node and found is not made:
+        if isinstance(node, ast.Fn):
+            self._replace(node, work)
+        pairs = _pairs(self.code, code)
+        if pairs:
+            for found in gc.get_objects():
+                if type(found) is FunctionType and id(found.__code__) in pairs:
+                    found.__code__ = pairs[id(found.__code__)]
+
+    def _replace(self, node: ast.Fn, work: Any) -> None:
+        """Give a global function its new code as a whole: it closes over nothing."""
+        old = [found for found in gc.get_objects() if type(found) is Function and found.spec is node]
+        if old:
+            made = work()
+            for found in old:
                 found.py, found.env, found.code, found.enter = made.py, made.env, made.code, made.enter
 
 
-def _pair(old: CodeType, new: CodeType, codes: dict[int, CodeType]) -> bool:
-    """Note which new code stands for which old one; whether both have the same shape."""
-    if old.co_freevars != new.co_freevars or old.co_varnames[: old.co_argcount] != new.co_varnames[: new.co_argcount]:
-        return False
-    codes[id(old)] = new
-    inner = [c for c in old.co_consts if type(c) is CodeType]
-    inner_new = [c for c in new.co_consts if type(c) is CodeType]
-    return len(inner) == len(inner_new) and all(_pair(a, b, codes) for a, b in zip(inner, inner_new, strict=True))
+def _pairs(old: CodeType, new: CodeType) -> dict[int, CodeType]:
+    """Which new code can stand for which old one: made from the same `fn`, with the same variables around it and the same
+    operands."""
+    before: dict[int, list[CodeType]] = {}
+    after: dict[int, list[CodeType]] = {}
+    _collect(old, before)
+    _collect(new, after)
+    pairs = {}
+    for spec, codes in before.items():
+        others = after.get(spec, [])
+        if len(codes) == len(others) == 1 and _fits(codes[0], others[0]):
+            pairs[id(codes[0])] = others[0]
+    return pairs
+
+
+def _collect(code: CodeType, found: dict[int, list[CodeType]]) -> None:
+    for constant in code.co_consts:
+        if type(constant) is CodeType:
+            places = places_of(constant)
+            if places is not None and places.spec is not None:
+                found.setdefault(id(places.spec), []).append(constant)
+            _collect(constant, found)
+
+
+def _fits(old: CodeType, new: CodeType) -> bool:
+    return old.co_freevars == new.co_freevars and old.co_varnames[: old.co_argcount] == new.co_varnames[: new.co_argcount]

@@ -6,14 +6,18 @@ keep it if the values of `recur` agree.  The code generator leaves out the guard
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from rtfs.ir import nodes as ir
+from rtfs.ir.optimise import Counts
+from rtfs.ir.scopes import variables, walk
 from rtfs.types.nodes import Primitive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from rtfs.ir.optimise import Facts
 
 _UNKNOWN = "?"  # nothing is known against any kind yet
 _NUMBERS = ("int", "float", "num")
@@ -25,18 +29,27 @@ _BOOL = frozenset(
 _CHECKED = {"int": "int", "float": "num", "string": "str", "bool": "bool"}
 
 
-def infer(unit: ir.Unit, is_builtin: Callable[[str], bool]) -> int:
-    """Set `kind` of nodes and variables; gives how many variables have one."""
-    nodes = list(walk(unit))
+def run(unit: ir.Unit, facts: Facts) -> Counts:
+    """Set `kind` of nodes and variables."""
+    infer(list(walk(unit)), variables(unit), facts.is_builtin)
+    return {"variables": sum(var.kind is not None for var in variables(unit))}
+
+
+def infer(nodes: list[ir.Node], variables: list[ir.Var], is_builtin: Callable[[str], bool]) -> None:
+    """Set the kinds of some nodes (outer ones first) and the variables that they give values to."""
     given: dict[ir.Var, list[Any]] = {}  # variable -> nodes and kinds it is given
+    emitted: dict[ir.Var, list[Any]] = {}
     for node in nodes:
-        _stores(node, given)
-    for var in unit.vars.values():
+        if isinstance(node, ir.Emit):
+            emitted.setdefault(node.into, []).append(node.value)
+    for node in nodes:
+        _stores(node, given, emitted)
+    for var in variables:
         sources = given.get(var)
         # parameters, patterns and the like are stores that no node shows
         known = sources is not None and len(sources) >= var.stores and not var.early and not var.boxed
         var.kind = _UNKNOWN if known else None
-    for fn in unit.functions:
+    for fn in [node for node in nodes if isinstance(node, ir.Fn)]:
         for check in fn.prepare:
             if isinstance(check, ir.Check) and isinstance(check.value, ir.Get) and type(check.type) is Primitive:
                 var = check.value.var
@@ -60,14 +73,13 @@ def infer(unit: ir.Unit, is_builtin: Callable[[str], bool]) -> int:
             if kind != var.kind:
                 var.kind = kind
                 changed = True
-    for var in unit.vars.values():
+    for var in variables:
         if var.kind == _UNKNOWN:
             var.kind = None
     for node in reversed(nodes):
         node.kind = _kind(node, is_builtin)
         if node.kind == _UNKNOWN:
             node.kind = None
-    return sum(var.kind is not None for var in unit.vars.values())
 
 
 def rekind(node: ir.Node, is_builtin: Callable[[str], bool]) -> None:
@@ -83,16 +95,7 @@ def _fits(var: ir.Var, sources: list[Any]) -> bool:
     return len(sources) >= var.stores
 
 
-def walk(unit: ir.Unit) -> Iterator[ir.Node]:
-    """All nodes, outer ones first; those inside patterns too."""
-    waiting: list[ir.Node] = [unit.top, *unit.nodes.values()]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        waiting.extend(node.children())
-
-
-def _stores(node: ir.Node, given: dict[ir.Var, list[Any]]) -> None:
+def _stores(node: ir.Node, given: dict[ir.Var, list[Any]], emitted: dict[ir.Var, list[Any]]) -> None:
     if isinstance(node, ir.Set):
         given.setdefault(node.var, []).append(node.value)
     elif isinstance(node, ir.Recur):
@@ -102,8 +105,14 @@ def _stores(node: ir.Node, given: dict[ir.Var, list[Any]]) -> None:
     elif isinstance(node, ir.Times):
         given.setdefault(node.var, []).append("int")
     elif isinstance(node, ir.Scan):
-        items = node.items.value if isinstance(node.items, ir.Collect) and node.items.value is not None else node
-        given.setdefault(node.var, []).append("int" if node.bounds is not None else items)
+        if node.ranged:
+            given.setdefault(node.var, []).append("int")
+        elif isinstance(node.items, ir.Collect) and node.items.into is not None:
+            items = emitted.get(node.items.into, [])
+            # stores are counted by loop, and this is one of however many kinds of items
+            given.setdefault(node.var, []).extend(items if len(items) == 1 else [node])
+        else:
+            given.setdefault(node.var, []).append(node)
 
 
 def _join(a: str | None, b: str | None) -> str | None:

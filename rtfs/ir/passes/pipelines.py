@@ -1,167 +1,187 @@
-"""`map`, `filter`, `remove` and `reduce` of a function literal as loops, while the AST is lowered.
+"""`map`, `filter`, `remove` and `reduce` of known functions as loops.
 
-The function's body becomes the body of the loop: no function is made and none is called.  The collection of one that is the
-operand of another is still built first, so that effects and errors come in the same order as from the built-ins.
+The body of a function literal becomes the body of the loop: no function is made and none is called.  A loop whose collection is
+made by another one is marked `fused` when no effect of either can be seen: it then takes each item as the other makes it, and the
+collection in between is never built.
 """
 
 from __future__ import annotations
 
 from rtfs.ir import nodes as ir
-from rtfs.syntax import nodes as ast
+from rtfs.ir.motion import adopt, applied
+from rtfs.ir.optimise import Counts
+from rtfs.ir.passes.purity import is_pure
+from rtfs.ir.scopes import refresh, transform
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from rtfs.ir.optimise import Facts
 
-    from rtfs.ir.lower import Lowerer
-
+#: Built-ins that call no functions themselves, by how many operands they are given here.
 _ONE = frozenset(("inc", "dec", "even?", "odd?", "nil?", "not", "str", "first", "count", "empty?", "abs", "zero?", "pos?", "neg?"))
 _TWO = frozenset(("+", "-", "*", "conj", "str", "max", "min", "merge"))
+_OPERANDS = {"map": 2, "filter": 2, "remove": 2, "reduce": 3}
 
 
-def as_loop(lo: Lowerer, node: ast.Call) -> ir.Node | None:
-    """The loop that a call of a built-in is, or None."""
-    assert isinstance(node.function, ast.Global)
-    assert lo.is_builtin is not None
-    name, count = node.function.name, len(node.args)
-    if (name not in ("map", "filter", "remove") or count != 2) and (name != "reduce" or count != 3):
-        return None
-    if name in lo.defined or not lo.is_builtin(name):
-        return None
-    function = node.args[0]
-    operator = (
-        isinstance(function, ast.Global)
-        and function.name not in lo.defined
-        and lo.is_builtin(function.name)
-        and _takes(function.name, 2 if name == "reduce" else 1)
-    )
-    if not operator and not _can_inline(function, 2 if name == "reduce" else 1):
-        return None
-    here = ir.Call(node.span, ir.GlobalGet(node.function.span, name), [ir.Const(arg.span, None) for arg in node.args], False)
-    return _reduce(lo, node, here) if name == "reduce" else _collect(lo, node, here, name)
+def run(unit: ir.Unit, facts: Facts) -> Counts:
+    """Turn calls into loops, then fuse loops."""
+    counts = {"loops": 0, "fused": 0}
+
+    def rewrite(node: ir.Node, fn: ir.Fn) -> ir.Node:
+        if not isinstance(node, ir.Call) or not isinstance(node.function, ir.GlobalGet):
+            return node
+        name = node.function.name
+        if _OPERANDS.get(name) != len(node.args) or not facts.is_builtin(name):
+            return node
+        made = _loop(unit, facts, node, fn)
+        counts["loops"] += made is not node
+        return made
+
+    transform(unit, rewrite)
+    if counts["loops"]:
+        refresh(unit)
+        counts["fused"] = _fuse(unit, facts)
+    return counts
 
 
-def _takes(name: str, count: int) -> bool:
-    """Whether a built-in that does not itself call functions takes so many operands."""
-    return name in (_TWO if count == 2 else _ONE)
+def _loop(unit: ir.Unit, facts: Facts, node: ir.Call, owner: ir.Fn) -> ir.Node:
+    assert isinstance(node.function, ir.GlobalGet)
+    name, function = node.function.name, node.args[0]
+    count = 2 if name == "reduce" else 1
+    if isinstance(function, ir.GlobalGet):
+        known = function.name in (_TWO if count == 2 else _ONE) and facts.is_builtin(function.name)
+        if not known:
+            spec = facts.function(function.name)
+            if spec is None or spec.rest is not None or len(spec.params) != count or spec.hint is not None:
+                return node
+    elif not isinstance(function, ir.Fn) or not can_inline(function, count):
+        return node
+    return _reduce(unit, facts, node, owner) if name == "reduce" else _collect(unit, facts, node, name, owner)
 
 
-def _can_inline(function: ast.Node, count: int) -> bool:
+def can_inline(fn: ir.Fn, count: int) -> bool:
     """Whether a function literal's body can stand in a loop."""
     return (
-        isinstance(function, ast.Fn)
-        and function.rest is None
-        and function.hint is None
-        and function.result is None
-        and function.self_binding is None
-        and len(function.params) == count
-        and all(p.type is None for p in function.params)
-        and not restarts(function.body)
+        fn.ast is not None
+        and fn.ast.rest is None
+        and fn.ast.hint is None
+        and fn.ast.result is None
+        and len(fn.params) == count
+        and all(p.type is None for p in fn.ast.params)
+        and not fn.loops
     )
 
 
-def restarts(node: Any) -> bool:
-    """Whether a function's body has a `recur` or a tail call of the function itself."""
-    waiting: list[Any] = [node]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, ast.SelfCall) or (isinstance(item, ast.Recur) and not item.in_loop):
-            return True
-        if isinstance(item, ast.Fn):
-            continue
-        if isinstance(item, tuple):
-            waiting.extend(item)
-        elif hasattr(item, "_fields"):
-            waiting.extend(getattr(item, field) for field in item._fields if field not in ("span", "scope", "type", "types"))
-    return False
+def _here(node: ir.Call) -> ir.Call:
+    """The call as a place for errors."""
+    assert isinstance(node.function, ir.GlobalGet)
+    name = ir.GlobalGet(node.function.span, node.function.name)
+    return ir.Call(node.span, name, [ir.Const(arg.span, None) for arg in node.args], False)
 
 
-def _scan(lo: Lowerer, here: ir.Call, operation: str, index: int, source: ast.Node) -> ir.Scan:
-    """The loop's frame; its collection is lowered before its variable is declared."""
-    items = lo.node(source)
-    lo.repeated += 1
-    var = lo.fresh("item")
-    lo.repeated -= 1
-    var.stores += 1
-    scan = ir.Scan(here.span, operation, index, here, var)
-    scan.items = items
+def _scan(facts: Facts, here: ir.Call, operation: str, index: int, items: ir.Node, var: ir.Var) -> ir.Scan:
+    scan = ir.Scan(here.span, operation, index, here, items, var)
     if (
         isinstance(items, ir.Call)
         and isinstance(items.function, ir.GlobalGet)
         and items.function.name == "range"
         and 1 <= len(items.args) <= 3
-        and "range" not in lo.defined
-        and lo.is_builtin is not None
-        and lo.is_builtin("range")
+        and facts.is_builtin("range")
     ):
-        scan.bounds = items.args
+        scan.ranged = True
     return scan
 
 
-def _inlined(lo: Lowerer, function: ast.Fn, values: list[ir.Var]) -> ir.Node:
-    """The body of a function literal with its parameters bound to variables."""
-    late = lo.scope(function.scope)
-    items: list[ir.Node] = []
-    label = function.name or "<fn>"
-    for binding, value in zip(function.scope.bindings, values, strict=False):
-        items.append(lo.set(binding, ir.Get(function.span, value), function.span))
-    for param, value in zip(function.params, values, strict=True):
-        if not isinstance(param.pattern, (ast.BindPattern, ast.WildcardPattern)):
-            items.append(lo.bind(param.pattern, ir.Get(param.span, value), label, param.span))
-    items.append(lo.body(function.body, late, False))
-    return ir.Seq(function.span, items)
-
-
-def _called(node: ast.Call, here: ir.Call, values: list[ir.Var]) -> ir.Call:
-    """The call of a built-in that is passed as the function."""
-    function = node.args[0]
-    assert isinstance(function, ast.Global)
-    call = ir.Call(node.span, ir.GlobalGet(function.span, function.name), [ir.Get(node.span, v) for v in values], False)
-    call.place = ir.Call(node.span, here.function, [], False)  # the operands are not those of the call around
+def _called(here: ir.Call, function: ir.GlobalGet, values: list[ir.Var]) -> ir.Call:
+    """The call of a function that is passed by its name."""
+    call = ir.Call(here.span, function, [ir.Get(here.span, v) for v in values], False)
+    call.place = ir.Call(here.span, here.function, [], False)  # the operands are not those of the call around
     return call
 
 
-def _collect(lo: Lowerer, node: ast.Call, here: ir.Call, name: str) -> ir.Node:
-    function = node.args[0]
-    out = lo.fresh("out")
-    out.stores += 1
-    scan = _scan(lo, here, name, 1, node.args[1])
-    value: ir.Node
-    if isinstance(function, ast.Fn):
-        fn = function
-        value = lo.repeat(lambda: _inlined(lo, fn, [scan.var]))
-    else:
-        value = _called(node, here, [scan.var])
-    emitted = value
+def _body(unit: ir.Unit, here: ir.Call, function: ir.Node, owner: ir.Fn) -> tuple[list[ir.Var], ir.Node]:
+    """The variables of a turn, and what happens in it."""
+    count = 2 if here.function.name == "reduce" else 1  # type: ignore[attr-defined]
+    if isinstance(function, ir.Fn):
+        adopt(unit, function, owner, in_loop=True)
+        return function.params, applied(function)
+    assert isinstance(function, ir.GlobalGet)
+    names = ("total", "item") if count == 2 else ("item",)
+    variables = [ir.Var(name, owner, in_loop=True) for name in names]
+    return variables, _called(here, function, variables)
+
+
+def _collect(unit: ir.Unit, facts: Facts, node: ir.Call, name: str, owner: ir.Fn) -> ir.Node:
+    here = _here(node)
+    out = ir.Var("out", owner)
+    (var,), value = _body(unit, here, node.args[0], owner)
+    scan = _scan(facts, here, name, 1, node.args[1], var)
     if name == "map":
         scan.body = ir.Emit(node.span, out, value)
     else:
-        emitted = ir.Get(node.span, scan.var)
-        keep = ir.Emit(node.span, out, emitted)
+        if isinstance(node.args[0], ir.Fn) and var.assigned:  # the item is kept as it came
+            kept = ir.Var("kept", owner, in_loop=True)
+            var, inner = kept, var
+            value = ir.Seq(node.span, [ir.Set(node.span, inner, ir.Get(node.span, kept)), value])
+            scan.var = kept
+        keep = ir.Emit(node.span, out, ir.Get(node.span, var))
         nothing = ir.Const(node.span, None)
         scan.body = ir.If(node.span, value, keep, nothing) if name == "filter" else ir.If(node.span, value, nothing, keep)
     collect = ir.Collect(node.span, out)
     collect.body = scan
-    collect.value = emitted
     return collect
 
 
-def _reduce(lo: Lowerer, node: ast.Call, here: ir.Call) -> ir.Node:
-    function = node.args[0]
-    first = lo.node(node.args[1])
-    lo.repeated += 1
-    total = lo.fresh("total")
-    lo.repeated -= 1
-    total.stores += 2
-    for i in (1, 2):
-        here.args[i] = ir.Const(node.args[i].span, None)
-    scan = _scan(lo, here, "reduce", 2, node.args[2])
-    step: ir.Node
-    if isinstance(function, ast.Global):
-        step = _called(node, here, [total, scan.var])
-    else:
-        assert isinstance(function, ast.Fn)
-        fn = function
-        step = lo.repeat(lambda: _inlined(lo, fn, [total, scan.var]))
+def _reduce(unit: ir.Unit, facts: Facts, node: ir.Call, owner: ir.Fn) -> ir.Node:
+    here = _here(node)
+    (total, item), step = _body(unit, here, node.args[0], owner)
+    scan = _scan(facts, here, "reduce", 2, node.args[2], item)
+    if total.captured or total.assigned:  # the total of one turn may outlive it
+        inner, total = total, ir.Var("total", owner, in_loop=True)
+        step = ir.Seq(node.span, [ir.Set(node.span, inner, ir.Get(node.span, total)), step])
     scan.body = ir.Set(node.span, total, step)
-    return ir.Seq(node.span, [ir.Set(node.span, total, first), scan, ir.Get(node.span, total)])
+    return ir.Seq(node.span, [ir.Set(node.span, total, node.args[1]), scan, ir.Get(node.span, total)])
+
+
+# --- fusion ----------------------------------------------------------------------------------
+
+
+def _fuse(unit: ir.Unit, facts: Facts) -> int:
+    """Mark the loops over what another loop collects, where nothing but the result can be told from the order."""
+    fused = 0
+
+    def rewrite(node: ir.Node, fn: ir.Fn) -> ir.Node:
+        nonlocal fused
+        if isinstance(node, ir.Scan) and isinstance(node.items, ir.Collect) and not node.fused and _can_fuse(unit, node, facts):
+            node.fused = True
+            fused += 1
+        return node
+
+    transform(unit, rewrite)
+    return fused
+
+
+def _can_fuse(unit: ir.Unit, node: ir.Scan, facts: Facts) -> bool:
+    inner = node.items
+    assert isinstance(inner, ir.Collect)
+    # of what it stores outside itself: the total of a `reduce`, the items that it collects
+    stored = [node.body.var] if isinstance(node.body, ir.Set) else []
+    stored += [emit.into for emit in emits(node.body)]
+    return (
+        inner.into is not None
+        and len([emit for emit in emits(inner.body) if emit.into is inner.into]) == 1
+        and is_pure(unit, inner, facts)
+        and is_pure(unit, node.body, facts, frozenset(stored))
+    )
+
+
+def emits(node: ir.Node) -> list[ir.Emit]:
+    """The places inside a node that give items to a collection."""
+    found = []
+    waiting = [node]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, ir.Emit):
+            found.append(item)
+        waiting.extend(item.children())
+    return found

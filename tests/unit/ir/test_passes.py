@@ -7,30 +7,18 @@ import pytest
 from rtfs.errors import InternalError
 from rtfs.eval.compiled import CompiledEvaluator
 from rtfs.ir import nodes as ir
-from rtfs.ir.lower import lower
-from rtfs.ir.passes.kinds import infer
 from rtfs.ir.printing import print_ir
 from rtfs.ir.verify import verify
 from rtfs.runtime import Runtime
-from rtfs.source import Source
-from rtfs.syntax.analyse import Analyser
-from rtfs.syntax.reader import read_forms
+from tests.support.ir import optimised, shown
 
 
-def unit_of(text: str, *, plain: bool = False) -> ir.Unit:
-    """The IR of the last form of a text."""
-    namespace = Runtime(models=None).namespace
-    analyser = Analyser(namespace)
-    node = [analyser.top_level(form) for form in read_forms(Source("<ir>", text))][-1]
-    if plain:
-        return lower(node)
-    unit = lower(node, namespace.find)
-    infer(unit, namespace.find)
-    return unit
+def unit_of(text: str) -> ir.Unit:
+    return optimised(text, "arithmetic", "pipelines", "kinds")[0]
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "expected"),
     [
         ("(+ 1 2)", "(+ 1 2):int"),
         ("(let [x 1 y (+ x 1)] (* x y))", "do\n  %x:int = 1\n  %y:int = (+ %x 1):int\n  (* %x %y):int"),
@@ -49,13 +37,10 @@ def unit_of(text: str, *, plain: bool = False) -> ir.Unit:
             "(reduce + 0 (map (fn [x] (* x x)) (range 9)))",
             "do\n"
             "  %total:int = 0\n"
-            "  each %item (reduce) in\n"
+            "  each %item (reduce) fused with\n"
             "    collect\n"
-            "      each %item in range 9 (map)\n"
-            "        emit %out\n"
-            "          do\n"
-            "            %x:int = %item\n"
-            "            (* %x %x):int\n"
+            "      each %x in range 9 (map)\n"
+            "        emit %out (* %x %x):int\n"
             "    do\n"
             "    %total:int = (+ %total %item):int\n"
             "  %total",
@@ -66,14 +51,12 @@ def unit_of(text: str, *, plain: bool = False) -> ir.Unit:
         ("(do (def map 1) (map inc [1]))", "do\n  def map = 1\n  (map inc [1])"),
     ],
 )
-def test_ir(text: str, shown: str) -> None:
-    unit = unit_of(text)
-    verify(unit, "kinds")
-    assert print_ir(unit) == shown + "\n"
+def test_ir(text: str, expected: str) -> None:
+    assert print_ir(unit_of(text)) == expected + "\n"
 
 
 def test_without_knowing_built_ins_nothing_becomes_a_loop() -> None:
-    assert print_ir(unit_of("(map inc [1])", plain=True)) == "(map inc [1])\n"
+    assert shown("(map inc [1])", "lowering") == "(map inc [1])\n"
 
 
 def test_verifier_refuses_a_node_in_two_places() -> None:

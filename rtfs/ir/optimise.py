@@ -1,0 +1,111 @@
+"""The passes over the IR, in order, and what they report.
+
+A pass is a function `run(unit, facts) -> Counts` in a module of `rtfs.ir.passes`: it rewrites the unit in place and tells what it
+did, `{"what": how often}`.  After each pass that did something, what follows from where nodes stand is worked out again
+(`scopes.refresh`), and in debug runs the IR is verified.
+
+What a pass takes for granted about global names it asks of `Facts`, which remembers the answers: code that relies on them is
+made anew when they change (`eval.compiled.rebinding`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib import import_module
+
+from rtfs.errors import InternalError
+from rtfs.ir import nodes as ir
+from rtfs.ir.scopes import refresh
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+    from rtfs.syntax import nodes as ast
+
+    class Facts(Protocol):
+        """What is known about the global names of a namespace while a unit is compiled."""
+
+        def is_builtin(self, name: str) -> bool:
+            """Whether a name means what it means in the library; from then on the unit relies on it."""
+            ...
+
+        def builtin(self, name: str) -> Any:
+            """The library's own value of such a name."""
+            ...
+
+        def function(self, name: str) -> ast.Fn | None:
+            """The definition of a global function that may be taken for granted: one that nothing is about to rebind and nobody
+            else carries out. From then on the unit relies on it."""
+            ...
+
+
+Counts = dict[str, int]
+
+#: Check the IR after each pass, and let what goes wrong in a pass be seen.
+DEBUG = os.environ.get("RTFS_DEBUG") == "1"
+
+LEVELS = ("none", "basic", "aggressive")
+
+#: The passes and the lowest level at which each runs.
+PASSES: tuple[tuple[str, str], ...] = (
+    ("arithmetic", "basic"),
+    ("pipelines", "basic"),
+    ("kinds", "basic"),
+)
+
+
+class Report:
+    """What passes did: pass -> what -> how often; and how long each took, in seconds of CPU time."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, Counts] = {}
+        self.seconds: dict[str, float] = {}
+
+    def add(self, name: str, counts: Counts, seconds: float = 0.0) -> None:
+        mine = self.counts.setdefault(name, {})
+        for what, count in counts.items():
+            mine[what] = mine.get(what, 0) + count
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+
+
+def optimise(
+    unit: ir.Unit,
+    facts: Facts,
+    level: str,
+    report: Report | None = None,
+    after: Callable[[str, ir.Unit], None] | None = None,
+) -> None:
+    """Run the passes of a level over a unit.
+
+    Args:
+        after: told of each pass that ran, with the unit as it left it.
+    Raises:
+        InternalError: a pass broke the IR; it names the pass. The unit is of no use then.
+    """
+    enabled = LEVELS.index(level)
+    for name, lowest in PASSES:
+        if LEVELS.index(lowest) > enabled:
+            continue
+        run: Callable[[ir.Unit, Facts], Counts] = import_module(f"rtfs.ir.passes.{name}").run
+        if report is not None:
+            from time import process_time
+
+            begun = process_time()
+        try:
+            counts = run(unit, facts)
+            if any(counts.values()):
+                refresh(unit)
+        except (RecursionError, InternalError):
+            raise
+        except Exception as error:
+            raise InternalError(f"the pass {name} failed: {type(error).__name__}: {error}", span=unit.top.span) from error
+        if DEBUG:
+            from rtfs.ir.verify import verify
+
+            verify(unit, name)
+        if report is not None:
+            report.add(name, counts, process_time() - begun)
+        if after is not None:
+            after(name, unit)

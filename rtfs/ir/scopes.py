@@ -1,0 +1,309 @@
+"""What can be read off the tree of a unit: which function a variable belongs to, who captures it, how often it is given a value.
+
+Lowering makes nodes and variables; passes move nodes about, from one function into another too.  `refresh` works out everything
+that follows from where nodes stand, so that neither has to keep it true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from rtfs.ir import nodes as ir
+from rtfs.syntax import nodes as ast
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+#: How many Python blocks a node nests inside a function; CPython allows twenty.
+_BLOCKS = {ir.Loop: 1, ir.Each: 1, ir.Times: 1, ir.Scan: 1, ir.Try: 3}
+_SPECIAL_BLOCKS = {"WithResource": 3, "Step": 3, "StepLoop": 3, "WithHints": 2}
+
+
+def refresh(unit: ir.Unit) -> None:
+    """Set what depends on where nodes stand: of variables `captured stores assigned function escapes boxed`, of functions `free`,
+    `loops` and `outer`, of the unit `functions calls depth blocks cleans`."""
+    _Refresh(unit).unit()
+
+
+def walk(unit: ir.Unit) -> Iterator[ir.Node]:
+    """All nodes, outer ones first; those inside patterns too."""
+    waiting: list[ir.Node] = [unit.top]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting.extend(node.children())
+        pattern = pattern_of(node)
+        if pattern is not None:
+            waiting.extend(inner_nodes(unit, pattern))
+
+
+def walk_function(unit: ir.Unit, fn: ir.Fn) -> Iterator[ir.Node]:
+    """The nodes of one function, not those of functions inside it (which themselves are given)."""
+    waiting: list[ir.Node] = list(fn.children())
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, ir.Fn):
+            waiting.extend(node.children())
+            pattern = pattern_of(node)
+            if pattern is not None:
+                waiting.extend(inner_nodes(unit, pattern))
+
+
+def pattern_of(node: ir.Node) -> ast.Pattern | None:
+    """The pattern of a node that takes a value apart."""
+    return node.pattern if isinstance(node, (ir.Bind, ir.Matches, ir.Each)) else None
+
+
+def inner_nodes(unit: ir.Unit, pattern: ast.Pattern) -> list[ir.Node]:
+    """The nodes inside a pattern, in order: defaults of map entries and guards."""
+    return [unit.nodes[key] for key in inner_keys(pattern)]
+
+
+def inner_keys(pattern: ast.Pattern) -> list[int]:
+    """Where `Unit.nodes` has them."""
+    found: list[int] = []
+    if isinstance(pattern, ast.VectorPattern):
+        for item in pattern.items:
+            found += inner_keys(item)
+    elif isinstance(pattern, ast.MapPattern):
+        for entry in pattern.entries:
+            if entry.default is not None:
+                found.append(id(entry.default))
+            found += inner_keys(entry.pattern)
+    elif isinstance(pattern, ast.OrPattern):
+        for option in pattern.options:
+            found += inner_keys(option)
+    elif isinstance(pattern, (ast.TypedPattern, ast.AsPattern, ast.GuardPattern)):
+        found += inner_keys(pattern.pattern)
+        if isinstance(pattern, ast.GuardPattern):
+            found.append(id(pattern.guard))
+    return found
+
+
+def bindings(pattern: ast.Pattern) -> list[ast.Binding]:
+    """The names that a pattern binds, each once."""
+    found: dict[ast.Binding, None] = {}
+    waiting: list[Any] = [pattern]
+    while waiting:
+        item = waiting.pop()
+        for name in ("binding", "whole", "rest"):
+            value = getattr(item, name, None)
+            if isinstance(value, ast.Binding):
+                found[value] = None
+        if isinstance(item, ast.VectorPattern):
+            waiting += [*item.items, *([item.rest] if item.rest is not None else [])]
+        elif isinstance(item, ast.MapPattern):
+            waiting += [entry.pattern for entry in item.entries]
+        elif isinstance(item, ast.OrPattern):
+            waiting += item.options
+        elif isinstance(item, (ast.TypedPattern, ast.AsPattern, ast.GuardPattern)):
+            waiting.append(item.pattern)
+    return list(found)
+
+
+def used(node: ir.Node) -> list[ir.Var]:
+    """The variables that a node itself reads or stores, but for those of patterns."""
+    if isinstance(node, (ir.Get, ir.Set, ir.Matches, ir.NoMatch, ir.Scan, ir.Times)):
+        return [node.var]
+    if isinstance(node, (ir.Blank, ir.Loop)):
+        return list(node.vars)
+    if isinstance(node, ir.Special):
+        return [var for var in node.vars if var is not None]
+    if isinstance(node, ir.Emit):
+        return [node.into]
+    if isinstance(node, ir.Collect):
+        return [node.into] if node.into is not None else []
+    return []
+
+
+def variables(unit: ir.Unit) -> list[ir.Var]:
+    """All variables that occur."""
+    found: dict[ir.Var, None] = {}
+    for node in walk(unit):
+        found.update(dict.fromkeys(used(node)))
+        pattern = pattern_of(node)
+        if pattern is not None:
+            found.update(dict.fromkeys([unit.vars[b] for b in bindings(pattern)]))
+        if isinstance(node, ir.Fn):
+            found.update(dict.fromkeys(node.params))
+        elif isinstance(node, ir.Try):
+            found.update(dict.fromkeys([c.var for c in node.catches if c.var is not None]))
+    return list(found)
+
+
+def variables_of(unit: ir.Unit, node: ir.Node) -> set[ir.Var]:
+    """The variables that a node, or one inside it, gives values to, and that are local to it: stored nowhere else."""
+    stores: dict[ir.Var, int] = {}
+    waiting = [node]
+    while waiting:
+        item = waiting.pop()
+        found: list[ir.Var] = []
+        if isinstance(item, (ir.Set, ir.Scan, ir.Times)):
+            found.append(item.var)
+        elif isinstance(item, ir.Collect) and item.into is not None:
+            found.append(item.into)
+        pattern = pattern_of(item)
+        if pattern is not None:
+            found += [unit.vars[b] for b in bindings(pattern)]
+            waiting.extend(inner_nodes(unit, pattern))
+        for var in found:
+            stores[var] = stores.get(var, 0) + 1
+        waiting.extend(item.children())
+    return {var for var, count in stores.items() if count >= var.stores}
+
+
+def definitions(unit: ir.Unit) -> set[str]:
+    """The global names that a unit gives a value."""
+    found = set()
+    for node in walk(unit):
+        if isinstance(node, ir.GlobalSet):
+            found.add(node.name)
+        elif isinstance(node, ir.Special) and isinstance(node.form, ast.DefStruct):
+            found.update((node.form.name, f"{node.form.name}?"))
+    return found
+
+
+def transform(unit: ir.Unit, rewrite: Callable[[ir.Node, ir.Fn], ir.Node]) -> None:
+    """Put `rewrite(node, fn)` in the place of every node, inner ones first; those inside patterns too. The top stays what it is.
+
+    `fn` is the function that the node stands in, of which a new variable there has to be.
+    """
+
+    def visit(node: ir.Node, fn: ir.Fn) -> ir.Node:
+        inside = node if isinstance(node, ir.Fn) else fn
+        for part in node.parts:
+            value = getattr(node, part)
+            if isinstance(value, list):
+                for i in range(len(value)):
+                    value[i] = visit(value[i], inside)
+            elif value is not None:
+                setattr(node, part, visit(value, inside))
+        if isinstance(node, ir.Try):
+            node.body = visit(node.body, fn)
+            for clause in node.catches:
+                clause.body = visit(clause.body, fn)
+            if node.final is not None:
+                node.final = visit(node.final, fn)
+        pattern = pattern_of(node)
+        if pattern is not None:
+            for key in inner_keys(pattern):
+                unit.nodes[key] = visit(unit.nodes[key], fn)
+        return rewrite(node, fn)
+
+    for i, part in enumerate(unit.top.prepare):
+        unit.top.prepare[i] = visit(part, unit.top)
+    unit.top.body = visit(unit.top.body, unit.top)
+
+
+class _Refresh:
+    """One walk over a unit."""
+
+    def __init__(self, unit: ir.Unit) -> None:
+        self.u = unit
+        self.seen: dict[ir.Var, None] = {}
+        self.depth = self.blocks = 0
+
+    def unit(self) -> None:
+        u = self.u
+        u.functions, u.calls = [], []
+        u.depth = u.blocks = 0
+        u.cleans = False
+        for var in variables(u):
+            var.captured = var.assigned = var.escapes = var.boxed = False
+            var.stores = 0
+            var.function = None
+            self.seen[var] = None
+        self.fn(u.top)
+        u.functions.pop()
+        for var in self.seen:
+            if var.assigned or var.stores != 1 or (var.function is not None and is_delegated(var.function)):
+                var.function = None
+            if var.captured and (var.in_loop or var.owner.loops) and (var.assigned or var.early):
+                var.boxed = True
+                var.function = None
+
+    def fn(self, fn: ir.Fn) -> None:
+        fn.free = {}
+        blocks, self.blocks = self.blocks, 1
+        for var in fn.params:
+            var.stores += 1
+        for node in fn.prepare:
+            self.node(node, fn)
+        self.node(fn.body, fn)
+        self.blocks = blocks
+        self.u.functions.append(fn)
+
+    def use(self, var: ir.Var, fn: ir.Fn) -> None:
+        if var.owner is not fn:
+            var.captured = True
+            around: ir.Fn | None = fn
+            while around is not None and around is not var.owner:
+                around.free[var] = None
+                around = around.outer
+
+    def node(self, node: ir.Node, fn: ir.Fn) -> None:
+        self.depth += 1
+        self.u.depth = max(self.u.depth, self.depth)
+        blocks = _BLOCKS.get(type(node), 0)
+        if isinstance(node, ir.Special):
+            blocks = _SPECIAL_BLOCKS.get(type(node.form).__name__, 0)
+        self.blocks += blocks
+        self.u.blocks = max(self.u.blocks, self.blocks)
+        if isinstance(node, ir.Fn):
+            node.outer = fn
+            self.fn(node)
+        else:
+            self._visit(node, fn)
+        self.blocks -= blocks
+        self.depth -= 1
+
+    def _visit(self, node: ir.Node, fn: ir.Fn) -> None:
+        for var in used(node):
+            self.use(var, fn)
+        pattern = pattern_of(node)
+        if pattern is not None:
+            for binding in bindings(pattern):
+                var = self.u.vars[binding]
+                self.use(var, fn)
+                var.stores += 1
+            for inner in inner_nodes(self.u, pattern):
+                self.node(inner, fn)
+        if isinstance(node, ir.Set):
+            node.var.stores += 1
+            node.var.assigned = node.var.assigned or node.assigns
+            if isinstance(node.value, ir.Fn):
+                node.var.function = node.value
+        elif isinstance(node, (ir.Times, ir.Scan)):
+            node.var.stores += 1
+        elif isinstance(node, ir.Collect) and node.into is not None:
+            node.into.stores += 1
+        elif isinstance(node, ir.Special):
+            for special in node.vars:
+                if special is not None:
+                    special.stores += 1
+        elif isinstance(node, ir.Get):
+            node.var.escapes = True
+        elif isinstance(node, ir.Try):
+            self.u.cleans = self.u.cleans or node.final is not None
+            for clause in node.catches:
+                if clause.var is not None:
+                    self.use(clause.var, fn)
+                    clause.var.stores += 1
+        elif isinstance(node, ir.Call):
+            self.u.calls.append(node)
+            if isinstance(node.function, ir.Get):  # a name that is only called does not escape
+                self.use(node.function.var, fn)
+                for arg in node.args:
+                    self.node(arg, fn)
+                return
+        if isinstance(node, ir.Special) and isinstance(node.form, ast.WithResource):
+            self.u.cleans = True
+        for child in node.children():
+            self.node(child, fn)
+
+
+def is_delegated(fn: ir.Fn) -> bool:
+    """Whether calls of the function may be carried out by something else."""
+    return fn.ast is not None and fn.ast.hint is not None and fn.ast.hint.target != "local"
