@@ -35,6 +35,8 @@ def lower(node: ast.Node) -> ir.Unit:
     lowerer = Lowerer(ir.Unit(top))
     top.body = lowerer.node(node, False)
     refresh(lowerer.unit)
+    if isinstance(top.body, ir.GlobalSet) and top.body.defines and isinstance(top.body.value, ir.Fn):
+        lowerer.unit.name, lowerer.unit.function = top.body.name, top.body.value
     return lowerer.unit
 
 

@@ -4,12 +4,12 @@ A local name is a `Var`, the slot of one Python function; scopes are gone, `let`
 are in the AST, with `Var`s found through `Unit.vars`.  Forms that are rare keep their AST node inside a `Special`, which lists
 the operands and bodies that the evaluator compiles.
 
-Nodes are mutable, so that a pass can rewrite them in place; `kind` is what is known about the value: `int`, `float`, `num`,
-`bool`, `str`, `fn`, or None.
+Nodes are mutable, so that a pass can rewrite them in place; `known` is what is known about the value.
 """
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Iterator
 
 from rtfs.source import Span
@@ -18,6 +18,28 @@ from rtfs.syntax import nodes as ast
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+
+class Known(namedtuple("Known", ("kind", "bits", "natural"))):
+    """What is known about a value.
+
+    Attributes:
+        kind: `int`, `float`, `num` (one of the two), `bool`, `str`, `vec`, `map`, `fn`; None when nothing is.
+        bits: of an integer, how many its magnitude has at most; None when that is not known.
+        natural: it is an integer and not negative.
+    """
+
+    __slots__ = ()
+
+    kind: str | None
+    bits: int | None
+    natural: bool
+
+    def __new__(cls, kind: str | None, bits: int | None = None, natural: bool = False) -> Known:
+        return tuple.__new__(cls, (kind, bits, natural))
+
+
+ANY = Known(None)
 
 
 class Var:
@@ -42,7 +64,7 @@ class Var:
         "escapes",
         "function",
         "in_loop",
-        "kind",
+        "known",
         "late",
         "name",
         "owner",
@@ -62,8 +84,12 @@ class Var:
         self.function: Fn | None = None
         self.escapes = False
         self.boxed = False
-        self.kind: str | None = None
+        self.known = ANY
         self.py = ""
+
+    @property
+    def kind(self) -> str | None:
+        return self.known.kind
 
     def __repr__(self) -> str:
         return f"%{self.py or self.name}"
@@ -72,12 +98,16 @@ class Var:
 class Node:
     """The root; `parts` names the fields that hold nodes or lists of nodes, in order of evaluation."""
 
-    __slots__ = ("kind", "span")
+    __slots__ = ("known", "span")
     parts: tuple[str, ...] = ()
 
     def __init__(self, span: Span | None) -> None:
         self.span = span
-        self.kind: str | None = None
+        self.known = ANY
+
+    @property
+    def kind(self) -> str | None:
+        return self.known.kind
 
     def children(self) -> Iterator[Node]:
         for part in self.parts:
@@ -188,7 +218,7 @@ class Matches(Node):
         super().__init__(span)
         self.pattern = pattern
         self.var = var
-        self.kind = "bool"
+        self.known = Known("bool")
 
 
 class NoMatch(Node):
@@ -272,7 +302,7 @@ class Fn(Node):
         self.self_flag: str | None = None  # the global whose value it is
         self.free: dict[Var, None] = {}
         self.py = ""
-        self.kind = "fn"
+        self.known = Known("fn")
 
 
 class Loop(Node):
@@ -428,6 +458,7 @@ class Unit:
 
     Attributes:
         top: a function without parameters that evaluates it.
+        name, function: of a unit that is `(def name (fn …))`, these two.
         functions: all other functions, inner ones first.
         settled: those of which it is known whether they answer with tail calls.
         vars: the variable of every binding.
@@ -440,10 +471,26 @@ class Unit:
         blocks: how deep its loops and tries nest inside one function.
     """
 
-    __slots__ = ("assumes", "blocks", "calls", "cleans", "defines", "depth", "functions", "nodes", "settled", "top", "vars")
+    __slots__ = (
+        "assumes",
+        "blocks",
+        "calls",
+        "cleans",
+        "defines",
+        "depth",
+        "function",
+        "functions",
+        "name",
+        "nodes",
+        "settled",
+        "top",
+        "vars",
+    )
 
     def __init__(self, top: Fn) -> None:
         self.top = top
+        self.name = ""
+        self.function: Fn | None = None
         self.functions: list[Fn] = []
         self.settled: set[Fn] = set()
         self.calls: list[Call] = []

@@ -22,6 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Protocol
 
+    from rtfs.ir.passes.kinds import Version
     from rtfs.syntax import nodes as ast
 
     class Facts(Protocol):
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
         def function(self, name: str) -> ast.Fn | None:
             """The definition of a global function that may be taken for granted: one that nothing is about to rebind and nobody
             else carries out. From then on the unit relies on it."""
+            ...
+
+        def version(self, name: str) -> Version | None:
+            """Its second body, on the same terms."""
             ...
 
 

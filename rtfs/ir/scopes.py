@@ -133,6 +133,24 @@ def variables(unit: ir.Unit) -> list[ir.Var]:
     return list(found)
 
 
+def inner_definitions(unit: ir.Unit) -> set[str]:
+    """Those of them that happen inside functions: whenever such a function is called."""
+    found = set()
+    waiting: list[tuple[ir.Node, bool]] = [(unit.top.body, False)]
+    while waiting:
+        node, inside = waiting.pop()
+        if inside and isinstance(node, ir.GlobalSet):
+            found.add(node.name)
+        elif inside and isinstance(node, ir.Special) and isinstance(node.form, ast.DefStruct):
+            found.update((node.form.name, f"{node.form.name}?"))
+        inside = inside or isinstance(node, ir.Fn)
+        waiting.extend([(child, inside) for child in node.children()])
+        pattern = pattern_of(node)
+        if pattern is not None:
+            waiting.extend([(inner, inside) for inner in inner_nodes(unit, pattern)])
+    return found
+
+
 def variables_of(unit: ir.Unit, node: ir.Node) -> set[ir.Var]:
     """The variables that a node, or one inside it, gives values to, and that are local to it: stored nowhere else."""
     stores: dict[ir.Var, int] = {}

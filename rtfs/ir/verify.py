@@ -5,7 +5,7 @@ from __future__ import annotations
 from rtfs.errors import InternalError
 from rtfs.ir import nodes as ir
 
-KINDS = frozenset((None, "int", "float", "num", "bool", "str", "fn"))
+KINDS = frozenset((None, "int", "float", "num", "bool", "str", "vec", "map", "fn"))
 
 
 def verify(unit: ir.Unit, after: str) -> None:

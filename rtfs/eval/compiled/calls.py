@@ -10,8 +10,9 @@ from rtfs.eval.compiled.builder import is_const
 from rtfs.eval.compiled.generate import EFFECT, RETURN, Destination, Frame, Generator, expression, statement
 from rtfs.eval.compiled.operators import inline
 from rtfs.eval.compiled.patterns import check
-from rtfs.eval.compiled.versions import with_versions
+from rtfs.eval.compiled.versions import assume, forget, guards
 from rtfs.ir import nodes as ir
+from rtfs.ir.passes.kinds import Version, fits, result_of
 from rtfs.source import Span
 from rtfs.values.functions import Builtin, Function
 from rtfs.values.scalars import Keyword
@@ -56,8 +57,7 @@ def define_function(g: Generator, fn: ir.Fn, name: str) -> str:
     fn.py = inner
     node = fn.ast
     assert node is not None
-    result = g.check_of(node.result)
-    frame = Frame(fn, (result, f"{fn.label}, result", node.body.span) if result is not None else None)
+    frame = Frame(fn, _result_check(g, fn))
     defaults = []
     for var in fn.free:
         if var.boxed or ((var.in_loop or var.owner.loops) and not var.early and not var.assigned):
@@ -65,30 +65,26 @@ def define_function(g: Generator, fn: ir.Fn, name: str) -> str:
     homes = {d: g._homes[d] for d in defaults}
     for default in defaults:
         g._homes[default] = frame
+    version = g.inference.version if fn is g.unit.function else None
+    if version is not None:
+        _second_body(g, fn, version)
     outer, g.frame = g.frame, frame
     arguments = [g.name_of(var) + (" next" if var.boxed else "") for var in fn.params]
     g.frame = outer
 
     def body() -> None:
-        if g.metered:
-            g.do(g.call(" tick"))
-        for i, var in enumerate(fn.params):
-            if var.boxed and not fn.loops:
-                g.assign(g.name_of(var), g.list_of([g.load(arguments[i])]))
-        if not fn.loops:
-            prepare(g, fn)
-            with_versions(g, fn, lambda: g.stmt(fn.body, RETURN))
+        if version is None:
+            _body(g, fn, arguments)
             return
-
-        def turn() -> None:
-            for i, var in enumerate(fn.params):
-                if var.boxed:
-                    g.assign(g.name_of(var), g.list_of([g.load(arguments[i])]))
-            prepare(g, fn, binds=True)
-            with_versions(g, fn, lambda: g.stmt(fn.body, RETURN))
-
-        prepare(g, fn, checks=True)
-        g.add(py.While(g.const(True), g.inside(turn), []))
+        assert version is not None
+        checks(g, fn)
+        tests = guards(g, fn, version, arguments)
+        fast = g.inside(lambda: g.add(py.Return(g.apply(g.load(version.key), [g.load(a) for a in arguments]))))
+        if not tests:
+            g.block += fast
+            return
+        g.when(g.both(*tests), fast)
+        _body(g, fn, arguments, checked=True)
 
     g.function(inner, arguments, body, frame, defaults)
     g._homes.update(homes)
@@ -98,13 +94,71 @@ def define_function(g: Generator, fn: ir.Fn, name: str) -> str:
     return name
 
 
-def prepare(g: Generator, fn: ir.Fn, *, checks: bool = False, binds: bool = False) -> None:
-    """Check the arguments and take them apart; both unless one is asked for."""
+def _second_body(g: Generator, fn: ir.Fn, version: Version) -> None:
+    """Add the body for the operands that a version takes, as a Python function that any unit can call."""
+    assume(g, fn, version)
+    saved = g.names()
+    g.in_version = True
+    frame = Frame(fn)
+    if fn.ast is not None and not fits(version.result, result_of(fn.ast.result)):
+        frame.result = _result_check(g, fn)
+    g.functions[version.key] = (fn.label, fn.ast)
+    outer, g.frame = g.frame, frame
+    around, g._frames[fn] = g._frames.get(fn, frame), frame
+    arguments = [g.name_of(var) + (" next" if var.boxed else "") for var in fn.params]
+    g.frame, g._frames[fn] = outer, around
+    g.add(py.Global([version.key]))
+    g.function(version.key, arguments, lambda: _body(g, fn, arguments, checked=True), frame)
+    g.in_version = False
+    g.restore_names(saved, fn)
+    forget(g, fn, version)
+
+
+def _result_check(g: Generator, fn: ir.Fn) -> Any:
+    assert fn.ast is not None
+    check = g.check_of(fn.ast.result)
+    return (check, f"{fn.label}, result", fn.ast.body.span) if check is not None else None
+
+
+def _body(g: Generator, fn: ir.Fn, arguments: list[str], *, checked: bool = False) -> None:
+    """The statements of a function; `checked`: its arguments are known to fit their annotations."""
+    if g.metered:
+        g.do(g.call(" tick"))
+
+    def boxes() -> None:
+        for i, var in enumerate(fn.params):
+            if var.boxed:
+                g.assign(g.name_of(var), g.list_of([g.load(arguments[i])]))
+
+    if not fn.loops:
+        boxes()
+        if not checked:
+            checks(g, fn)
+        binds(g, fn)
+        g.stmt(fn.body, RETURN)
+        return
+
+    def turn() -> None:
+        boxes()
+        binds(g, fn)
+        g.stmt(fn.body, RETURN)
+
+    if not checked:
+        checks(g, fn)
+    g.add(py.While(g.const(True), g.inside(turn), []))
+
+
+def checks(g: Generator, fn: ir.Fn) -> None:
+    """Check the arguments against their annotations."""
     for node in fn.prepare:
         if isinstance(node, ir.Check):
-            if not binds:
-                check_parameter(g, fn, node)
-        elif not checks:
+            check_parameter(g, fn, node)
+
+
+def binds(g: Generator, fn: ir.Fn) -> None:
+    """Take the arguments apart."""
+    for node in fn.prepare:
+        if not isinstance(node, ir.Check):
             g.stmt(node, EFFECT)
 
 
@@ -134,7 +188,8 @@ def restart(g: Generator, fn: ir.Fn, args: list[Any], span: Span | None, arg_spa
     elif pairs:
         targets = g.put(py.Tuple([g.store(n) for n, _ in pairs], py.Store()))
         g.add(py.Assign([targets], g.put(py.Tuple([v for _, v in pairs], py.Load()))))
-    prepare(g, fn, checks=True)
+    if not g.in_version:
+        checks(g, fn)
     if g.metered:
         g.do(g.call(" tick"))
     g.add(py.Continue())
@@ -185,9 +240,10 @@ def _call(g: Generator, node: ir.Call) -> Any:
     count = len(node.args)
     head = node.function
     if isinstance(head, ir.GlobalGet):
+        version = g.inference.version_for(node) if not g.counted else None
         at = g.at
         g.at = g.place(head.span, (), head.name)
-        function = g.load(f"{head.name} {count}")
+        function = g.load(version.key if version is not None else f"{head.name} {count}")
         g.at = at
     elif isinstance(head, ir.Const) and type(head.value) is Keyword and count == 1:
         return keyword_call(g, head.value, node.args[0])
@@ -225,6 +281,9 @@ def _call_statement(g: Generator, node: ir.Call, to: Destination) -> None:
             return
         if isinstance(head, ir.GlobalGet):
             assert fn.ast is not None
+            if g.in_version:  # the name is known to keep its meaning while this runs
+                _self_call(g, node, fn)
+                return
             flag = g.linker.flag(head.name, fn.ast)
             g.when(g.load(flag), g.inside(lambda: _self_call(g, node, fn)))
     if not g.frame.fn.bounces or not bounces(g, node):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from rtfs.ir.optimise import Facts, Report
+    from rtfs.ir.passes.kinds import Version
 
 #: Beyond these Python's own compiler would need too much stack, or refuses; the tree evaluator takes such forms.
 MAX_DEPTH = 200
@@ -76,15 +77,22 @@ class CompiledEvaluator:
         made = self._made(node)
         return made[1] if made is not None else None
 
-    def _made(self, node: ast.Node) -> tuple[CodeType, Any] | None:
+    def _made(self, node: ast.Node, *, again: bool = False) -> tuple[CodeType, Any] | None:
+        """The code of a node, and the Python function that evaluates it.
+
+        Args:
+            again: the node was evaluated before; of a `def` only the value is made.
+        """
         unit = self.lower(node)
         if unit is None:
             return None
-        code = self.code(unit)
+        if again and isinstance(unit.top.body, ir.GlobalSet):
+            unit.top.body = unit.top.body.value
+        code = self.code(unit, fresh=not again)
         if unit.assumes and unit.functions:
             from rtfs.eval.compiled.rebinding import Dependent
 
-            self.linker.depend(Dependent(node, code, unit.assumes, lambda: self._made(node)))
+            self.linker.depend(Dependent(node, code, unit.assumes, lambda: self._made(node, again=True)))
         made: dict[str, Any] = {}
         # safe: the code was built node by node by the generator, whose names and constants alone can appear in it
         exec(code, self.linker.globals, made)
@@ -94,10 +102,12 @@ class CompiledEvaluator:
         """The IR of a node, optimised, or None when it is too deep to be compiled."""
         from rtfs.ir.lower import lower
         from rtfs.ir.optimise import DEBUG, optimise
+        from rtfs.ir.scopes import inner_definitions
 
         unit = lower(node)
         if unit.depth > MAX_DEPTH or unit.blocks > MAX_BLOCKS:
             return None
+        self.linker.destabilise(inner_definitions(unit))
         level = self.level
         if self.machine.metered or self.linker.counted:  # TODO
             level = "none"
@@ -127,14 +137,12 @@ class CompiledEvaluator:
         namespace = self.namespace
         return name not in namespace.own and namespace.find(name) and namespace.values[name] is namespace.library.find(name)
 
-    def code(self, unit: ir.Unit) -> CodeType:
-        """The code object of a unit, for the names as they are bound now."""
-        from rtfs.eval.compiled.calls import find_bounces
+    def code(self, unit: ir.Unit, *, fresh: bool = True) -> CodeType:
+        """The code object of a unit, for the names as they are bound now; `fresh`: it has not been evaluated yet."""
         from rtfs.eval.compiled.generate import Generator
 
-        generator = Generator(unit, self.linker, _Facts(self, unit).is_builtin)
-        find_bounces(generator)
-        module = generator.module(" top")
+        generator = Generator(unit, self.linker, self.facts(unit))
+        module = generator.module(" top", fresh=fresh)
         span = unit.top.span
         name = _file_name(span.source if span is not None else None)
         return generator.finish(compile(module, name, "exec", dont_inherit=True, optimize=1))
@@ -157,7 +165,20 @@ class _Facts:
         return self.evaluator.namespace.library.find(name)
 
     def function(self, name: str) -> ast.Fn | None:
-        return None
+        namespace = self.evaluator.namespace
+        spec: ast.Fn | None = getattr(namespace.values.get(name), "spec", None)
+        if spec is None or name not in namespace.own or name in self.unit.defines or not self.evaluator.linker.is_stable(name):
+            return None
+        self.unit.assumes.add(name)
+        return spec
+
+    def version(self, name: str) -> Version | None:
+        if self.evaluator.level == "none" or name in self.unit.defines:
+            return None
+        found = self.evaluator.linker.version(name)
+        if found is not None:
+            self.unit.assumes.add(name)
+        return found
 
 
 def _file_name(source: Source | None) -> str:

@@ -13,11 +13,15 @@ from collections.abc import Callable
 from rtfs.eval.compiled.builder import Builder, is_const
 from rtfs.eval.compiled.link import Linker
 from rtfs.ir import nodes as ir
+from rtfs.ir.passes.kinds import Inference
+from rtfs.ir.scopes import bindings, pattern_of, used, walk_function
 from rtfs.semantics.typecheck import optional_check
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from rtfs.ir.optimise import Facts
 
 
 class Destination:
@@ -76,7 +80,7 @@ class Frame:
 class Generator(Builder):
     """Generates the code of one unit."""
 
-    def __init__(self, unit: ir.Unit, linker: Linker, is_builtin: Callable[[str], bool]) -> None:
+    def __init__(self, unit: ir.Unit, linker: Linker, facts: Facts) -> None:
         super().__init__()
         self.unit = unit
         self.linker = linker
@@ -84,7 +88,10 @@ class Generator(Builder):
         self.metered = linker.machine.metered
         # what cleans up under a limit must not have the whole depth again, so its depth is known
         self.counted = linker.counted or unit.cleans
-        self.is_builtin = is_builtin
+        self.facts = facts
+        self.is_builtin = facts.is_builtin
+        self.inference = Inference(unit, facts)
+        self.in_version = False  # in the second body of the unit's function
         self.frame = Frame(unit.top)
         self._homes: dict[str, Frame] = {}
         self._frames: dict[ir.Fn, Frame] = {unit.top: self.frame}
@@ -269,6 +276,21 @@ class Generator(Builder):
             self.frame.nonlocals[name] = None
         return name
 
+    def names(self) -> tuple[dict[str, Frame], dict[str, int], set[str]]:
+        """The Python names in use; `restore_names` forgets those of the variables of a function that were given since."""
+        return dict(self._homes), dict(self._taken), set(self._fixed)
+
+    def restore_names(self, saved: tuple[dict[str, Frame], dict[str, int], set[str]], fn: ir.Fn) -> None:
+        for node in walk_function(self.unit, fn):
+            found = used(node)
+            pattern = pattern_of(node)
+            if pattern is not None:
+                found += [self.unit.vars[b] for b in bindings(pattern)]
+            for var in [*fn.params, *found]:
+                if var.owner is fn:
+                    var.py = ""
+        self._homes, self._taken, self._fixed = saved
+
     def store_var(self, var: ir.Var, value: Any, assigns: bool = False) -> None:
         """`var = value`"""
         name = self.own(self.name_of(var))
@@ -324,12 +346,21 @@ class Generator(Builder):
     def check_of(self, type_: Any) -> Any:
         return optional_check(type_, self.linker.namespace.lookup_type)
 
-    def module(self, name: str) -> py.Module:
-        """The whole unit as a module that defines the function `name`."""
+    def module(self, name: str, *, fresh: bool = True) -> py.Module:
+        """The whole unit as a module that defines the function `name`; `fresh`: the unit has not been evaluated yet."""
         import rtfs.eval.compiled.calls
         import rtfs.eval.compiled.forms
         import rtfs.eval.compiled.patterns
         import rtfs.eval.compiled.specials  # noqa: F401
+        from rtfs.eval.compiled.calls import find_bounces
+        from rtfs.eval.compiled.versions import plan
 
+        find_bounces(self)
+        version = plan(self, fresh=fresh)
+        self.inference = Inference(self.unit, self.facts, version)
+        if version is not None:
+            self.linker.versions[self.unit.name] = version
+        elif self.unit.function is not None:
+            self.linker.versions.pop(self.unit.name, None)
         body = self.inside(lambda: self.function(name, [], lambda: self.stmt(self.unit.top.body, RETURN), self.frame))
         return py.Module(body, [])

@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from rtfs.ir.passes.kinds import Version
 
 #: A lower limit of depth is counted call by call.
 COUNTED_BELOW = 20_000
@@ -44,9 +45,38 @@ class Linker:
         self._entries: dict[str, list[str]] = {}
         self._flags: dict[str, Any] = {}
         self._dependents: dict[str, list[Dependent]] = {}
+        self._unstable: set[str] = set()
+        self.versions: dict[str, Version] = {}
+        self._versions_made = 0
         # a small limit of depth is counted exactly; else Python's own limit, set by the runtime, stands for it
         self.counted = machine.metered or machine.max_depth < COUNTED_BELOW
         namespace.watch = self.changed
+
+    # --- functions that are taken for granted ---
+
+    def defines(self, name: str, spec: Any) -> bool:
+        """Whether a name is bound to the function made from `spec`."""
+        return getattr(self.namespace.values.get(name), "spec", None) is spec
+
+    def is_stable(self, name: str) -> bool:
+        """Whether a name changes its meaning only at the top level, when no code that takes the old one for granted is running."""
+        return name not in self._unstable
+
+    def version_key(self, name: str) -> str:
+        """A new name for the second body of a function; never given to another, as code that is running may still call it."""
+        self._versions_made += 1
+        return f"{name} fast {self._versions_made}"
+
+    def version(self, name: str) -> Version | None:
+        """The second body of a global function, when the name is bound to that function."""
+        found = self.versions.get(name)
+        return found if found is not None and self.is_stable(name) and self.defines(name, found.spec) else None
+
+    def destabilise(self, names: set[str]) -> None:
+        """From now on these names may change their meaning while anything is running."""
+        for name in names - self._unstable:
+            self._unstable.add(name)
+            self._rebound(name)
 
     def flag(self, name: str, spec: Any) -> str:
         """The entry that tells whether `name` is bound to the function of `spec`."""
@@ -78,18 +108,28 @@ class Linker:
 
     def changed(self, name: str, value: Any) -> None:
         """The name has a new value."""
-        dependents = self._dependents.pop(name, None)
-        if dependents:
-            for dependent in dependents:
-                dependent.rebound()
-            for other, keys in self._entries.items():  # functions may have new code
-                for key in keys:
-                    self._refresh(key, self.namespace.values[other])
-        self._update(name, value)
-
-    def _update(self, name: str, value: Any) -> None:
+        self._rebound(name)
         for key in self._entries.get(name, ()):
             self._refresh(key, value)
+
+    def _rebound(self, name: str) -> None:
+        """Make the code anew that relied on a name, and the code that relies on that code."""
+        waiting = [name]
+        seen: set[str] = set()
+        while waiting:
+            name = waiting.pop()
+            for dependent in self._dependents.pop(name, ()):
+                if dependent.name == name and self.defines(name, dependent.function) and self.is_stable(name):
+                    self._dependents.setdefault(name, []).append(dependent)  # it is what the name means now
+                    continue
+                other = dependent.rebound()
+                if other is not None and other not in seen:
+                    seen.add(other)
+                    waiting.append(other)
+        if seen:
+            for other, keys in self._entries.items():  # functions have new code
+                for key in keys:
+                    self._refresh(key, self.namespace.values[other])
 
     def _refresh(self, key: str, value: Any) -> None:
         what = key.partition(" ")[2]

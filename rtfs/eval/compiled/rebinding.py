@@ -24,31 +24,36 @@ class Dependent:
     """A unit of generated code: its node, its code, the names it relies on, and how to make it again.
 
     Attributes:
+        name, function: of a `(def name (fn …))`, these two.
         again: gives the code for the meanings of now, and what makes the unit's value, and tells the linker what it relies on.
     """
 
-    __slots__ = ("again", "code", "names", "node")
+    __slots__ = ("again", "code", "function", "name", "names", "node")
 
     def __init__(self, node: ast.Node, code: CodeType, names: set[str], again: Callable[[], tuple[CodeType, Any] | None]) -> None:
         self.node = node
+        self.name: str | None = None
+        self.function: ast.Fn | None = None
+        if isinstance(node, ast.Def) and isinstance(node.value, ast.Fn):
+            self.name, self.function = node.name, node.value
         self.code = code
         self.names = names
         self.again = again
 
-    def rebound(self) -> None:
-        """One of the names has a new meaning."""
+    def rebound(self) -> str | None:
+        """One of the names has a new meaning. Gives the name of the global function whose code was made anew, if it was one."""
         made = self.again()
         if made is None:
-            return
+            return None
         code, work = made
-        node = self.node.value if isinstance(self.node, ast.Def) else self.node
-        if isinstance(node, ast.Fn):
-            self._replace(node, work)
+        if self.function is not None:
+            self._replace(self.function, work)
         pairs = _pairs(self.code, code)
         if pairs:
             for found in gc.get_objects():
                 if type(found) is FunctionType and id(found.__code__) in pairs:
                     found.__code__ = pairs[id(found.__code__)]
+        return self.name
 
     def _replace(self, node: ast.Fn, work: Any) -> None:
         """Give a global function its new code as a whole: it closes over nothing."""

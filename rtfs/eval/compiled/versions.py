@@ -1,61 +1,180 @@
-"""Two versions of a function's body: one for integers, one for anything else.
+"""Second bodies of global functions, for operands of the kind that the body seems to be written for.
 
-Where a body does arithmetic with its parameters, one test at its start takes the place of a test at each operation.
+Where a body does arithmetic with its parameters, one test when it is entered takes the place of a test at each operation, and calls
+from code that knows its operands go to the second body straight away, with what is known of its value.
 """
 
 from __future__ import annotations
 
+import ast as py
+
 from rtfs.eval.compiled.generate import Generator
-from rtfs.eval.compiled.operators import ARITHMETIC_NAMES
 from rtfs.ir import nodes as ir
-from rtfs.ir.passes.kinds import rekind
+from rtfs.ir.nodes import ANY, Known
+from rtfs.ir.passes.kinds import UNKNOWN, Inference, Version, checked_parameters, fits, join
+from rtfs.ir.scopes import used, walk_function
+from rtfs.syntax import nodes as ast
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_LARGEST = 120  # nodes
-_FEWEST = 2  # operations that a test saves
+_LARGEST = 500  # nodes
+_FEWEST = 2  # uses in operations that pay for the test
+_BITS = 62  # of integers that are multiplied: what a test of their range can promise
+_MOST_ROUNDS = 12
+
+_ARITHMETIC = frozenset(("+", "-", "*", "/", "inc", "dec", "mod", "rem", "quot", "abs", "max", "min", "sqrt"))
+#: Operations that a known operand makes cheaper.
+_OPERATIONS = _ARITHMETIC | frozenset(("<", ">", "<=", ">=", "=", "not=", "even?", "odd?", "nth", "range", "zero?", "pos?", "neg?"))
 
 
-def integer_parameters(g: Generator, fn: ir.Fn) -> list[ir.Var]:
-    """The parameters whose being integers would make operations cheaper; none where two bodies would cost too much."""
-    counts: dict[ir.Var, int] = {}
-    waiting: list[ir.Node] = [fn.body]
-    size = 0
-    while waiting:
-        node = waiting.pop()
-        size += 1
-        if size > _LARGEST or isinstance(
-            node, (ir.Fn, ir.Try, ir.Loop, ir.Matches, ir.Bind, ir.Special, ir.Each, ir.Scan, ir.Times)
-        ):
-            return []
-        waiting.extend(node.children())
-        if isinstance(node, ir.Call) and isinstance(node.function, ir.GlobalGet):
+def plan(g: Generator, *, fresh: bool) -> Version | None:
+    """The version of the unit's global function that is worth its code, with what is known of its value.
+
+    Args:
+        fresh: the unit is about to define the function; else it may have been redefined since.
+    """
+    name, fn = g.unit.name, g.unit.function
+    if fn is None:
+        return None
+    spec = fn.ast
+    if spec is None or spec.rest is not None or fn.bounces or g.counted or (spec.hint is not None and spec.hint.target != "local"):
+        return None
+    if not (fresh or g.linker.defines(name, spec)) or not g.linker.is_stable(name):
+        return None
+    nodes = list(walk_function(g.unit, fn))
+    if len(nodes) > _LARGEST or any(_is_closed(node) for node in nodes):
+        return None
+    variables = _variables(fn, nodes)
+    params = _guess(g, fn, nodes, variables)
+    if params is None:
+        return None
+    version = Version(spec, params, g.linker.version_key(name))
+    inference = Inference(g.unit, g.facts, version)
+    for _ in range(_MOST_ROUNDS):
+        if not any(param.kind for param in params):
+            return None
+        _work_out(inference, fn, nodes, variables)
+        if not _weaken(version, fn, nodes):
+            g.unit.assumes.add(name)
+            return version
+    return None
+
+
+def assume(g: Generator, fn: ir.Fn, version: Version) -> None:
+    """Set what is known inside a function under what its version takes for granted."""
+    nodes = list(walk_function(g.unit, fn))
+    inference = Inference(g.unit, g.facts, version)
+    inference.infer(nodes, _variables(fn, nodes), dict(zip(fn.params, version.params, strict=True)))
+
+
+def forget(g: Generator, fn: ir.Fn, version: Version) -> None:
+    """Set it back to what is known in general."""
+    nodes = list(walk_function(g.unit, fn))
+    Inference(g.unit, g.facts, version).infer(nodes, _variables(fn, nodes), checked_parameters(fn))
+
+
+def guards(g: Generator, fn: ir.Fn, version: Version, names: list[str]) -> list[Any]:
+    """Tests of whether the operands are such as the version takes."""
+    checked = checked_parameters(fn)
+    tests: list[Any] = []
+    for var, name, param in zip(fn.params, names, version.params, strict=True):
+        if param.kind is None:
+            continue
+        if not fits(Known(checked.get(var, ANY).kind), Known(param.kind)):
+            if param.kind == "num":
+                number = g.either(g.of_type(g.load(name), " int"), g.of_type(g.load(name), " float"))
+                tests.append(number)
+            else:
+                tests.append(g.of_type(g.load(name), f" {param.kind}"))
+        if param.bits is not None:
+            bound = 2**param.bits
+            small = py.Compare(g.const(-bound), [py.Lt(), py.Lt()], [g.load(name), g.const(bound)])
+            tests.append(g.put(small))
+    return tests
+
+
+# --- planning --------------------------------------------------------------------------------
+
+
+def _is_closed(node: ir.Node) -> bool:
+    """Whether a node's code cannot stand twice in a unit, or is not worth it."""
+    if isinstance(node, ir.Special):
+        return not isinstance(node.form, (ast.MakeVector, ast.MakeMap))
+    return isinstance(node, (ir.Fn, ir.GlobalSet))
+
+
+def _variables(fn: ir.Fn, nodes: list[ir.Node]) -> list[ir.Var]:
+    found = dict.fromkeys(fn.params)
+    for node in nodes:
+        found.update(dict.fromkeys(used(node)))
+    return list(found)
+
+
+def _guess(g: Generator, fn: ir.Fn, nodes: list[ir.Node], variables: list[ir.Var]) -> list[Known] | None:
+    """What the parameters are probably meant to be."""
+    checked = checked_parameters(fn)
+    candidates = {v: checked.get(v, UNKNOWN) for v in fn.params if not v.boxed and not v.assigned and v.stores == 1}
+    Inference(g.unit, g.facts).infer(nodes, variables, candidates)
+    uses: dict[ir.Var, int] = {}
+    floats: set[ir.Var] = set()
+    factors: set[ir.Var] = set()
+    for node in nodes:
+        if isinstance(node, ir.Call) and isinstance(node.function, ir.GlobalGet) and node.function.name in _OPERATIONS:
             name = node.function.name
-            if name in ARITHMETIC_NAMES and g.is_builtin(name):
-                for arg in node.args:
-                    if isinstance(arg, ir.Get):
-                        counts[arg.var] = counts.get(arg.var, 0) + 1
-    found = [v for v in fn.params if counts.get(v) and v.kind is None and not v.boxed and not v.assigned and v.stores == 1]
-    if fn.ast is not None and fn.ast.rest is not None and found and found[-1] is fn.params[-1]:
-        found.pop()
-    return found if sum(counts[v] for v in found) >= _FEWEST + len(found) - 1 else []
+            if not g.is_builtin(name):
+                continue
+            for arg in node.args:
+                if isinstance(arg, ir.Get) and arg.var in candidates:
+                    uses[arg.var] = uses.get(arg.var, 0) + 1
+                    if name == "sqrt" or (name in _ARITHMETIC and any(other.kind == "float" for other in node.args)):
+                        floats.add(arg.var)
+                    if name == "*":
+                        factors.add(arg.var)
+    if sum(uses.values()) < _FEWEST and not checked:
+        return None
+    params = []
+    for var in fn.params:
+        known = checked.get(var)
+        if known is not None and known.kind == "num":
+            known = Known("float")
+        if known is None:
+            known = ANY if var not in uses else Known("float") if var in floats else Known("int")
+        if known.kind == "int" and var in factors:
+            known = Known("int", _BITS)
+        params.append(known)
+    return params
 
 
-def with_versions(g: Generator, fn: ir.Fn, body: Any) -> None:
-    """Add the statements of `body()`, twice where that pays."""
-    parameters = integer_parameters(g, fn)
-    if not parameters:
-        body()
-        return
-    test = g.both(*[g.of_type(g.load(g.name_of(v)), " int") for v in parameters])
-    for var in parameters:
-        var.kind = "int"
-    rekind(fn.body, g.is_builtin)
-    fast = g.inside(body)
-    for var in parameters:
-        var.kind = None
-    rekind(fn.body, g.is_builtin)
-    g.when(test, fast)
-    body()
+def _work_out(inference: Inference, fn: ir.Fn, nodes: list[ir.Node], variables: list[ir.Var]) -> None:
+    """What is known of the value when the operands are as the version takes them, recursion included."""
+    version = inference.version
+    assert version is not None
+    version.result = UNKNOWN
+    assumed = dict(zip(fn.params, version.params, strict=True))
+    for turn in range(_MOST_ROUNDS):
+        inference.infer(nodes, variables, assumed)
+        found = fn.body.known
+        if turn > _MOST_ROUNDS // 2:
+            found = Known(found.kind, None, found.natural)
+        if found == version.result:
+            return
+        version.result = join(version.result, found) if turn else found
+    version.result = ANY
+    inference.infer(nodes, variables, assumed)
+
+
+def _weaken(version: Version, fn: ir.Fn, nodes: list[ir.Node]) -> bool:
+    """Take for granted only what still holds when the function starts itself again; whether that was less than before."""
+    weaker = False
+    for node in nodes:
+        restarts = isinstance(node, ir.Recur) and node.target is fn
+        if restarts or (isinstance(node, ir.Call) and node.tail and node.itself is fn):
+            assert isinstance(node, (ir.Recur, ir.Call))
+            for i, (arg, param) in enumerate(zip(node.args, version.params, strict=False)):
+                if not fits(arg.known, param):
+                    joined = join(param, arg.known)
+                    version.params[i] = Known(joined.kind) if joined != param else ANY
+                    weaker = True
+    return weaker

@@ -1,17 +1,19 @@
 """What is known about values: literals, results of built-ins, checked parameters, and from there variables, to a fixpoint.
 
-A variable has a kind when everything that it is ever given has it; loop variables start out with the kind of their first value and
-keep it if the values of `recur` agree.  The code generator leaves out the guards that the kinds make unnecessary.
+Something is known of a variable when it holds for everything that the variable is ever given; loop variables start out with what is
+known of their first value and keep as much of it as the values of `recur` agree with.  The code generator leaves out the guards
+that this makes unnecessary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from rtfs.ir import nodes as ir
+from rtfs.ir.nodes import ANY, Known
 from rtfs.ir.optimise import Counts
-from rtfs.ir.scopes import variables, walk
+from rtfs.ir.scopes import variables, walk, walk_function
 from rtfs.types.nodes import Primitive
+from rtfs.values.maps import Map
+from rtfs.values.sequences import Vector
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,83 +21,214 @@ if TYPE_CHECKING:
 
     from rtfs.ir.optimise import Facts
 
-_UNKNOWN = "?"  # nothing is known against any kind yet
-_NUMBERS = ("int", "float", "num")
-_SMALL = 2**62
+#: Nothing is known against anything yet.
+UNKNOWN = Known("?")
 
-_BOOL = frozenset(
+#: Products of integers up to so many bits need no look at the limit of size (`semantics.limits.MAX_INTEGER_BITS`).
+MANY_BITS = 2**19
+#: No collection has more items than fit into this.
+_COUNT = Known("int", 48, True)
+_BOOL = Known("bool")
+_INT = Known("int")
+_NUM = Known("num")
+_FLOAT = Known("float")
+_VEC = Known("vec")
+_NUMBERS = ("int", "float", "num")
+#: After so many changes of one variable its bits are given up: they would grow for ever.
+_ROUNDS = 4
+
+_PREDICATES = frozenset(
     ("=", "not=", "not", "<", ">", "<=", ">=", "even?", "odd?", "zero?", "pos?", "neg?", "nil?", "empty?", "every?", "contains?")
 )
-_CHECKED = {"int": "int", "float": "num", "string": "str", "bool": "bool"}
+_RESULTS = {
+    "count": _COUNT,
+    "str": Known("str"),
+    "join": Known("str"),
+    "sqrt": _FLOAT,
+    "floor": _INT,
+    "ceil": _INT,
+    "round": _INT,
+    "+": _NUM,
+    "-": _NUM,
+    "*": _NUM,
+    "/": _NUM,
+    "max": _NUM,
+    "min": _NUM,
+    "vector": _VEC,
+}
+_CHECKED = {"int": _INT, "float": _NUM, "string": Known("str"), "bool": _BOOL}
+_LITERALS = {float: _FLOAT, str: Known("str"), bool: _BOOL, Vector: _VEC, Map: Known("map")}
+
+
+class Version:
+    """A second body of a global function, for operands of which something is known.
+
+    Attributes:
+        spec: the function's definition.
+        params: what is known of each operand; `ANY` where nothing has to be.
+        result: what is then known of its value.
+        key: the name of the Python function among the globals of generated code.
+    """
+
+    __slots__ = ("key", "params", "result", "spec")
+
+    def __init__(self, spec: Any, params: list[Known], key: str) -> None:
+        self.spec = spec
+        self.params = params
+        self.result = UNKNOWN
+        self.key = key
+
+    def fits(self, args: list[ir.Node]) -> bool:
+        return len(args) == len(self.params) and all(fits(arg.known, param) for arg, param in zip(args, self.params, strict=True))
 
 
 def run(unit: ir.Unit, facts: Facts) -> Counts:
-    """Set `kind` of nodes and variables."""
-    infer(list(walk(unit)), variables(unit), facts.is_builtin)
-    return {"variables": sum(var.kind is not None for var in variables(unit))}
+    """Set what is known of nodes and variables."""
+    found = variables(unit)
+    Inference(unit, facts).infer(list(walk(unit)), found, {})
+    return {"variables": sum(var.kind is not None for var in found)}
 
 
-def infer(nodes: list[ir.Node], variables: list[ir.Var], is_builtin: Callable[[str], bool]) -> None:
-    """Set the kinds of some nodes (outer ones first) and the variables that they give values to."""
-    given: dict[ir.Var, list[Any]] = {}  # variable -> nodes and kinds it is given
-    emitted: dict[ir.Var, list[Any]] = {}
-    for node in nodes:
-        if isinstance(node, ir.Emit):
-            emitted.setdefault(node.into, []).append(node.value)
-    for node in nodes:
-        _stores(node, given, emitted)
-    for var in variables:
-        sources = given.get(var)
-        # parameters, patterns and the like are stores that no node shows
-        known = sources is not None and len(sources) >= var.stores and not var.early and not var.boxed
-        var.kind = _UNKNOWN if known else None
-    for fn in [node for node in nodes if isinstance(node, ir.Fn)]:
-        for check in fn.prepare:
-            if isinstance(check, ir.Check) and isinstance(check.value, ir.Get) and type(check.type) is Primitive:
-                var = check.value.var
-                if (
-                    var.stores == 1
-                    and not var.boxed
-                    and not (fn.ast is not None and fn.ast.rest is not None and var is fn.params[-1])
-                ):
-                    var.kind = _CHECKED.get(check.type.name)
-    changed = True
-    while changed:
-        changed = False
-        for node in reversed(nodes):
-            node.kind = _kind(node, is_builtin)
-        for var, sources in given.items():
-            if var.kind is None or (var.kind in _CHECKED.values() and not _fits(var, sources)):
-                continue
-            kind: str | None = _UNKNOWN
-            for source in sources:
-                kind = _join(kind, source if isinstance(source, str) else source.kind)
-            if kind != var.kind:
-                var.kind = kind
-                changed = True
-    for var in variables:
-        if var.kind == _UNKNOWN:
-            var.kind = None
-    for node in reversed(nodes):
-        node.kind = _kind(node, is_builtin)
-        if node.kind == _UNKNOWN:
-            node.kind = None
+def fits(known: Known, wanted: Known) -> bool:
+    """Whether all values of which one thing is known are such of which the other is."""
+    if wanted.kind is None or known is UNKNOWN:
+        return True
+    if wanted.kind == "num":
+        return known.kind in _NUMBERS
+    return (
+        known.kind == wanted.kind
+        and (wanted.bits is None or (known.bits is not None and known.bits <= wanted.bits))
+        and (known.natural or not wanted.natural)
+    )
 
 
-def rekind(node: ir.Node, is_builtin: Callable[[str], bool]) -> None:
-    """Set the kinds of nodes again, after those of variables were changed."""
-    for child in node.children():
-        rekind(child, is_builtin)
-    node.kind = _kind(node, is_builtin)
-    if node.kind == _UNKNOWN:
-        node.kind = None
+def join(a: Known, b: Known) -> Known:
+    """What is known of a value that is one or the other."""
+    if a == b or b is UNKNOWN:
+        return a
+    if a is UNKNOWN:
+        return b
+    if a.kind == b.kind:
+        bits = None if a.bits is None or b.bits is None else max(a.bits, b.bits)
+        return Known(a.kind, bits, a.natural and b.natural)
+    return _NUM if a.kind in _NUMBERS and b.kind in _NUMBERS else ANY
 
 
-def _fits(var: ir.Var, sources: list[Any]) -> bool:
-    return len(sources) >= var.stores
+class Inference:
+    """What is known in one unit.
+
+    Args:
+        version: of the function that the unit defines.
+    """
+
+    def __init__(self, unit: ir.Unit, facts: Facts, version: Version | None = None) -> None:
+        self.unit = unit
+        self.facts = facts
+        self.version = version
+        # where versions of global functions may be called: any other function may outlive a rebinding of those
+        self.direct: set[int] = set()
+        for fn in direct_functions(unit):
+            self.direct.update([id(node) for node in walk_function(unit, fn)])
+
+    def infer(self, nodes: list[ir.Node], variables: list[ir.Var], assumed: dict[ir.Var, Known]) -> None:
+        """Set what is known of some nodes (outer ones first) and of the variables that they give values to.
+
+        Args:
+            assumed: what is known of variables to begin with.
+        """
+        given: dict[ir.Var, list[Any]] = {}  # variable -> nodes, and what is known of values, that it is given
+        emitted: dict[ir.Var, list[ir.Node]] = {}
+        for node in nodes:
+            if isinstance(node, ir.Emit):
+                emitted.setdefault(node.into, []).append(node.value)
+        for node in nodes:
+            _stores(node, given, emitted)
+        rounds: dict[ir.Var, int] = {}
+        for var in variables:
+            # parameters, patterns and the like are stores that no node shows
+            open_ = len(given.get(var, ())) < var.stores or var.early or var.boxed
+            var.known = assumed.get(var, ANY if open_ else UNKNOWN)
+            rounds[var] = 0
+        for fn in [node for node in nodes if isinstance(node, ir.Fn)]:
+            for var, known in checked_parameters(fn).items():
+                if var not in assumed:
+                    var.known = known
+        changing = [var for var in variables if var.known is UNKNOWN and var not in assumed]
+        order = list(reversed(nodes))
+        changed = True
+        while changed:
+            changed = False
+            for node in order:
+                node.known = self.value(node)
+            for var in changing:
+                found: Known = UNKNOWN
+                for source in given[var]:
+                    found = join(found, source if isinstance(source, Known) else source.known)
+                if rounds[var] > _ROUNDS:
+                    found = join(found, var.known)
+                    if found.bits is not None and found != var.known:
+                        found = Known(found.kind, None, found.natural)
+                if found != var.known:
+                    var.known = found
+                    rounds[var] += 1
+                    changed = True
+        for var in changing:
+            if var.known is UNKNOWN:
+                var.known = ANY
+        for node in order:
+            node.known = self.value(node)
+        for node in nodes:
+            if node.known is UNKNOWN:
+                node.known = ANY
+
+    # --- one node ---
+
+    def value(self, node: ir.Node) -> Known:
+        """What is known of a node's value, from what is known of its parts."""
+        rule = _RULES.get(type(node))
+        return rule(self, node) if rule is not None else ANY
+
+    def call(self, node: ir.Call) -> Known:
+        head = node.function
+        if not isinstance(head, ir.GlobalGet):
+            return ANY
+        if self.facts.is_builtin(head.name):
+            return result(head.name, node.args)
+        version = self.version_for(node)
+        return version.result if version is not None else ANY
+
+    def version_for(self, node: ir.Call) -> Version | None:
+        """The version of a function that a call can be made to directly."""
+        head = node.function
+        if not isinstance(head, ir.GlobalGet) or id(node) not in self.direct:
+            return None
+        version = self.version if head.name == self.unit.name else self.facts.version(head.name)
+        return version if version is not None and version.fits(node.args) else None
 
 
-def _stores(node: ir.Node, given: dict[ir.Var, list[Any]], emitted: dict[ir.Var, list[Any]]) -> None:
+def direct_functions(unit: ir.Unit) -> list[ir.Fn]:
+    """The top and the global function that it defines, if it does just that."""
+    return [unit.top, unit.function] if unit.function is not None else [unit.top]
+
+
+def checked_parameters(fn: ir.Fn) -> dict[ir.Var, Known]:
+    """What the annotations of parameters tell of them."""
+    found = {}
+    for check in fn.prepare:
+        if isinstance(check, ir.Check) and isinstance(check.value, ir.Get) and type(check.type) is Primitive:
+            var = check.value.var
+            rest = fn.ast is not None and fn.ast.rest is not None and var is fn.params[-1]
+            if var.stores == 1 and not var.boxed and not rest and check.type.name in _CHECKED:
+                found[var] = _CHECKED[check.type.name]
+    return found
+
+
+def result_of(type_: Any) -> Known:
+    """What an annotation tells of a value."""
+    return _CHECKED.get(type_.name, ANY) if type(type_) is Primitive else ANY
+
+
+def _stores(node: ir.Node, given: dict[ir.Var, list[Any]], emitted: dict[ir.Var, list[ir.Node]]) -> None:
     if isinstance(node, ir.Set):
         given.setdefault(node.var, []).append(node.value)
     elif isinstance(node, ir.Recur):
@@ -103,65 +236,133 @@ def _stores(node: ir.Node, given: dict[ir.Var, list[Any]], emitted: dict[ir.Var,
             for var, arg in zip(node.target.vars, node.args, strict=False):
                 given.setdefault(var, []).append(arg)
     elif isinstance(node, ir.Times):
-        given.setdefault(node.var, []).append("int")
+        given.setdefault(node.var, []).append(_COUNT)
+    elif isinstance(node, ir.Collect):
+        if node.into is not None:
+            given.setdefault(node.into, []).append(ANY)
     elif isinstance(node, ir.Scan):
-        if node.ranged:
-            given.setdefault(node.var, []).append("int")
+        found: list[Any] = [ANY]
+        if node.ranged and isinstance(node.items, ir.Call):
+            found = [range_items(node.items.args)]
         elif isinstance(node.items, ir.Collect) and node.items.into is not None:
-            items = emitted.get(node.items.into, [])
-            # stores are counted by loop, and this is one of however many kinds of items
-            given.setdefault(node.var, []).extend(items if len(items) == 1 else [node])
-        else:
-            given.setdefault(node.var, []).append(node)
+            found = list(emitted.get(node.items.into, found))
+        given.setdefault(node.var, []).extend(found)
 
 
-def _join(a: str | None, b: str | None) -> str | None:
-    if a == b or b == _UNKNOWN:
-        return a
-    if a == _UNKNOWN:
-        return b
-    return "num" if a in _NUMBERS and b in _NUMBERS else None
+class _Range:
+    """What is known of the items of a range, as a source that is looked at again and again."""
+
+    __slots__ = ("args",)
+
+    def __init__(self, args: list[ir.Node]) -> None:
+        self.args = args
+
+    @property
+    def known(self) -> Known:
+        known = [arg.known for arg in self.args[:2]]
+        natural = len(self.args) == 1 or (known[0].natural and (len(self.args) == 2 or known[1].natural))
+        bits = [k.bits for k in known if k.bits is not None]
+        return Known("int", max(bits) if len(bits) == len(known) else None, natural)
 
 
-def _kind(node: ir.Node, is_builtin: Callable[[str], bool]) -> str | None:
-    if isinstance(node, ir.Const):
-        return {int: "int", float: "float", str: "str", bool: "bool"}.get(type(node.value))
-    if isinstance(node, ir.Get):
-        return node.var.kind
-    if isinstance(node, ir.Call):
-        head = node.function
-        if isinstance(head, ir.GlobalGet) and is_builtin(head.name):
-            return _result(head.name, node.args)
-        return None
-    if isinstance(node, ir.If):
-        return _join(node.then.kind, node.otherwise.kind)
-    if isinstance(node, ir.Seq):
-        return node.items[-1].kind
-    if isinstance(node, ir.Set):
-        return node.value.kind
-    if isinstance(node, ir.Logic):
-        return "bool" if all(item.kind == "bool" for item in node.items) else None
-    if isinstance(node, ir.Matches):
-        return "bool"
-    return "fn" if isinstance(node, ir.Fn) else _UNKNOWN if isinstance(node, ir.Recur) else None
+def range_items(args: list[ir.Node]) -> Any:
+    """What is known of the items of `(range …)`, once it is known of its operands."""
+    return _Range(args)
 
 
-def _result(name: str, args: list[ir.Node]) -> str | None:
-    kinds = [arg.kind for arg in args]
-    if name in _BOOL:
-        return "bool"
-    if (name in ("+", "-", "*") and len(args) == 2) or (name in ("inc", "dec") and len(args) == 1):
-        if _UNKNOWN in kinds:
-            return _UNKNOWN
-        if all(kind == "int" for kind in kinds):
-            return "int"
-        if all(kind == "float" for kind in kinds) or ("float" in kinds and all(kind in _NUMBERS for kind in kinds)):
-            return "float"
-        return "num"
-    if name in ("mod", "rem", "quot") and len(args) == 2:
-        if _UNKNOWN in kinds:
-            return _UNKNOWN
-        return "int" if all(kind == "int" for kind in kinds) else "num"
-    if name in ("+", "-", "*", "/", "abs", "max", "min"):
-        return "num"
-    return {"count": "int", "str": "str", "join": "str", "sqrt": "float", "floor": "int", "ceil": "int"}.get(name)
+# --- rules -----------------------------------------------------------------------------------
+
+
+def _const(inference: Inference, node: ir.Const) -> Known:
+    value = node.value
+    if type(value) is int:
+        return Known("int", value.bit_length(), value >= 0)
+    return _LITERALS.get(type(value), ANY)
+
+
+def _if(inference: Inference, node: ir.If) -> Known:
+    return join(node.then.known, node.otherwise.known)
+
+
+def _special(inference: Inference, node: ir.Special) -> Known:
+    name = type(node.form).__name__
+    return _VEC if name == "MakeVector" else Known("map") if name == "MakeMap" else ANY
+
+
+def _logic(inference: Inference, node: ir.Logic) -> Known:
+    return _BOOL if all(item.kind in ("bool", "?") for item in node.items) else ANY
+
+
+_RULES: dict[type, Any] = {
+    ir.Const: _const,
+    ir.Get: lambda inference, node: node.var.known,
+    ir.Call: Inference.call,
+    ir.If: _if,
+    ir.Seq: lambda inference, node: node.items[-1].known,
+    ir.Set: lambda inference, node: node.value.known,
+    ir.Loop: lambda inference, node: node.body.known,
+    ir.Check: lambda inference, node: node.value.known,
+    ir.Logic: _logic,
+    ir.Matches: lambda inference, node: _BOOL,
+    ir.NoMatch: lambda inference, node: UNKNOWN,
+    ir.Fn: lambda inference, node: Known("fn"),
+    ir.Recur: lambda inference, node: UNKNOWN,
+    ir.Collect: lambda inference, node: _VEC if node.into is not None else ANY,
+    ir.Special: _special,
+}
+
+
+def result(name: str, args: list[ir.Node]) -> Known:
+    """What is known of the value of a built-in."""
+    if name in _PREDICATES:
+        return _BOOL
+    known = [arg.known for arg in args]
+    if name == "throw":
+        return UNKNOWN
+    if name in ("+", "-", "*", "inc", "dec", "mod", "rem", "quot", "abs", "max", "min", "/"):
+        if any(k is UNKNOWN for k in known):
+            return UNKNOWN
+        return _arithmetic(name, known)
+    return _RESULTS.get(name, ANY)
+
+
+def _arithmetic(name: str, known: list[Known]) -> Known:
+    kinds = [k.kind for k in known]
+    if all(kind == "int" for kind in kinds) and name != "/":
+        return _integers(name, known)
+    if name == "abs":
+        return known[0] if kinds[0] in _NUMBERS else _NUM
+    if name == "quot":
+        return _INT
+    if name in ("+", "-", "*", "inc", "dec") and "float" in kinds and all(kind in _NUMBERS for kind in kinds):
+        return _FLOAT
+    if name in ("max", "min") and all(kind == "float" for kind in kinds):
+        return _FLOAT
+    return _NUM
+
+
+def _integers(name: str, known: list[Known]) -> Known:
+    natural = all(k.natural for k in known)
+    bits = [k.bits for k in known]
+    least = [b for b in bits if b is not None]
+    whole = least if len(least) == len(bits) else None
+    if name in ("mod", "rem") and len(known) == 2:
+        return Known("int", min(least) if least else None, known[0].natural)
+    if name == "quot":
+        return Known("int", bits[0], natural)
+    if name == "abs":
+        return Known("int", bits[0], True)
+    if name in ("max", "min"):
+        some = name == "max" and any(k.natural for k in known)
+        return Known("int", max(whole) if whole else None, natural or some)
+    if name == "*" and len(known) == 2:
+        return Known("int", _kept(sum(whole)) if whole else None, natural)
+    if name in ("inc", "dec"):
+        return Known("int", _kept(max(bits[0], 1) + 1) if bits[0] is not None else None, natural and name == "inc")
+    if name in ("+", "-") and len(known) == 2:
+        return Known("int", _kept(max(whole) + 1) if whole else None, natural and name == "+")
+    return _INT
+
+
+def _kept(bits: int) -> int | None:
+    return bits if bits <= MANY_BITS else None
