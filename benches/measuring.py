@@ -1,14 +1,16 @@
-"""Timing: interleaved passes of CPU time in one process.
+"""Timing: CPU time in interleaved passes.
 
-In each pass every system runs once, one after the other (A B A B …), so that a slow moment of the machine meets all of them.
-The figure of a system is the median over the passes, and a ratio is one of two medians of the same run.  The cyclic garbage
-collector stays on, as in a program; it is emptied before each measurement, so that nobody pays for another's garbage.
+In each pass everything that is compared runs once, one after the other (A B A B …), so that a slow moment of the machine meets all
+of them.  The figure is the median over the passes, and a ratio is one of two medians of the same run.  The cyclic garbage collector
+stays on, as in a program; it is emptied before each measurement, so that nobody pays for another's garbage.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Mapping
+import resource
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, log
 from statistics import median
@@ -31,32 +33,53 @@ FULL = Plan(passes=15, batch_s=0.04)
 
 @dataclass(frozen=True)
 class Timing:
-    """CPU milliseconds of one call: the median over the passes, the lowest and the highest."""
+    """CPU seconds: the median over the passes, the lowest and the highest."""
 
-    ms: float
-    low_ms: float
-    high_ms: float
+    median_s: float
+    low_s: float
+    high_s: float
+
+
+def interleave(clocks: Mapping[str, Callable[[], float]], passes: int) -> dict[str, Timing]:
+    """Read clocks in turns; a clock runs something and gives the CPU seconds it took."""
+    seconds: dict[str, list[float]] = {name: [] for name in clocks}
+    for _ in range(passes):
+        for name, clock in clocks.items():
+            seconds[name].append(clock())
+    return {name: Timing(median(taken), min(taken), max(taken)) for name, taken in seconds.items()}
 
 
 def measure(functions: Mapping[str, Callable[[], Any]], plan: Plan) -> dict[str, Timing]:
-    """Time functions without parameters against each other; all have been called before."""
-    calls = {name: max(1, round(plan.batch_s / max(_time(function, 1), 1e-7))) for name, function in functions.items()}
-    seconds: dict[str, list[float]] = {name: [] for name in functions}
-    for _ in range(plan.passes):
-        for name, function in functions.items():
-            seconds[name].append(_time(function, calls[name]) / calls[name])
-    return {name: Timing(*(1000 * at(times) for at in (median, min, max))) for name, times in seconds.items()}
+    """Seconds of one call of each function; every one has been called before."""
+    return interleave({name: _clock(function, plan.batch_s) for name, function in functions.items()}, plan.passes)
 
 
-def _time(function: Callable[[], Any], calls: int) -> float:
-    """CPU seconds of so many calls."""
+def _clock(function: Callable[[], Any], batch_s: float) -> Callable[[], float]:
+    calls = max(1, round(batch_s / max(cpu_s(function), 1e-7)))
+    return lambda: cpu_s(function, calls)
+
+
+def cpu_s(function: Callable[[], Any], calls: int = 1) -> float:
+    """CPU seconds of a call, as the mean of so many; the loop around it is in the figure (10 ns a call)."""
     gc.collect()
     repeat = range(calls)
     begin = process_time()
     for _ in repeat:
         function()
-    return process_time() - begin
+    return (process_time() - begin) / calls
 
 
-def geometric_mean(ratios: list[float]) -> float:
+def process_cpu_s(command: Sequence[str], environment: Mapping[str, str]) -> float:
+    """CPU seconds of a process from start to end.
+
+    Raises:
+        subprocess.CalledProcessError: it failed.
+    """
+    begin = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, env=dict(environment), check=True, capture_output=True)
+    end = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return end.ru_utime + end.ru_stime - begin.ru_utime - begin.ru_stime
+
+
+def geometric_mean(ratios: Sequence[float]) -> float:
     return exp(sum(map(log, ratios)) / len(ratios))

@@ -1,24 +1,26 @@
 """The programs of the suite and the systems that run them.
 
-`benches/programs/NAME.rtfs` defines a function `main` without parameters; its last line calls it and gives the expected value
-after `;=>`.  `NAME.py` is what a good Python programmer writes for the same algorithm and the same work; `NAME.hy` is that
-Python program in Hy.  Where a program changes a collection, the Python version keeps the older value too, through the library
-that does so fastest: `immutables` for maps and `pyrsistent` for vectors (`rpds` and `pyrsistent` take five times as long for
-maps).
+`benches/programs/NAME.rtfs` says in its first line what it is about, defines a function `main` without parameters, and calls it in
+its last line, with the expected value after `;=>`.  `NAME.py` is what a good Python programmer writes for the same algorithm and
+the same work; `NAME.hy` is that Python program in Hy.  Where a program changes a collection, the Python version keeps the
+older value too, through the library that does so fastest: `immutables` for maps and `pyrsistent` for vectors (`rpds` and `pyrsistent`
+take five times as long for maps).  `typed/` has programs with annotations, `mutable/` Python that forgets the older value.
 
 What is timed is a call of `main`.  Reading, macro expansion and compilation have happened by then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from rtfs.config import DEFAULT_LIMITS, Limits
 from rtfs.runtime import Runtime
+from rtfs.values.convert import to_rtfs
 from rtfs.values.printing import to_readable
 
 FOLDER = Path(__file__).parent / "programs"
@@ -46,6 +48,9 @@ NAMES = (
     "macros",
 )
 
+#: Limits that no program of the suite comes near: what counting costs, not what stopping does.
+FAR_LIMITS = Limits(max_steps=10**15, timeout_s=86_400.0)
+
 Main = Callable[[], Any]
 
 
@@ -55,80 +60,89 @@ class WrongAnswer(Exception):
 
 @dataclass(frozen=True)
 class Program:
-    """A program of the suite."""
-
     name: str
-    path: Path
-    """The RTFS version; the others lie beside it."""
+    folder: Path = FOLDER
+
+    def file(self, suffix: str) -> Path:
+        return self.folder / f"{self.name}{suffix}"
 
     @property
     def text(self) -> str:
-        return self.path.read_text(encoding="utf-8")
+        """The RTFS version."""
+        return self.file(".rtfs").read_text(encoding="utf-8")
 
     @property
     def about(self) -> str:
-        """The comment in the first line."""
+        """What it does: the comment in the first line."""
         return self.text.partition("\n")[0].lstrip("; ")
 
     @property
     def expected(self) -> str:
-        """The value of `main` as it is printed."""
+        """The value of `main` as RTFS prints it."""
         return self.text.rpartition(";=>")[2].strip()
 
     def main(self, system: str) -> Main:
-        """The function to time in a system, after its answer has been checked.
+        """The function to time, after one call whose answer is checked.
 
         Raises:
             WrongAnswer
         """
-        main = LOADERS[system](self)
-        answer = to_readable(to_rtfs_value(main()))
-        if answer != self.expected:
-            raise WrongAnswer(f"{self.name} on {system}: expected {self.expected}, got {answer}")
+        main = SYSTEMS[system](self)
+        self.check(main(), system)
         return main
 
-
-def to_rtfs_value(value: Any) -> Any:
-    """A Python answer as an RTFS value; an RTFS value as it is."""
-    from rtfs.values.convert import to_rtfs
-
-    return to_rtfs(value) if type(value) in (list, tuple) else value
-
-
-def programs(only: list[str] | None = None) -> list[Program]:
-    return [Program(name, FOLDER / f"{name}.rtfs") for name in NAMES if only is None or name in only]
+    def check(self, value: Any, system: str) -> None:
+        """
+        Raises:
+            WrongAnswer: `value`, of RTFS or of Python, is not the expected one.
+        """
+        answer = to_readable(to_rtfs(value) if type(value) is list else value)
+        if answer != self.expected:
+            raise WrongAnswer(f"{self.name} on {system}: expected {self.expected}, got {answer}")
 
 
-def _rtfs(strategy: str) -> Callable[[Program], Main]:
+def programs(names: Iterable[str] = NAMES) -> list[Program]:
+    return [Program(name) for name in names]
+
+
+TYPED = [Program(name, FOLDER / "typed") for name in ("fib", "mandelbrot")]
+#: Programs whose Python version in `mutable/` changes a dict or list in place.
+MUTABLE = [Program(name) for name in ("map-build", "map-update", "vector-build", "vector-update")]
+
+
+def _rtfs(strategy: str, limits: Limits = DEFAULT_LIMITS) -> Callable[[Program], Main]:
     def load(program: Program) -> Main:
-        runtime = Runtime(strategy=strategy, models=None)
-        runtime.run(program.text, raw=True, name=str(program.path))
+        runtime = Runtime(strategy=strategy, models=None, limits=limits)
+        runtime.run(program.text, raw=True, name=program.file(".rtfs").name)
         return runtime.function("main", raw=True)
 
     return load
 
 
-def _cpython(program: Program) -> Main:
-    path = program.path.with_suffix(".py")
-    module = ModuleType(program.name)
+def python_main(path: Path) -> Main:
+    """The `main` of a Python file."""
+    module = ModuleType(path.stem)
     exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
-    return module.main
+    main: Main = module.main
+    return main
 
 
 def _hy(program: Program) -> Main:
     import hy
 
-    path = program.path.with_suffix(".hy")
-    module = ModuleType(f"{program.name}-hy")
+    path = program.file(".hy")
+    module = ModuleType(path.stem)
     module.__dict__["hy"] = hy
     hy.eval(hy.read_many(path.read_text(encoding="utf-8"), filename=str(path)), module=module)
-    return module.main
+    main: Main = module.main
+    return main
 
 
-#: system -> how a program is loaded in it; the first is the one that the others are compared with
-LOADERS: dict[str, Callable[[Program], Main]] = {
-    "cpython": _cpython,
+#: system -> how a program is loaded in it; the others are compared with the first
+SYSTEMS: dict[str, Callable[[Program], Main]] = {
+    "cpython": lambda program: python_main(program.file(".py")),
     "ir": _rtfs("ir"),
+    "metered": _rtfs("ir", FAR_LIMITS),
     "tree": _rtfs("tree"),
     "hy": _hy,
 }
@@ -136,4 +150,4 @@ LOADERS: dict[str, Callable[[Program], Main]] = {
 
 def available() -> list[str]:
     """The systems that are installed."""
-    return [system for system in LOADERS if system != "hy" or find_spec("hy") is not None]
+    return [system for system in SYSTEMS if system != "hy" or find_spec("hy") is not None]
