@@ -44,14 +44,15 @@ def parse(argv: list[str]) -> argparse.Namespace:
     names = [*suite.NAMES, *sections.SECTIONS]
     parser = argparse.ArgumentParser("python -m benches", description="How fast RTFS is, against CPython and Hy.")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter passes")
-    parser.add_argument(
-        "--only", action="append", choices=names, metavar="NAME", help="a program or a section; may be repeated: " + ", ".join(names)
-    )
+    only = "a program or a section; may be repeated: " + ", ".join(names)
+    parser.add_argument("--only", action="append", choices=names, metavar="NAME", help=only)
     parser.add_argument("--systems", default=",".join(suite.available()), help="comma-separated, of: " + ", ".join(suite.SYSTEMS))
     parser.add_argument("--json", metavar="FILE", help="write the figures there as well")
     parser.add_argument("--docs", action="store_true", help="write benches/results.json and docs/performance.md")
     options = parser.parse_args(argv)
     options.systems = ["cpython", *(name for name in options.systems.split(",") if name != "cpython")]
+    if missing := suite.missing():
+        parser.error(f"{', '.join(missing)} not installed: pip install 'rtfs-lang[bench]'")
     if unknown := set(options.systems) - set(suite.available()):
         parser.error(f"not a system, or not installed: {', '.join(sorted(unknown))}")
     if options.docs and (options.quick or options.only or options.systems != suite.available()):
@@ -76,13 +77,17 @@ def run(options: argparse.Namespace, command: str) -> dict[str, Any]:
 
 def suite_row(program: suite.Program, systems: list[str], plan: measuring.Plan) -> dict[str, Any]:
     timings = announced(program.name, measuring.measure, {system: program.main(system) for system in systems}, plan)
-    ms = {system: timing.median_s * 1e3 for system, timing in timings.items()}
+    ms = {system: to_ms(timing.median_s) for system, timing in timings.items()}
     return {
         "name": program.name,
         "ms": ms,
-        "range_ms": {system: [timing.low_s * 1e3, timing.high_s * 1e3] for system, timing in timings.items()},
+        "range_ms": {system: [to_ms(timing.low_s), to_ms(timing.high_s)] for system, timing in timings.items()},
         "ratio": {system: ms[system] / ms["cpython"] for system in systems[1:]},
     }
+
+
+def to_ms(seconds: float) -> float:
+    return round(seconds * 1e3, 6)
 
 
 def announced(name: str, work: Any, *operands: Any) -> Any:

@@ -62,7 +62,7 @@ def read_in_python(text: str) -> list[Node]:
     items: list[Node] = []
     outer: list[tuple[list[Node], str, int]] = []
     for token in _TOKEN.finditer(text):
-        kind = token.lastgroup
+        kind = token.lastgroup or ""
         start, end = token.span(kind)
         if kind == "open":
             outer.append((items, text[start], start))

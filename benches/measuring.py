@@ -39,22 +39,32 @@ class Timing:
     low_s: float
     high_s: float
 
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> Timing:
+        return cls(median(seconds), min(seconds), max(seconds))
 
-def interleave(clocks: Mapping[str, Callable[[], float]], passes: int) -> dict[str, Timing]:
-    """Read clocks in turns; a clock runs something and gives the CPU seconds it took."""
+
+Clock = Callable[[], float]
+"""Runs something and gives the CPU seconds that it took."""
+
+
+def interleave(clocks: Mapping[str, Clock], passes: int) -> dict[str, list[float]]:
+    """Seconds of so many passes by each clock; they take turns."""
     seconds: dict[str, list[float]] = {name: [] for name in clocks}
     for _ in range(passes):
         for name, clock in clocks.items():
             seconds[name].append(clock())
-    return {name: Timing(median(taken), min(taken), max(taken)) for name, taken in seconds.items()}
+    return seconds
 
 
 def measure(functions: Mapping[str, Callable[[], Any]], plan: Plan) -> dict[str, Timing]:
     """Seconds of one call of each function; every one has been called before."""
-    return interleave({name: _clock(function, plan.batch_s) for name, function in functions.items()}, plan.passes)
+    clocks = {name: clock(function, plan.batch_s) for name, function in functions.items()}
+    return {name: Timing.of(seconds) for name, seconds in interleave(clocks, plan.passes).items()}
 
 
-def _clock(function: Callable[[], Any], batch_s: float) -> Callable[[], float]:
+def clock(function: Callable[[], Any], batch_s: float) -> Clock:
+    """A clock of one call of a function, as the mean over a batch of at least so many seconds."""
     calls = max(1, round(batch_s / max(cpu_s(function), 1e-7)))
     return lambda: cpu_s(function, calls)
 

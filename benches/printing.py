@@ -25,10 +25,8 @@ def ratio(value: float | None) -> str:
 def suite_rows(results: dict[str, Any]) -> tuple[Row, list[Row]]:
     """Head and rows: ms of CPython, and the ratio of each other system to it; below 1 is faster than CPython."""
     systems = [system for system in results["systems"] if system != "cpython"]
-    rows = [
-        [row["name"], f"{row['ms']['cpython']:.2f}", *(ratio(row["ratio"][system]) for system in systems)] for row in results["suite"]
-    ]
-    rows.append(["geometric mean", "", *(ratio(results["geomean"][system]) for system in systems)])
+    rows = [[row["name"], f"{row['ms']['cpython']:.2f}", *(ratio(row["ratio"][s]) for s in systems)] for row in results["suite"]]
+    rows.append(["geometric mean", "", *(ratio(results["geomean"][s]) for s in systems)])
     return ["program", "cpython ms", *systems], rows
 
 
@@ -41,10 +39,10 @@ def bar_rows(found: list[Bar]) -> tuple[Row, list[Row]]:
     def figure(bar: Bar, value: float) -> str:
         return f"{value:.2f}{bar.unit or 'x'}"
 
-    rows = [
-        [bar.what, ("≥ " if bar.at_least else "≤ ") + figure(bar, bar.limit), figure(bar, bar.measured), "yes" if bar.is_met else "no"]
-        for bar in found
-    ]
+    rows = []
+    for bar in found:
+        asked = ("≥ " if bar.at_least else "≤ ") + figure(bar, bar.limit)
+        rows.append([bar.what, asked, figure(bar, bar.measured), "yes" if bar.is_met else "no"])
     return ["bar", "asked", "measured", "met"], rows
 
 
@@ -58,20 +56,32 @@ def text(results: dict[str, Any]) -> str:
     for section in results["sections"].values():
         head, rows = section_rows(section)
         parts.append(columns([section["title"], *head[1:]], rows))
-    parts.append(columns(*bar_rows(bars(results))))
-    return "\n\n".join(parts).replace("`", "")
+    if found := bars(results):
+        parts.append(columns(*bar_rows(found)))
+    return "\n\n".join(parts)
 
 
 def columns(head: Row, rows: list[Row]) -> str:
     """The first column to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    lines = [[cell.replace("`", "") for cell in row] for row in (head, *rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
-        "  ".join(cell.rjust(width) if at else cell.ljust(width) for at, (cell, width) in enumerate(zip(row, widths, strict=True)))
-        for row in [head, *rows]
+        "  ".join([line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))])
+        for line in lines
     )
 
 
 # --- page ---
+
+_METHOD = """\
+Times are CPU time, the median of interleaved passes in one process; ratios are of medians of this one run, and below 1 means
+faster. Differences below 7 % are noise. Every answer was checked before anything was timed. Reading, macro expansion and
+compilation are not in the figures of the programs. `python -m benches --quick` repeats them in under a minute (extra `bench`); the
+programs are in `benches/programs/`."""
+
+_SAME_WORK = """\
+Python does the same work: where a program changes a collection, the older value stays there too, through `immutables.Map` and
+`pyrsistent.pvector`, the fastest libraries that were found for that."""
 
 
 def page(results: dict[str, Any]) -> str:
@@ -79,16 +89,14 @@ def page(results: dict[str, Any]) -> str:
     programs = [[program.name, program.about] for program in suite.programs()]
     return "\n".join(
         [
-            "<!-- made by python -m benches --docs: do not edit -->",
+            "<!-- made by python -m benches --docs, and from benches/results.json by docs/generate.py: do not edit -->",
             "",
             "# Performance",
             "",
-            f"Measured on {run['date']} with `{run['command']}`: RTFS {run['rtfs']} (commit {run['commit']}), {run['python']}, {run['machine']}.",
+            f"Measured on {run['date']} with `{run['command']}`: RTFS {run['rtfs']} (commit {run['commit']}), {run['python']}, "
+            f"{run['machine']}.",
             "",
-            "Times are CPU time, the median of interleaved passes in one process; ratios are of medians of this one run, and below 1 means "
-            "faster. Differences below 7 % are noise. Every answer was checked before anything was timed, and reading, macro expansion and "
-            "compilation are not in the figures of the programs. `python -m benches --quick` repeats them in under a minute; the programs are in "
-            "`benches/programs/`.",
+            _METHOD,
             "",
             "## Where it stands",
             "",
@@ -97,8 +105,7 @@ def page(results: dict[str, Any]) -> str:
             "",
             *(f"- `{system}`: {SYSTEMS[system]}." for system in results["systems"]),
             "",
-            "Python does the same work: where a program changes a collection, the older value stays there too, through `immutables.Map` and "
-            "`pyrsistent.pvector`, the fastest libraries that were found for that.",
+            _SAME_WORK,
             "",
             markdown(*suite_rows(results)),
             markdown(["program", "what it does"], programs),

@@ -3,8 +3,8 @@
 `benches/programs/NAME.rtfs` says in its first line what it is about, defines a function `main` without parameters, and calls it in
 its last line, with the expected value after `;=>`.  `NAME.py` is what a good Python programmer writes for the same algorithm and
 the same work; `NAME.hy` is that Python program in Hy.  Where a program changes a collection, the Python version keeps the
-older value too, through the library that does so fastest: `immutables` for maps and `pyrsistent` for vectors (`rpds` and `pyrsistent`
-take five times as long for maps).  `typed/` has programs with annotations, `mutable/` Python that forgets the older value.
+older value too, through the library that does so fastest: `immutables` for maps and `pyrsistent` for vectors (for maps, `rpds` and
+`pyrsistent` take five times as long).  `typed/` has programs with annotations, `mutable/` Python that forgets the older value.
 
 What is timed is a call of `main`.  Reading, macro expansion and compilation have happened by then.
 """
@@ -146,6 +146,11 @@ SYSTEMS: dict[str, Callable[[Program], Main]] = {
     "tree": _rtfs("tree"),
     "hy": _hy,
 }
+
+
+def missing() -> list[str]:
+    """The libraries of the Python programs that are not installed."""
+    return [name for name in ("immutables", "pyrsistent") if find_spec(name) is None]
 
 
 def available() -> list[str]:
