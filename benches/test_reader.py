@@ -1,4 +1,7 @@
-"""Reading: source text to forms with spans; throughput in `extra_info` as MB/s."""
+"""Reading: source text to forms with spans; throughput in `extra_info` as MB/s.
+
+    python -m pytest benches/test_reader.py --benchmark-only
+"""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -221,12 +222,21 @@ def command_line() -> str:
     return "\n".join(out)
 
 
+def performance() -> str:
+    """The figures of the last whole run of the benchmarks; only `python -m benches --docs` measures anew."""
+    sys.path.insert(0, str(FOLDER.parent))
+    from benches import printing
+
+    return printing.page(json.loads((FOLDER.parent / "benches" / "results.json").read_text(encoding="utf-8")))
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "reference/standard-library.md": standard_library,
     "reference/special-forms.md": special_forms,
     "reference/capabilities.md": capabilities,
     "errors.md": errors,
     "cli.md": command_line,
+    "performance.md": performance,
 }
 
 

@@ -1,0 +1,1 @@
+"""How fast RTFS is, measured against CPython and Hy: `python -m benches`; see `docs/performance.md`."""

@@ -1,0 +1,6 @@
+(defn fib [n]
+  (if (< n 2)
+    n
+    (+ (fib (- n 1)) (fib (- n 2)))))
+
+(defn main [] (fib 24))
