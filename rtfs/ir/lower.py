@@ -40,6 +40,16 @@ def lower(node: ast.Node) -> ir.Unit:
     return lowerer.unit
 
 
+def lower_function(unit: ir.Unit, node: ast.Fn, owner: ir.Fn) -> ir.Fn | None:
+    """The IR of a function that is defined elsewhere, made for a place inside `owner`; None when it closes over variables."""
+    lowerer = Lowerer(unit)
+    lowerer.fn = owner
+    try:
+        return function(lowerer, node)
+    except KeyError:  # a variable of another unit
+        return None
+
+
 class Lowerer:
     """The state of one lowering: the function that is being lowered, and what is around it."""
 

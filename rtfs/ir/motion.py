@@ -1,9 +1,14 @@
-"""Moving a function's body into another function."""
+"""Moving a function's body into another function, or to where it is called."""
 
 from __future__ import annotations
 
 from rtfs.ir import nodes as ir
 from rtfs.ir.scopes import bindings, pattern_of, used, walk_function
+from rtfs.syntax import nodes as ast
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def adopt(unit: ir.Unit, fn: ir.Fn, owner: ir.Fn, *, in_loop: bool) -> None:
@@ -22,10 +27,85 @@ def adopt(unit: ir.Unit, fn: ir.Fn, owner: ir.Fn, *, in_loop: bool) -> None:
             var.in_loop = var.in_loop or in_loop
 
 
-def applied(fn: ir.Fn) -> ir.Node:
+def body_of(fn: ir.Fn) -> ir.Node:
     """What the function does once its parameters have their values; its calls are in tail position no longer."""
     not_tail(fn.body)
     return ir.Seq(fn.span, [*fn.prepare, fn.body]) if fn.prepare else fn.body
+
+
+def takes(fn: ir.Fn, count: int) -> bool:
+    """Whether a function takes so many operands and nobody else carries it out."""
+    spec = fn.ast
+    return spec is not None and spec.rest is None and len(fn.params) == count and (spec.hint is None or spec.hint.target == "local")
+
+
+def applied(unit: ir.Unit, fn: ir.Fn, call: ir.Call, owner: ir.Fn) -> ir.Node:
+    """What a call of a function in `owner` does: its parameters get their values, and its body is evaluated."""
+    assert fn.ast is not None
+    adopt(unit, fn, owner, in_loop=True)
+    if not call.tail:
+        not_tail(fn.body)
+    place = ir.Call(call.span, ir.GlobalGet(call.function.span, fn.label), [ir.Const(arg.span, None) for arg in call.args], False)
+    place.place = call.place
+    items: list[ir.Node] = []
+    names: dict[ir.Var, ir.Var] = {}
+    for var, arg in zip(fn.params, call.args, strict=True):
+        # a variable that stays what it is meanwhile needs no other name
+        if isinstance(arg, ir.Get) and not arg.checked and _stays(arg.var) and _stays(var) and not var.captured:
+            names[var] = arg.var
+        else:
+            items.append(ir.Set(arg.span, var, arg))
+    if names:
+        for node in walk_function(unit, fn):
+            if isinstance(node, ir.Get) and node.var in names:
+                node.var = names[node.var]
+    for node in fn.prepare:
+        if isinstance(node, ir.Check):
+            node.place = place
+        items.append(node)
+    body = fn.body
+    if fn.ast.result is not None:
+        not_tail(body)
+        body = ir.Check(body.span, body, fn.ast.result, f"{fn.label}, result", fn.ast.body.span)
+    return ir.Inlined(call.span, [*items, body], fn.label, place)
+
+
+def _stays(var: ir.Var) -> bool:
+    return not (var.assigned or var.early or var.boxed)
+
+
+_SIMPLE = (
+    ast.Const, ast.Local, ast.Global, ast.If, ast.Do, ast.And, ast.Or, ast.Let, ast.Call, ast.SelfCall, ast.MakeVector, ast.MakeMap,
+)  # fmt: skip
+
+
+def is_simple(spec: ast.Fn, size: int) -> bool:
+    """Whether a function's body may stand in the place of a call: plain parameters, plain forms, at most `size` of them."""
+    if spec.rest is not None or (spec.hint is not None and spec.hint.target != "local"):
+        return False
+    if not all(isinstance(p.pattern, (ast.BindPattern, ast.WildcardPattern)) for p in spec.params):
+        return False
+    if any(binding.late for binding in spec.scope.bindings):
+        return False
+    waiting: list[Any] = [spec.body]
+    count = 0
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, ast.LetBinding):
+            if not isinstance(item.pattern, ast.BindPattern):
+                return False
+            waiting.append(item.value)
+            continue
+        count += 1
+        if count > size or not isinstance(item, _SIMPLE) or (isinstance(item, ast.Let) and item.recursive):
+            return False
+        for field in item._fields:
+            value = getattr(item, field)
+            if isinstance(value, tuple):
+                waiting.extend([part for part in value if isinstance(part, (ast.Node, ast.LetBinding))])
+            elif isinstance(value, ast.Node):
+                waiting.append(value)
+    return True
 
 
 def not_tail(node: ir.Node) -> None:

@@ -182,9 +182,9 @@ class GlobalSet(Node):
 
 
 class Check(Node):
-    """The value, if it belongs to a type, else a validation error about `what` at `at`."""
+    """The value, if it belongs to a type, else a validation error about `what` at `at`, or about an operand of the call `place`."""
 
-    __slots__ = ("at", "operand", "type", "value", "what")
+    __slots__ = ("at", "operand", "place", "type", "value", "what")
     parts = ("value",)
 
     def __init__(self, span: Span | None, value: Node, type_: Any, what: str, at: Span | None, operand: int | None = None) -> None:
@@ -194,6 +194,7 @@ class Check(Node):
         self.what = what
         self.at = at
         self.operand = operand
+        self.place: Call | None = None
 
 
 class Bind(Node):
@@ -265,6 +266,17 @@ class Seq(Node):
         self.items = items
 
 
+class Inlined(Seq):
+    """A `Seq` that stands for a call of a function: `label` is the function's name, `call` where it is called."""
+
+    __slots__ = ("call", "label")
+
+    def __init__(self, span: Span | None, items: list[Node], label: str, call: Call) -> None:
+        super().__init__(span, items)
+        self.label = label
+        self.call = call
+
+
 class Call(Node):
     """`tail`: the value is the enclosing function's, whose frame is given up. `itself`: so far a tail call of that function.
 
@@ -330,9 +342,12 @@ class Recur(Node):
 
 
 class Each(Node):
-    """The body for each item of a value, as `for` and `doseq` (`name`) go through it."""
+    """The body for each item of a value, as `for` and `doseq` (`name`) go through it.
 
-    __slots__ = ("blank", "body", "items", "name", "pattern")
+    `ranged`: `items` is a call of `range`, whose vector is not built.
+    """
+
+    __slots__ = ("blank", "body", "items", "name", "pattern", "ranged")
     parts = ("items", "blank", "body")
 
     def __init__(self, span: Span | None, name: str, items: Node, pattern: ast.Pattern) -> None:
@@ -340,6 +355,7 @@ class Each(Node):
         self.name = name
         self.items = items
         self.pattern = pattern
+        self.ranged = False
         self.blank: Node | None = None
         self.body: Node = Const(span, None)
 
@@ -459,6 +475,7 @@ class Unit:
     Attributes:
         top: a function without parameters that evaluates it.
         name, function: of a unit that is `(def name (fn …))`, these two.
+        plain: the same function as it was before it was inlined in itself, if it was: for operands of any kind.
         functions: all other functions, inner ones first.
         settled: those of which it is known whether they answer with tail calls.
         vars: the variable of every binding.
@@ -482,6 +499,7 @@ class Unit:
         "functions",
         "name",
         "nodes",
+        "plain",
         "settled",
         "top",
         "vars",
@@ -491,6 +509,7 @@ class Unit:
         self.top = top
         self.name = ""
         self.function: Fn | None = None
+        self.plain: Fn | None = None
         self.functions: list[Fn] = []
         self.settled: set[Fn] = set()
         self.calls: list[Call] = []

@@ -41,6 +41,10 @@ if TYPE_CHECKING:
             else carries out. From then on the unit relies on it."""
             ...
 
+        def keeps(self, name: str) -> bool:
+            """Whether the name that the unit defines keeps that meaning while code runs that relies on it; from then on it does."""
+            ...
+
         def version(self, name: str) -> Version | None:
             """Its second body, on the same terms."""
             ...
@@ -56,7 +60,9 @@ LEVELS = ("none", "basic", "aggressive")
 #: The passes and the lowest level at which each runs.
 PASSES: tuple[tuple[str, str], ...] = (
     ("arithmetic", "basic"),
+    ("recursion", "aggressive"),
     ("pipelines", "basic"),
+    ("inlining", "basic"),
     ("kinds", "basic"),
 )
 

@@ -34,26 +34,33 @@ class Builder:
         self._constants: list[Any] = []
         self._names: dict[int, str] = {}
         self._temps = 0
+        self.inlined: Place | None = None  # where the function is called whose body is being put in place
         self.functions: dict[str, tuple[str, Any]] = {}  # co_name -> RTFS name and `fn` of a function
 
     # --- positions ---
 
     def position(self, span: Span | None) -> Position:
+        if self.inlined is not None:
+            return self.place(None, (), "", self._corners(span))
+        return self._corners(span)
+
+    def _corners(self, span: Span | None) -> Position:
         if span is None:
             return self.at
         line, column = span.source.position(span.start)
         end_line, end_column = span.source.position(span.end)
         return (line, column - 1, end_line, end_column - 1)
 
-    def place(self, span: Span | None, args: tuple[Span | None, ...], name: str) -> Position:
+    def place(self, span: Span | None, args: tuple[Span | None, ...], name: str, position: Position | None = None) -> Position:
         """A position that stands for a call; made different from others where two calls have the same span."""
-        position = self.position(span) if span is not None else (1, 0, 1, 0)
+        if position is None:
+            position = self._corners(span) if span is not None else (1, 0, 1, 0)
         while True:
             found = self.places.get(position)
             if found is None:
-                self.places[position] = Place(span, args, name)
+                self.places[position] = Place(span, args, name, self.inlined)
                 return position
-            if found.span is span and found.args == args:
+            if found.span is span and found.args == args and found.inlined is self.inlined:
                 return position
             position = (*position[:3], position[3] + 1000)
 

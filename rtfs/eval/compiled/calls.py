@@ -12,7 +12,7 @@ from rtfs.eval.compiled.operators import inline
 from rtfs.eval.compiled.patterns import check
 from rtfs.eval.compiled.versions import assume, forget, guards
 from rtfs.ir import nodes as ir
-from rtfs.ir.passes.kinds import Version, fits, result_of
+from rtfs.ir.passes.kinds import Version, proves
 from rtfs.source import Span
 from rtfs.values.functions import Builtin, Function
 from rtfs.values.scalars import Keyword
@@ -57,7 +57,9 @@ def define_function(g: Generator, fn: ir.Fn, name: str) -> str:
     fn.py = inner
     node = fn.ast
     assert node is not None
-    frame = Frame(fn, _result_check(g, fn))
+    # for operands of any kind: the body as it is written
+    general = g.unit.plain if fn is g.unit.function and g.unit.plain is not None else fn
+    frame = Frame(general, _result_check(g, fn))
     defaults = []
     for var in fn.free:
         if var.boxed or ((var.in_loop or var.owner.loops) and not var.early and not var.assigned):
@@ -69,22 +71,22 @@ def define_function(g: Generator, fn: ir.Fn, name: str) -> str:
     if version is not None:
         _second_body(g, fn, version)
     outer, g.frame = g.frame, frame
-    arguments = [g.name_of(var) + (" next" if var.boxed else "") for var in fn.params]
+    arguments = [g.name_of(var) + (" next" if var.boxed else "") for var in general.params]
     g.frame = outer
 
     def body() -> None:
         if version is None:
-            _body(g, fn, arguments)
+            _body(g, general, arguments)
             return
         assert version is not None
-        checks(g, fn)
-        tests = guards(g, fn, version, arguments)
+        checks(g, general)
+        tests = guards(g, general, version, arguments)
         fast = g.inside(lambda: g.add(py.Return(g.apply(g.load(version.key), [g.load(a) for a in arguments]))))
         if not tests:
             g.block += fast
             return
         g.when(g.both(*tests), fast)
-        _body(g, fn, arguments, checked=True)
+        _body(g, general, arguments, checked=True)
 
     g.function(inner, arguments, body, frame, defaults)
     g._homes.update(homes)
@@ -100,7 +102,7 @@ def _second_body(g: Generator, fn: ir.Fn, version: Version) -> None:
     saved = g.names()
     g.in_version = True
     frame = Frame(fn)
-    if fn.ast is not None and not fits(version.result, result_of(fn.ast.result)):
+    if fn.ast is not None and not proves(version.result, fn.ast.result):
         frame.result = _result_check(g, fn)
     g.functions[version.key] = (fn.label, fn.ast)
     outer, g.frame = g.frame, frame

@@ -83,7 +83,7 @@ class CompiledEvaluator:
         Args:
             again: the node was evaluated before; of a `def` only the value is made.
         """
-        unit = self.lower(node)
+        unit = self.lower(node, fresh=not again)
         if unit is None:
             return None
         if again and isinstance(unit.top.body, ir.GlobalSet):
@@ -98,8 +98,8 @@ class CompiledEvaluator:
         exec(code, self.linker.globals, made)
         return code, made[" top"]
 
-    def lower(self, node: ast.Node) -> ir.Unit | None:
-        """The IR of a node, optimised, or None when it is too deep to be compiled."""
+    def lower(self, node: ast.Node, *, fresh: bool = True) -> ir.Unit | None:
+        """The IR of a node, optimised, or None when it is too deep to be compiled; `fresh`: it has not been evaluated yet."""
         from rtfs.ir.lower import lower
         from rtfs.ir.optimise import DEBUG, optimise
         from rtfs.ir.scopes import inner_definitions
@@ -112,7 +112,7 @@ class CompiledEvaluator:
         if self.machine.metered or self.linker.counted:  # TODO
             level = "none"
         try:
-            optimise(unit, self.facts(unit), level, self.report)
+            optimise(unit, self.facts(unit, fresh=fresh), level, self.report)
         except InternalError as error:
             if DEBUG:
                 raise
@@ -121,10 +121,10 @@ class CompiledEvaluator:
             self._find_definitions(unit)
         return unit if unit.depth <= MAX_DEPTH and unit.blocks <= MAX_BLOCKS else None
 
-    def facts(self, unit: ir.Unit) -> Facts:
-        """What passes may take for granted in a unit."""
+    def facts(self, unit: ir.Unit, *, fresh: bool = True) -> Facts:
+        """What passes may take for granted in a unit; `fresh`: it has not been evaluated yet."""
         self._find_definitions(unit)
-        return _Facts(self, unit)
+        return _Facts(self, unit, fresh)
 
     @staticmethod
     def _find_definitions(unit: ir.Unit) -> None:
@@ -141,8 +141,8 @@ class CompiledEvaluator:
         """The code object of a unit, for the names as they are bound now; `fresh`: it has not been evaluated yet."""
         from rtfs.eval.compiled.generate import Generator
 
-        generator = Generator(unit, self.linker, self.facts(unit))
-        module = generator.module(" top", fresh=fresh)
+        generator = Generator(unit, self.linker, self.facts(unit, fresh=fresh))
+        module = generator.module(" top")
         span = unit.top.span
         name = _file_name(span.source if span is not None else None)
         return generator.finish(compile(module, name, "exec", dont_inherit=True, optimize=1))
@@ -151,9 +151,10 @@ class CompiledEvaluator:
 class _Facts:
     """What is known about the names of a namespace (`ir.optimise.Facts`)."""
 
-    def __init__(self, evaluator: CompiledEvaluator, unit: ir.Unit) -> None:
+    def __init__(self, evaluator: CompiledEvaluator, unit: ir.Unit, fresh: bool) -> None:
         self.evaluator = evaluator
         self.unit = unit
+        self.fresh = fresh
 
     def is_builtin(self, name: str) -> bool:
         if self.evaluator.level == "none" or name in self.unit.defines or not self.evaluator.is_builtin(name):
@@ -171,6 +172,14 @@ class _Facts:
             return None
         self.unit.assumes.add(name)
         return spec
+
+    def keeps(self, name: str) -> bool:
+        fn = self.unit.function
+        linker = self.evaluator.linker
+        if fn is None or not linker.is_stable(name) or not (self.fresh or linker.defines(name, fn.ast)):
+            return False
+        self.unit.assumes.add(name)
+        return True
 
     def version(self, name: str) -> Version | None:
         if self.evaluator.level == "none" or name in self.unit.defines:

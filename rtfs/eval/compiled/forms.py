@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast as py
+from collections.abc import Callable
 
 from rtfs.eval.compiled.generate import EFFECT, RETURN, Destination, Generator, expression, statement
 from rtfs.ir import nodes as ir
@@ -90,6 +91,27 @@ def _seq_value(g: Generator, node: ir.Seq) -> Any:
     for item in node.items[:-1]:
         g.stmt(item, EFFECT)
     return g.expr(node.items[-1])
+
+
+@statement(ir.Inlined)
+def _inlined(g: Generator, node: ir.Inlined, to: Destination) -> None:
+    with_inlined(g, node, lambda: _seq(g, node, to))
+
+
+@expression(ir.Inlined)
+def _inlined_value(g: Generator, node: ir.Inlined) -> Any:
+    return with_inlined(g, node, lambda: _seq_value(g, node))
+
+
+def with_inlined(g: Generator, node: ir.Inlined, work: Callable[[], Any]) -> Any:
+    """Generate the body of a function in the place of its call."""
+    from rtfs.eval.compiled.calls import place_of
+
+    position = place_of(g, node.call)
+    outer, g.inlined = g.inlined, g.places[position]
+    made = work()
+    g.inlined = outer
+    return made
 
 
 @expression(ir.If)
@@ -258,7 +280,10 @@ def _each(g: Generator, node: ir.Each, to: Destination) -> None:
     from rtfs.eval.compiled.patterns import bind
     from rtfs.syntax import nodes as ast
 
-    items = g.call(" iterable", g.expr(node.items), g.const(node.name), g.const(node.items.span))
+    if node.ranged:
+        items = _range(g, node.items)
+    else:
+        items = g.call(" iterable", g.expr(node.items), g.const(node.name), g.const(node.items.span))
     pattern = node.pattern
     item = g.temp()
     if isinstance(pattern, ast.BindPattern) and not g.unit.vars[pattern.binding].boxed:
@@ -327,11 +352,7 @@ def _scan_items(g: Generator, node: ir.Scan) -> None:
     from rtfs.eval.compiled.calls import place_of
 
     if node.ranged:
-        assert isinstance(node.items, ir.Call)
-        operands = g.exprs(node.items.args)
-        outer, g.at = g.at, place_of(g, node.items)
-        items = g.call(" bounds", *operands)
-        g.at = outer
+        items = _range(g, node.items)
     elif isinstance(node.items, ir.Collect) and node.items.into is not None:  # the list that it would make a vector of
         g.stmt(node.items, EFFECT)
         items = g.load(g.name_of(node.items.into))
@@ -349,6 +370,18 @@ def _scan_items(g: Generator, node: ir.Scan) -> None:
         g.stmt(node.body, EFFECT)
 
     g.add(py.For(g.store(f"{name} next" if node.var.boxed else name), items, g.inside(body) or [g.put(py.Pass())], []))
+
+
+def _range(g: Generator, node: ir.Node) -> Any:
+    """The integers of `(range …)`, one by one."""
+    from rtfs.eval.compiled.calls import place_of
+
+    assert isinstance(node, ir.Call)
+    operands = g.exprs(node.args)
+    outer, g.at = g.at, place_of(g, node)
+    items = g.call(" bounds", *operands)
+    g.at = outer
+    return items
 
 
 @statement(ir.Stop)

@@ -346,8 +346,8 @@ class Generator(Builder):
     def check_of(self, type_: Any) -> Any:
         return optional_check(type_, self.linker.namespace.lookup_type)
 
-    def module(self, name: str, *, fresh: bool = True) -> py.Module:
-        """The whole unit as a module that defines the function `name`; `fresh`: the unit has not been evaluated yet."""
+    def module(self, name: str) -> py.Module:
+        """The whole unit as a module that defines the function `name`."""
         import rtfs.eval.compiled.calls
         import rtfs.eval.compiled.forms
         import rtfs.eval.compiled.patterns
@@ -356,7 +356,7 @@ class Generator(Builder):
         from rtfs.eval.compiled.versions import plan
 
         find_bounces(self)
-        version = plan(self, fresh=fresh)
+        version = plan(self)
         self.inference = Inference(self.unit, self.facts, version)
         if version is not None:
             self.linker.versions[self.unit.name] = version

@@ -12,6 +12,8 @@ from rtfs.eval.compiled import access
 from rtfs.eval.compiled.builder import is_const
 from rtfs.eval.compiled.generate import Generator
 from rtfs.ir import nodes as ir
+from rtfs.ir.nodes import Known
+from rtfs.ir.passes.kinds import MANY_BITS
 from rtfs.values.scalars import Keyword
 
 TYPE_CHECKING = False
@@ -22,8 +24,8 @@ _ARITHMETIC = {"+": py.Add, "-": py.Sub, "*": py.Mult}
 _COMPARE = {"<": py.Lt, ">": py.Gt, "<=": py.LtE, ">=": py.GtE}
 _SMALL = 2**62
 
-#: Whose operands an integer parameter spares a test.
-ARITHMETIC_NAMES = frozenset((*_ARITHMETIC, *_COMPARE, "=", "not=", "inc", "dec", "mod", "quot", "even?", "odd?"))
+#: Integers up to so many bits are within the floats.
+_FLOAT_BITS = 1_000
 
 
 def condition(g: Generator, node: ir.Call) -> Any:
@@ -47,9 +49,17 @@ def inline(g: Generator, node: ir.Call) -> Any:
 
 
 def kind_of(node: ir.Node) -> str | None:
+    return known_of(node).kind
+
+
+def known_of(node: ir.Node) -> Known:
+    """What is known of a value, also of a constant that came after the analysis."""
     if isinstance(node, ir.Const):
-        return {int: "int", float: "float", str: "str", bool: "bool"}.get(type(node.value))
-    return node.kind
+        value = node.value
+        if type(value) is int:
+            return Known("int", value.bit_length(), value >= 0)
+        return Known({float: "float", str: "str", bool: "bool"}.get(type(value)))
+    return node.known
 
 
 def _fallback(g: Generator, name: str, args: list[Any]) -> Any:
@@ -68,12 +78,13 @@ def _reusable(g: Generator, node: ir.Call) -> list[Any]:
 
 
 def _arithmetic(g: Generator, node: ir.Call, name: str) -> Any:
-    kinds = [kind_of(arg) for arg in node.args]
+    known = [known_of(arg) for arg in node.args]
+    kinds = [k.kind for k in known]
     op = _ARITHMETIC[name]()
-    if all(k == "float" for k in kinds) or (name != "*" and all(k == "int" for k in kinds)) or _literal_mix(node, kinds):
+    if _is_safe(name, known):
         a, b = g.exprs(node.args)
         return g.binary(a, op, b)
-    if any(k in ("str", "bool", "fn") for k in kinds):
+    if any(k in ("str", "bool", "vec", "map", "fn") for k in kinds):
         return None
     a, b, tests = _tested(g, node, kinds)
     if name == "*" and "float" not in kinds:
@@ -84,10 +95,13 @@ def _arithmetic(g: Generator, node: ir.Call, name: str) -> Any:
     return g.choose(g.both(*tests), g.binary(a, op, b), _fallback(g, name, [a, b])) if tests else g.binary(a, op, b)
 
 
-def _literal_mix(node: ir.Call, kinds: list[str | None]) -> bool:
-    """A float and a small integer literal: the integer cannot be beyond the floats."""
-    small = [isinstance(a, ir.Const) and type(a.value) is int and abs(a.value) < _SMALL for a in node.args]
-    return (kinds[0] == "float" and small[1]) or (kinds[1] == "float" and small[0])
+def _is_safe(name: str, known: list[Known]) -> bool:
+    """Whether Python's operator does the same for all operands of which so much is known."""
+    kinds = [k.kind for k in known]
+    if all(kind == "int" for kind in kinds):
+        return name != "*" or (None not in [k.bits for k in known] and sum(k.bits or 0 for k in known) <= MANY_BITS)
+    # beside a float an integer must not be beyond the floats
+    return "float" in kinds and all(k.kind == "float" or (k.kind == "int" and (k.bits or 2**30) <= _FLOAT_BITS) for k in known)
 
 
 def _tested(g: Generator, node: ir.Call, kinds: list[str | None]) -> tuple[Any, Any, list[Any]]:
@@ -105,7 +119,7 @@ def _compare(g: Generator, node: ir.Call, name: str) -> Any:
     if all(k in ("int", "float", "num") for k in kinds):
         a, b = g.exprs(node.args)
         return g.compare(a, op, b)
-    if any(k in ("str", "bool", "fn") for k in kinds):
+    if any(k in ("str", "bool", "vec", "map", "fn") for k in kinds):
         return None
     a, b, tests = _tested(g, node, kinds)
     return g.choose(g.both(*tests), g.compare(a, op, b), _fallback(g, name, [a, b])) if tests else g.compare(a, op, b)
@@ -157,16 +171,74 @@ def _is_nil(g: Generator, node: ir.Call, name: str) -> Any:
 
 
 def _divide(g: Generator, node: ir.Call, name: str) -> Any:
-    """`mod` and `quot` of a number that is not negative by a positive literal."""
-    divisor = node.args[1]
-    if not (isinstance(divisor, ir.Const) and type(divisor.value) is int and divisor.value > 0):
+    """`mod`, `rem` and `quot`: the same as Python's where the first is not negative and the second positive."""
+    known = [known_of(arg) for arg in node.args]
+    if any(k.kind not in (None, "int", "num") for k in known):
+        return None
+    a, b = _reusable(g, node)
+    literal = node.args[1].value if isinstance(node.args[1], ir.Const) else None
+    tests = [g.of_type(v, " int") for v, k in ((a, known[0]), (b, known[1])) if k.kind != "int" and not is_const(v)]
+    if not known[0].natural:
+        tests.append(g.compare(a, py.GtE(), g.const(0)))
+    if literal is None:
+        tests.append(g.compare(b, py.Gt(), g.const(0)))
+    elif type(literal) is not int or literal <= 0:
+        return None
+    done = g.binary(a, py.FloorDiv() if name == "quot" else py.Mod(), b)
+    return g.choose(g.both(*tests), done, _fallback(g, name, [a, b])) if tests else done
+
+
+def _absolute(g: Generator, node: ir.Call, name: str) -> Any:
+    kind = kind_of(node.args[0])
+    if kind in ("int", "float", "num"):
+        return g.call(" abs", g.expr(node.args[0]))
+    if kind is not None:
         return None
     value = g.named(g.expr(node.args[0]))
-    tests = [] if kind_of(node.args[0]) == "int" else [g.of_type(value, " int")]
-    tests.append(g.compare(value, py.GtE(), g.const(0)))
-    op = py.FloorDiv() if name == "quot" else py.Mod()
-    by = g.const(divisor.value)
-    return g.choose(g.both(*tests), g.binary(value, op, by), _fallback(g, name, [value, by]))
+    return g.choose(g.of_type(value, " int"), g.call(" abs", value), _fallback(g, name, [value]))
+
+
+def _extreme(g: Generator, node: ir.Call, name: str) -> Any:
+    """`max` and `min` of integers; floats may be NaN."""
+    kinds = [kind_of(arg) for arg in node.args]
+    if any(kind not in (None, "int", "num") for kind in kinds):
+        return None
+    a, b, tests = _tested(g, node, kinds)
+    beats = g.compare(b, py.Gt() if name == "max" else py.Lt(), a)
+    chosen = g.choose(beats, b, a)
+    return g.choose(g.both(*tests), chosen, _fallback(g, name, [a, b])) if tests else chosen
+
+
+def _sign(g: Generator, node: ir.Call, name: str) -> Any:
+    op = {"zero?": py.Eq(), "pos?": py.Gt(), "neg?": py.Lt()}[name]
+    kind = kind_of(node.args[0])
+    if kind in ("int", "float", "num"):
+        return g.compare(g.expr(node.args[0]), op, g.const(0))
+    if kind is not None:
+        return None
+    value = g.named(g.expr(node.args[0]))
+    if is_const(value):
+        return None
+    return g.choose(g.of_type(value, " int"), g.compare(value, op, g.const(0)), _fallback(g, name, [value]))
+
+
+def _root(g: Generator, node: ir.Call, name: str) -> Any:
+    if kind_of(node.args[0]) != "float":
+        return None
+    value = g.named(g.expr(node.args[0]))
+    return g.choose(g.compare(value, py.GtE(), g.const(0)), g.call(" sqrt", value), _fallback(g, name, [value]))
+
+
+def _quotient(g: Generator, node: ir.Call, name: str) -> Any:
+    """Division of floats, where the result is not a whole number, which would be given as an integer."""
+    kinds = [kind_of(arg) for arg in node.args]
+    if "float" not in kinds or any(kind not in (None, "float", "num") for kind in kinds):
+        return None
+    a, b, tests = _tested(g, node, kinds)
+    temp = g.temp()
+    result = g.walrus(temp, g.binary(a, py.Div(), b))
+    whole = g.apply(g.attribute(result, "is_integer"), [])
+    return g.choose(g.both(*tests, b, g.negated(whole)), g.load(temp), _fallback(g, name, [a, b]))
 
 
 def _parity(g: Generator, node: ir.Call, name: str) -> Any:
@@ -213,6 +285,15 @@ _INLINE: dict[tuple[str, int], Any] = {
     ("nil?", 1): _is_nil,
     ("mod", 2): _divide,
     ("quot", 2): _divide,
+    ("rem", 2): _divide,
+    ("abs", 1): _absolute,
+    ("max", 2): _extreme,
+    ("min", 2): _extreme,
+    ("zero?", 1): _sign,
+    ("pos?", 1): _sign,
+    ("neg?", 1): _sign,
+    ("sqrt", 1): _root,
+    ("/", 2): _quotient,
     ("even?", 1): _parity,
     ("odd?", 1): _parity,
 }

@@ -22,14 +22,19 @@ _MAX_FRAMES = 2_000
 
 
 class Place:
-    """A call: its span, those of its operands, what it calls the function."""
+    """A call: its span, those of its operands, what it calls the function.
 
-    __slots__ = ("args", "name", "span")
+    Attributes:
+        inlined: the call of the function whose body the place belongs to, when that stands in the place of a call.
+    """
 
-    def __init__(self, span: Span | None, args: tuple[Span | None, ...], name: str) -> None:
+    __slots__ = ("args", "inlined", "name", "span")
+
+    def __init__(self, span: Span | None, args: tuple[Span | None, ...], name: str, inlined: Place | None) -> None:
         self.span = span
         self.args = args
         self.name = name
+        self.inlined = inlined
 
 
 class Places:
@@ -94,11 +99,13 @@ def settle(error: RtfsError) -> None:
                 callee = None
             continue
         place = _place_at(code, places, entry.tb_lasti)
-        if place is not None:
-            if error.span is None:
+        while place is not None:
+            if error.span is None and place.span is not None:
                 locate(error, place.span, place.args)
-            if callee is not None and len(trace) < MAX_TRACE:
+            if callee is not None and place.span is not None and len(trace) < MAX_TRACE:
                 trace.append(Frame(callee, place.span))
+            place = place.inlined
+            callee = place.name if place is not None else None
         callee = places.function
     if len(trace) >= len(error.trace):
         error.trace = trace

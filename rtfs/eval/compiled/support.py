@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from rtfs.errors import EvalError, LimitExceeded, RtfsError
@@ -369,6 +370,8 @@ NAMES: dict[str, Any] = {
     " float": float,
     " str": str,
     " bool": bool,
+    " abs": abs,
+    " sqrt": math.sqrt,
     " len": len,
     " range": range,
     " isinstance": isinstance,

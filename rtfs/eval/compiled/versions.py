@@ -29,19 +29,13 @@ _ARITHMETIC = frozenset(("+", "-", "*", "/", "inc", "dec", "mod", "rem", "quot",
 _OPERATIONS = _ARITHMETIC | frozenset(("<", ">", "<=", ">=", "=", "not=", "even?", "odd?", "nth", "range", "zero?", "pos?", "neg?"))
 
 
-def plan(g: Generator, *, fresh: bool) -> Version | None:
-    """The version of the unit's global function that is worth its code, with what is known of its value.
-
-    Args:
-        fresh: the unit is about to define the function; else it may have been redefined since.
-    """
+def plan(g: Generator) -> Version | None:
+    """The version of the unit's global function that is worth its code, with what is known of its value."""
     name, fn = g.unit.name, g.unit.function
     if fn is None:
         return None
     spec = fn.ast
     if spec is None or spec.rest is not None or fn.bounces or g.counted or (spec.hint is not None and spec.hint.target != "local"):
-        return None
-    if not (fresh or g.linker.defines(name, spec)) or not g.linker.is_stable(name):
         return None
     nodes = list(walk_function(g.unit, fn))
     if len(nodes) > _LARGEST or any(_is_closed(node) for node in nodes):
@@ -57,8 +51,7 @@ def plan(g: Generator, *, fresh: bool) -> Version | None:
             return None
         _work_out(inference, fn, nodes, variables)
         if not _weaken(version, fn, nodes):
-            g.unit.assumes.add(name)
-            return version
+            return version if g.facts.keeps(name) else None
     return None
 
 

@@ -11,6 +11,7 @@ from rtfs.ir import nodes as ir
 from rtfs.ir.nodes import ANY, Known
 from rtfs.ir.optimise import Counts
 from rtfs.ir.scopes import variables, walk, walk_function
+from rtfs.syntax import nodes as ast
 from rtfs.types.nodes import Primitive
 from rtfs.values.maps import Map
 from rtfs.values.sequences import Vector
@@ -142,7 +143,7 @@ class Inference:
             if isinstance(node, ir.Emit):
                 emitted.setdefault(node.into, []).append(node.value)
         for node in nodes:
-            _stores(node, given, emitted)
+            _stores(self.unit, node, given, emitted)
         rounds: dict[ir.Var, int] = {}
         for var in variables:
             # parameters, patterns and the like are stores that no node shows
@@ -208,7 +209,7 @@ class Inference:
 
 def direct_functions(unit: ir.Unit) -> list[ir.Fn]:
     """The top and the global function that it defines, if it does just that."""
-    return [unit.top, unit.function] if unit.function is not None else [unit.top]
+    return [fn for fn in (unit.top, unit.function, unit.plain) if fn is not None]
 
 
 def checked_parameters(fn: ir.Fn) -> dict[ir.Var, Known]:
@@ -223,12 +224,12 @@ def checked_parameters(fn: ir.Fn) -> dict[ir.Var, Known]:
     return found
 
 
-def result_of(type_: Any) -> Known:
-    """What an annotation tells of a value."""
-    return _CHECKED.get(type_.name, ANY) if type(type_) is Primitive else ANY
+def proves(known: Known, type_: Any) -> bool:
+    """Whether a value of which so much is known surely belongs to a type."""
+    return type(type_) is Primitive and type_.name in _CHECKED and fits(known, _CHECKED[type_.name])
 
 
-def _stores(node: ir.Node, given: dict[ir.Var, list[Any]], emitted: dict[ir.Var, list[ir.Node]]) -> None:
+def _stores(unit: ir.Unit, node: ir.Node, given: dict[ir.Var, list[Any]], emitted: dict[ir.Var, list[ir.Node]]) -> None:
     if isinstance(node, ir.Set):
         given.setdefault(node.var, []).append(node.value)
     elif isinstance(node, ir.Recur):
@@ -240,6 +241,9 @@ def _stores(node: ir.Node, given: dict[ir.Var, list[Any]], emitted: dict[ir.Var,
     elif isinstance(node, ir.Collect):
         if node.into is not None:
             given.setdefault(node.into, []).append(ANY)
+    elif isinstance(node, ir.Each):
+        if node.ranged and isinstance(node.items, ir.Call) and isinstance(node.pattern, ast.BindPattern):
+            given.setdefault(unit.vars[node.pattern.binding], []).append(range_items(node.items.args))
     elif isinstance(node, ir.Scan):
         found: list[Any] = [ANY]
         if node.ranged and isinstance(node.items, ir.Call):
@@ -299,6 +303,7 @@ _RULES: dict[type, Any] = {
     ir.Call: Inference.call,
     ir.If: _if,
     ir.Seq: lambda inference, node: node.items[-1].known,
+    ir.Inlined: lambda inference, node: node.items[-1].known,
     ir.Set: lambda inference, node: node.value.known,
     ir.Loop: lambda inference, node: node.body.known,
     ir.Check: lambda inference, node: node.value.known,

@@ -8,7 +8,7 @@ collection in between is never built.
 from __future__ import annotations
 
 from rtfs.ir import nodes as ir
-from rtfs.ir.motion import adopt, applied
+from rtfs.ir.motion import adopt, body_of
 from rtfs.ir.optimise import Counts
 from rtfs.ir.passes.purity import is_pure
 from rtfs.ir.scopes import refresh, transform
@@ -25,9 +25,12 @@ _OPERANDS = {"map": 2, "filter": 2, "remove": 2, "reduce": 3}
 
 def run(unit: ir.Unit, facts: Facts) -> Counts:
     """Turn calls into loops, then fuse loops."""
-    counts = {"loops": 0, "fused": 0}
+    counts = {"loops": 0, "fused": 0, "ranges": 0}
 
     def rewrite(node: ir.Node, fn: ir.Fn) -> ir.Node:
+        if isinstance(node, ir.Each) and is_range(facts, node.items):
+            node.ranged = True
+            counts["ranges"] += 1
         if not isinstance(node, ir.Call) or not isinstance(node.function, ir.GlobalGet):
             return node
         name = node.function.name
@@ -81,15 +84,19 @@ def _here(node: ir.Call) -> ir.Call:
 
 def _scan(facts: Facts, here: ir.Call, operation: str, index: int, items: ir.Node, var: ir.Var) -> ir.Scan:
     scan = ir.Scan(here.span, operation, index, here, items, var)
-    if (
-        isinstance(items, ir.Call)
-        and isinstance(items.function, ir.GlobalGet)
-        and items.function.name == "range"
-        and 1 <= len(items.args) <= 3
-        and facts.is_builtin("range")
-    ):
-        scan.ranged = True
+    scan.ranged = is_range(facts, items)
     return scan
+
+
+def is_range(facts: Facts, node: ir.Node) -> bool:
+    """Whether a node is a call of `range` that may be gone through without a vector."""
+    return (
+        isinstance(node, ir.Call)
+        and isinstance(node.function, ir.GlobalGet)
+        and node.function.name == "range"
+        and 1 <= len(node.args) <= 3
+        and facts.is_builtin("range")
+    )
 
 
 def _called(here: ir.Call, function: ir.GlobalGet, values: list[ir.Var]) -> ir.Call:
@@ -104,7 +111,7 @@ def _body(unit: ir.Unit, here: ir.Call, function: ir.Node, owner: ir.Fn) -> tupl
     count = 2 if here.function.name == "reduce" else 1  # type: ignore[attr-defined]
     if isinstance(function, ir.Fn):
         adopt(unit, function, owner, in_loop=True)
-        return function.params, applied(function)
+        return function.params, body_of(function)
     assert isinstance(function, ir.GlobalGet)
     names = ("total", "item") if count == 2 else ("item",)
     variables = [ir.Var(name, owner, in_loop=True) for name in names]

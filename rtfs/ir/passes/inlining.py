@@ -1,0 +1,106 @@
+"""Bodies of functions in the place of calls: of literals that are called where they stand, and of small global functions.
+
+The body of a global function is lowered anew for each call.  The unit relies on the name's keeping its meaning; a function inside
+another may outlive that, so only calls that stand directly in a global function or at the top level are replaced, there only in
+loops: what runs once is not worth compiling twice.
+"""
+
+from __future__ import annotations
+
+from rtfs.ir import nodes as ir
+from rtfs.ir.lower import lower_function
+from rtfs.ir.motion import applied, is_simple, takes
+from rtfs.ir.optimise import Counts
+from rtfs.ir.passes.kinds import direct_functions
+from rtfs.ir.scopes import refresh, transform, walk_function
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from rtfs.ir.optimise import Facts
+
+#: Nodes of a global function's body that is worth inlining.
+SMALL = 15
+#: Nodes that may come into one unit, and functions in functions in functions.
+_BUDGET = 400
+_LEVELS = 4
+_LOOPS = (ir.Loop, ir.Scan, ir.Each, ir.Times)
+
+
+def run(unit: ir.Unit, facts: Facts) -> Counts:
+    """Replace calls by bodies."""
+    counts = {"literals": _literals(unit), "functions": 0}
+    if counts["literals"]:
+        refresh(unit)
+    _Calls(unit, facts, counts).run()
+    return counts
+
+
+def _literals(unit: ir.Unit) -> int:
+    """Functions that are called where they are made."""
+    count = 0
+
+    def rewrite(node: ir.Node, fn: ir.Fn) -> ir.Node:
+        nonlocal count
+        if isinstance(node, ir.Call) and isinstance(node.function, ir.Fn) and takes(node.function, len(node.args)):
+            if not node.function.loops:
+                count += 1
+                return applied(unit, node.function, node, fn)
+        return node
+
+    transform(unit, rewrite)
+    return count
+
+
+class _Calls:
+    """The calls of global functions in one unit."""
+
+    def __init__(self, unit: ir.Unit, facts: Facts, counts: Counts) -> None:
+        self.unit = unit
+        self.facts = facts
+        self.counts = counts
+        self.budget = _BUDGET
+        self.inside = [unit.name]  # the functions whose bodies are being put in place
+
+    def run(self) -> None:
+        for fn in direct_functions(self.unit):
+            fn.body = self.visit(fn.body, fn, fn is not self.unit.top)
+
+    def visit(self, node: ir.Node, fn: ir.Fn, often: bool) -> ir.Node:
+        """The node with the calls inside it replaced; functions inside it stay as they are. `often`: it may run more than once."""
+        if isinstance(node, ir.Fn):
+            return node
+        often = often or isinstance(node, _LOOPS)
+        for part in node.parts:
+            value = getattr(node, part)
+            if isinstance(value, list):
+                for i in range(len(value)):
+                    value[i] = self.visit(value[i], fn, often)
+            elif value is not None:
+                setattr(node, part, self.visit(value, fn, often))
+        if isinstance(node, ir.Try):
+            node.body = self.visit(node.body, fn, often)
+            for clause in node.catches:
+                clause.body = self.visit(clause.body, fn, often)
+        return self.call(node, fn) if often and isinstance(node, ir.Call) else node
+
+    def call(self, node: ir.Call, fn: ir.Fn) -> ir.Node:
+        head = node.function
+        if not isinstance(head, ir.GlobalGet) or node.itself is not None:
+            return node
+        if head.name in self.inside or len(self.inside) > _LEVELS:
+            return node
+        spec = self.facts.function(head.name)
+        if spec is None or len(spec.params) != len(node.args) or not is_simple(spec, SMALL):
+            return node
+        made = lower_function(self.unit, spec, fn)
+        if made is None or made.loops:
+            return node
+        parts = list(walk_function(self.unit, made))
+        if len(parts) > self.budget or any(isinstance(part, (ir.Recur, ir.Fn)) for part in parts):
+            return node
+        self.budget -= len(parts)
+        self.counts["functions"] += 1
+        self.inside.append(head.name)
+        made.body = self.visit(made.body, fn, True)
+        self.inside.pop()
+        return applied(self.unit, made, node, fn)
