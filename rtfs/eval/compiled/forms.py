@@ -59,6 +59,9 @@ def _set(g: Generator, node: ir.Set, to: Destination) -> None:
             if to is not EFFECT:
                 g.deliver(g.load(name), to)
         return
+    if isinstance(node.value, ir.Get) and to is EFFECT and _same(var, node.value):
+        var.py = g.name_of(node.value.var)
+        return
     value = g.expr(node.value)
     if to is EFFECT:
         g.store_var(var, value, node.assigns)
@@ -66,6 +69,13 @@ def _set(g: Generator, node: ir.Set, to: Destination) -> None:
     value = g.named(value)
     g.store_var(var, value, node.assigns)
     g.deliver(value, to)
+
+
+def _same(var: ir.Var, value: ir.Get) -> bool:
+    """Whether a variable can go by the name of the one that it is set to: neither gets another value while both are in use."""
+    other = value.var
+    plain = all(v.stores == 1 and not (v.assigned or v.boxed or v.early or v.late) for v in (var, other))
+    return plain and not value.checked and not var.captured and var.owner is other.owner
 
 
 @statement(ir.Blank)
@@ -340,7 +350,13 @@ def _scan_fused(g: Generator, node: ir.Scan) -> None:
     assert inner.into is not None
 
     def take(value: Any) -> None:
-        g.store_var(node.var, value)
+        var = node.var
+        if isinstance(value, py.Name) and g.is_stable(value) and not (var.boxed or var.assigned or var.captured):
+            name, var.py = var.py, value.id  # the item under the name that it has already
+            g.stmt(node.body, EFFECT)
+            var.py = name
+            return
+        g.store_var(var, value)
         g.stmt(node.body, EFFECT)
 
     g.sinks[inner.into] = take

@@ -90,7 +90,10 @@ def _arithmetic(g: Generator, node: ir.Call, name: str) -> Any:
     if name == "*" and "float" not in kinds:
         temp = g.temp()
         product = g.walrus(temp, g.binary(a, op, b))
-        small = g.put(py.Compare(g.const(-_SMALL), [py.Lt(), py.Lt()], [product, g.const(_SMALL)]))
+        if all(k.natural for k in known):
+            small = g.compare(product, py.Lt(), g.const(_SMALL))
+        else:
+            small = g.put(py.Compare(g.const(-_SMALL), [py.Lt(), py.Lt()], [product, g.const(_SMALL)]))
         return g.choose(g.both(*tests, small), g.load(temp), _fallback(g, name, [a, b]))
     return g.choose(g.both(*tests), g.binary(a, op, b), _fallback(g, name, [a, b])) if tests else g.binary(a, op, b)
 

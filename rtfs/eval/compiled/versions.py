@@ -81,11 +81,18 @@ def guards(g: Generator, fn: ir.Fn, version: Version, names: list[str]) -> list[
                 tests.append(number)
             else:
                 tests.append(g.of_type(g.load(name), f" {param.kind}"))
-        if param.bits is not None:
-            bound = 2**param.bits
-            small = py.Compare(g.const(-bound), [py.Lt(), py.Lt()], [g.load(name), g.const(bound)])
-            tests.append(g.put(small))
+        if param.bits is not None or param.natural:
+            tests.append(in_range(g, g.load(name), param))
     return tests
+
+
+def in_range(g: Generator, value: Any, known: Known) -> Any:
+    """Test of whether an integer is as small, or not negative, as is known."""
+    if known.bits is None:
+        return g.compare(value, py.GtE(), g.const(0))
+    bound = 2**known.bits
+    low, op = (0, py.LtE()) if known.natural else (-bound, py.Lt())
+    return g.put(py.Compare(g.const(low), [op, py.Lt()], [value, g.const(bound)]))
 
 
 # --- planning --------------------------------------------------------------------------------
@@ -110,34 +117,49 @@ def _guess(g: Generator, fn: ir.Fn, nodes: list[ir.Node], variables: list[ir.Var
     checked = checked_parameters(fn)
     candidates = {v: checked.get(v, UNKNOWN) for v in fn.params if not v.boxed and not v.assigned and v.stores == 1}
     Inference(g.unit, g.facts).infer(nodes, variables, candidates)
+    # what is done with a variable that starts out with a parameter's value counts for the parameter
+    stands_for = {v: v for v in candidates}
+    for node in nodes:
+        if isinstance(node, ir.Set) and isinstance(node.value, ir.Get) and node.value.var in candidates:
+            stands_for.setdefault(node.var, node.value.var)
     uses: dict[ir.Var, int] = {}
-    floats: set[ir.Var] = set()
-    factors: set[ir.Var] = set()
+    found: dict[str, set[ir.Var]] = {"float": set(), "factor": set(), "natural": set()}
     for node in nodes:
         if isinstance(node, ir.Call) and isinstance(node.function, ir.GlobalGet) and node.function.name in _OPERATIONS:
             name = node.function.name
             if not g.is_builtin(name):
                 continue
-            for arg in node.args:
-                if isinstance(arg, ir.Get) and arg.var in candidates:
-                    uses[arg.var] = uses.get(arg.var, 0) + 1
+            for i, arg in enumerate(node.args):
+                if isinstance(arg, ir.Get) and arg.var in stands_for:
+                    param = stands_for[arg.var]
+                    uses[param] = uses.get(param, 0) + 1
                     if name == "sqrt" or (name in _ARITHMETIC and any(other.kind == "float" for other in node.args)):
-                        floats.add(arg.var)
+                        found["float"].add(param)
                     if name == "*":
-                        factors.add(arg.var)
+                        found["factor"].add(param)
+                    if name in ("mod", "rem", "quot") and i == 0:
+                        found["natural"].add(param)
     if sum(uses.values()) < _FEWEST and not checked:
         return None
+    again = any(isinstance(node, ir.Call) and _head(node) == g.unit.name for node in nodes)
     params = []
     for var in fn.params:
         known = checked.get(var)
         if known is not None and known.kind == "num":
             known = Known("float")
         if known is None:
-            known = ANY if var not in uses else Known("float") if var in floats else Known("int")
-        if known.kind == "int" and var in factors:
+            known = ANY if var not in uses else Known("float") if var in found["float"] else Known("int")
+        if known.kind == "int" and not again:
+            # tests of the range are made once, not for each call of itself, for which they might not hold
+            known = Known("int", _BITS if found["factor"] else None, var in found["natural"])
+        elif known.kind == "int" and var in found["factor"]:
             known = Known("int", _BITS)
         params.append(known)
     return params
+
+
+def _head(node: ir.Call) -> str:
+    return node.function.name if isinstance(node.function, ir.GlobalGet) else ""
 
 
 def _work_out(inference: Inference, fn: ir.Fn, nodes: list[ir.Node], variables: list[ir.Var]) -> None:

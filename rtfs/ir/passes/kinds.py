@@ -130,6 +130,8 @@ class Inference:
         self.direct: set[int] = set()
         for fn in direct_functions(unit):
             self.direct.update([id(node) for node in walk_function(unit, fn)])
+        #: reads of variables that were compared before -> what they are at most
+        self.limits: dict[int, ir.Node] = {}
 
     def infer(self, nodes: list[ir.Node], variables: list[ir.Var], assumed: dict[ir.Var, Known]) -> None:
         """Set what is known of some nodes (outer ones first) and of the variables that they give values to.
@@ -142,8 +144,11 @@ class Inference:
         for node in nodes:
             if isinstance(node, ir.Emit):
                 emitted.setdefault(node.into, []).append(node.value)
+        self.limits.clear()
         for node in nodes:
             _stores(self.unit, node, given, emitted)
+            if isinstance(node, ir.If):
+                self._compare(node)
         rounds: dict[ir.Var, int] = {}
         for var in variables:
             # parameters, patterns and the like are stores that no node shows
@@ -165,7 +170,7 @@ class Inference:
                 found: Known = UNKNOWN
                 for source in given[var]:
                     found = join(found, source if isinstance(source, Known) else source.known)
-                if rounds[var] > _ROUNDS:
+                if rounds[var] > _ROUNDS and len(given[var]) > 1:  # it goes round a loop
                     found = join(found, var.known)
                     if found.bits is not None and found != var.known:
                         found = Known(found.kind, None, found.natural)
@@ -181,6 +186,25 @@ class Inference:
         for node in nodes:
             if node.known is UNKNOWN:
                 node.known = ANY
+
+    def _compare(self, node: ir.If) -> None:
+        """Take note of what a comparison tells of the variable in it, in the branch where it holds or does not."""
+        test = node.test
+        if not (isinstance(test, ir.Call) and isinstance(test.function, ir.GlobalGet) and len(test.args) == 2):
+            return
+        name = test.function.name
+        if name not in ("<", "<=", ">", ">=") or not self.facts.is_builtin(name):
+            return
+        a, b = test.args
+        less, more = (a, b) if name[0] == "<" else (b, a)  # in the first branch; the other way round in the second
+        for small, large, branch in ((less, more, node.then), (more, less, node.otherwise)):
+            if isinstance(small, ir.Get) and not small.var.assigned and isinstance(large, (ir.Const, ir.Get)):
+                waiting = [branch]
+                while waiting:
+                    item = waiting.pop()
+                    if isinstance(item, ir.Get) and item.var is small.var:
+                        self.limits[id(item)] = large
+                    waiting.extend(item.children())
 
     # --- one node ---
 
@@ -284,6 +308,13 @@ def _const(inference: Inference, node: ir.Const) -> Known:
     return _LITERALS.get(type(value), ANY)
 
 
+def _get(inference: Inference, node: ir.Get) -> Known:
+    known = node.var.known
+    limit = inference.limits.get(id(node))
+    most = limit.known.bits if limit is not None and known.natural else None
+    return Known("int", most, True) if most is not None and (known.bits is None or known.bits > most) else known
+
+
 def _if(inference: Inference, node: ir.If) -> Known:
     return join(node.then.known, node.otherwise.known)
 
@@ -299,7 +330,7 @@ def _logic(inference: Inference, node: ir.Logic) -> Known:
 
 _RULES: dict[type, Any] = {
     ir.Const: _const,
-    ir.Get: lambda inference, node: node.var.known,
+    ir.Get: _get,
     ir.Call: Inference.call,
     ir.If: _if,
     ir.Seq: lambda inference, node: node.items[-1].known,
