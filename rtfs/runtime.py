@@ -336,9 +336,9 @@ class Runtime:
 
     def _evaluator(self, namespace: Namespace) -> Any:
         if self.strategy == "ir":
-            from rtfs.eval.compiled import CompiledEvaluator
+            from rtfs.eval.hybrid import HybridEvaluator
 
-            return CompiledEvaluator(self.machine, namespace)
+            return HybridEvaluator(self.machine, namespace)
         from rtfs.eval.treewalk import TreeWalker
 
         return TreeWalker(self.machine, namespace)

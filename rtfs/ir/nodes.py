@@ -51,7 +51,8 @@ class Var:
         late: it can be read before it has a value.
         in_loop: its scope can be entered more than once in one call of its owner.
         captured: a function inside reads it.
-        stores: how many places give it a value.
+        stores: how many places give it a value, apart from `recur`.
+        rebound: a loop or function that starts again gives it a new value.
         function: the `Fn` that is its only value, when that is known.
         escapes: its value is used otherwise than by calling it.
     """
@@ -69,6 +70,7 @@ class Var:
         "name",
         "owner",
         "py",
+        "rebound",
         "stores",
     )
 
@@ -84,6 +86,7 @@ class Var:
         self.function: Fn | None = None
         self.escapes = False
         self.boxed = False
+        self.rebound = False
         self.known = ANY
         self.py = ""
 

@@ -229,7 +229,7 @@ class _Refresh:
         u.depth = u.blocks = 0
         u.cleans = False
         for var in variables(u):
-            var.captured = var.assigned = var.escapes = var.boxed = False
+            var.captured = var.assigned = var.escapes = var.boxed = var.rebound = False
             var.stores = 0
             var.function = None
             self.seen[var] = None
@@ -247,6 +247,7 @@ class _Refresh:
         blocks, self.blocks = self.blocks, 1
         for var in fn.params:
             var.stores += 1
+            var.rebound = fn.loops
         for node in fn.prepare:
             self.node(node, fn)
         self.node(fn.body, fn)
@@ -295,6 +296,9 @@ class _Refresh:
                 node.var.function = node.value
         elif isinstance(node, (ir.Times, ir.Scan)):
             node.var.stores += 1
+        elif isinstance(node, ir.Loop):
+            for var in node.vars:
+                var.rebound = True
         elif isinstance(node, ir.Collect) and node.into is not None:
             node.into.stores += 1
         elif isinstance(node, ir.Special):

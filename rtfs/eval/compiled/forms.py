@@ -75,7 +75,7 @@ def _same(var: ir.Var, value: ir.Get) -> bool:
     """Whether a variable can go by the name of the one that it is set to: neither gets another value while both are in use."""
     other = value.var
     plain = all(v.stores == 1 and not (v.assigned or v.boxed or v.early or v.late) for v in (var, other))
-    return plain and not value.checked and not var.captured and var.owner is other.owner
+    return plain and not value.checked and not var.rebound and not var.captured and var.owner is other.owner
 
 
 @statement(ir.Blank)
