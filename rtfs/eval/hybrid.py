@@ -1,7 +1,8 @@
 """Compile what may run often, walk what runs once.
 
 Making Python code of a form costs as much as walking it several hundred times.  So functions and loops are compiled, and a
-top-level form without either is walked: most of a program's start, `rtfs eval`, and calls typed at the REPL never load the compiler.
+top-level form without either is walked: most of a program's start, `rtfs eval`, and calls typed at the REPL never load the
+compiler.
 """
 
 from __future__ import annotations

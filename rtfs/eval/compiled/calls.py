@@ -7,6 +7,8 @@ import ast as py
 from rtfs.eval.compiled import support
 from rtfs.eval.compiled.access import keyword_call
 from rtfs.eval.compiled.builder import is_const
+from rtfs.eval.compiled.cursors import with_cursors
+from rtfs.eval.compiled.forms import rebind
 from rtfs.eval.compiled.generate import EFFECT, RETURN, Destination, Frame, Generator, expression, statement
 from rtfs.eval.compiled.operators import inline
 from rtfs.eval.compiled.patterns import check
@@ -147,7 +149,7 @@ def _body(g: Generator, fn: ir.Fn, arguments: list[str], *, checked: bool = Fals
 
     if not checked:
         checks(g, fn)
-    g.add(py.While(g.const(True), g.inside(turn), []))
+    with_cursors(g, fn, fn.params, fn.body, lambda: g.add(py.While(g.const(True), g.inside(turn), [])))
 
 
 def checks(g: Generator, fn: ir.Fn) -> None:
@@ -183,13 +185,7 @@ def restart(g: Generator, fn: ir.Fn, args: list[Any], span: Span | None, arg_spa
     outer, g.at = g.at, g.place(span, arg_spans, fn.label)
     if fn.ast.rest is not None:
         args = [*args[:-1], g.call(" rest_list", args[-1], g.const(len(args) - 1))]
-    names = [g.name_of(var) + (" next" if var.boxed else "") for var in fn.params]
-    pairs = [(n, v) for n, v in zip(names, args, strict=True) if not (isinstance(v, py.Name) and v.id == n)]
-    if len(pairs) == 1:
-        g.assign(*pairs[0])
-    elif pairs:
-        targets = g.put(py.Tuple([g.store(n) for n, _ in pairs], py.Store()))
-        g.add(py.Assign([targets], g.put(py.Tuple([v for _, v in pairs], py.Load()))))
+    rebind(g, fn.params, args)
     if not g.in_version:
         checks(g, fn)
     if g.metered:

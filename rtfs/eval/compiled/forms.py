@@ -225,19 +225,25 @@ def _logic_from(g: Generator, node: ir.Logic, i: int, to: Destination) -> None:
 
 @statement(ir.Loop)
 def _loop(g: Generator, node: ir.Loop, to: Destination) -> None:
+    from rtfs.eval.compiled.cursors import with_cursors
+
     inner = RETURN if to is RETURN else Destination(g.temp(), leave=True)
+    with_cursors(g, node, node.vars, node.body, lambda: _turns(g, node, inner))
+    if inner is not RETURN and to is not EFFECT:
+        g.deliver(g.load(inner.name or ""), to)
+
+
+def _turns(g: Generator, node: ir.Loop, to: Destination) -> None:
     boxes = [var for var in node.vars if var.boxed]
 
     def body() -> None:
         for var in boxes:  # a variable of its own for each turn
             g.assign(g.name_of(var), g.list_of([g.load(f"{g.name_of(var)} next")]))
-        g.stmt(node.body, inner)
+        g.stmt(node.body, to)
 
     for var in boxes:
         g.assign(f"{g.name_of(var)} next", g.read_var(var))
     g.add(py.While(g.const(True), g.inside(body), []))
-    if inner is not RETURN and to is not EFFECT:
-        g.deliver(g.load(inner.name or ""), to)
 
 
 @statement(ir.Recur)
@@ -257,8 +263,13 @@ def _recur(g: Generator, node: ir.Recur, to: Destination) -> None:
 
 def rebind(g: Generator, variables: list[ir.Var], values: list[Any]) -> None:
     """Give the variables of a loop their next values, all at once."""
-    names = [g.own(f"{g.name_of(var)} next" if var.boxed else g.name_of(var)) for var in variables]
-    pairs = [(n, v) for n, v in zip(names, values, strict=True) if not (isinstance(v, py.Name) and v.id == n)]
+    from rtfs.eval.compiled.cursors import next_name
+
+    pairs = []
+    for var, value in zip(variables, values, strict=True):
+        name = g.own(g.name_of(var))
+        if not (isinstance(value, py.Name) and value.id == name and not var.boxed):
+            pairs.append((next_name(g, var) or (f"{name} next" if var.boxed else name), value))
     if len(pairs) == 1:
         g.assign(*pairs[0])
     elif pairs:

@@ -41,6 +41,12 @@ def inline(g: Generator, node: ir.Call) -> Any:
     head = node.function
     if not isinstance(head, ir.GlobalGet):
         return None
+    if g.cursors and node.args:
+        from rtfs.eval.compiled.cursors import read
+
+        found = read(g, node)
+        if found is not None:
+            return found
     count = len(node.args)
     maker = _INLINE.get((head.name, count))
     if maker is None or not g.is_builtin(head.name):
