@@ -66,6 +66,8 @@ def next_name(g: Generator, var: ir.Var) -> str | None:
 
 def walked(g: Generator, target: ir.Loop | ir.Fn, variables: list[ir.Var], body: ir.Node) -> list[ir.Var]:
     """The variables of a loop that are only taken apart by `first` and `rest`."""
+    if isinstance(target, ir.Fn) and target.ast is not None and target.ast.rest is not None:
+        return []  # the operands of the rest parameter are made into a list each time
     candidates = {v for v in variables if not (v.captured or v.assigned or v.boxed or v.early)}
     if not candidates:
         return []
