@@ -8,7 +8,7 @@ from rtfs.eval.compiled import support
 from rtfs.eval.compiled.access import keyword_call
 from rtfs.eval.compiled.builder import is_const
 from rtfs.eval.compiled.cursors import with_cursors
-from rtfs.eval.compiled.forms import rebind
+from rtfs.eval.compiled.forms import ending_there, rebind
 from rtfs.eval.compiled.generate import EFFECT, RETURN, Destination, Frame, Generator, expression, statement
 from rtfs.eval.compiled.operators import inline
 from rtfs.eval.compiled.patterns import check
@@ -149,7 +149,7 @@ def _body(g: Generator, fn: ir.Fn, arguments: list[str], *, checked: bool = Fals
 
     if not checked:
         checks(g, fn)
-    with_cursors(g, fn, fn.params, fn.body, lambda: g.add(py.While(g.const(True), g.inside(turn), [])))
+    with_cursors(g, fn, fn.params, fn.body, lambda: g.add(py.While(g.const(True), ending_there(g.inside(turn)), [])))
 
 
 def checks(g: Generator, fn: ir.Fn) -> None:

@@ -234,7 +234,15 @@ def _loop(g: Generator, node: ir.Loop, to: Destination) -> None:
 
 
 def _turns(g: Generator, node: ir.Loop, to: Destination) -> None:
+    from rtfs.eval.compiled.counting import counting, emit
+
     boxes = [var for var in node.vars if var.boxed]
+    count = counting(g, node) if not boxes else None
+    if count is not None:
+        g.counters[count.var] = node
+        emit(g, node, count, to)
+        del g.counters[count.var]
+        return
 
     def body() -> None:
         for var in boxes:  # a variable of its own for each turn
@@ -243,19 +251,26 @@ def _turns(g: Generator, node: ir.Loop, to: Destination) -> None:
 
     for var in boxes:
         g.assign(f"{g.name_of(var)} next", g.read_var(var))
-    g.add(py.While(g.const(True), g.inside(body), []))
+    g.add(py.While(g.const(True), ending_there(g.inside(body)), []))
+
+
+def ending_there(body: list[Any]) -> list[Any]:
+    """The body of a loop without a `continue` at its end."""
+    return body[:-1] if len(body) > 1 and isinstance(body[-1], py.Continue) else body
 
 
 @statement(ir.Recur)
 def _recur(g: Generator, node: ir.Recur, to: Destination) -> None:
-    args = g.exprs(node.args)
     if isinstance(node.target, ir.Fn):
         from rtfs.eval.compiled.calls import restart
 
+        args = g.exprs(node.args)
         restart(g, node.target, args, node.span, tuple([arg.span for arg in node.args]))
         return
-    if args:
-        rebind(g, node.target.vars, args)
+    if node.args:
+        # what Python's `for` steps on needs no new value
+        pairs = [(v, a) for v, a in zip(node.target.vars, node.args, strict=True) if v not in g.counters]
+        rebind(g, [v for v, _ in pairs], g.exprs([a for _, a in pairs]))
     if g.metered:
         g.do(g.call(" tick", g.const(node.target.span)))
     g.add(py.Continue())
