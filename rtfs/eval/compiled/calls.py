@@ -149,7 +149,7 @@ def _body(g: Generator, fn: ir.Fn, arguments: list[str], *, checked: bool = Fals
 
     if not checked:
         checks(g, fn)
-    with_cursors(g, fn, fn.params, fn.body, lambda: g.add(py.While(g.const(True), ending_there(g.inside(turn)), [])))
+    with_cursors(g, fn, fn.params, fn.body, RETURN, lambda: g.add(py.While(g.const(True), ending_there(g.inside(turn)), [])))
 
 
 def checks(g: Generator, fn: ir.Fn) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast as py
 from collections.abc import Callable
 
-from rtfs.eval.compiled.generate import Generator
+from rtfs.eval.compiled.generate import EFFECT, RETURN, Destination, Generator
 from rtfs.ir import nodes as ir
 
 TYPE_CHECKING = False
@@ -19,8 +19,20 @@ _READS = frozenset(("first", "empty?", "count"))
 _LARGEST = 200  # nodes of a loop that may stand twice
 
 
-def with_cursors(g: Generator, target: ir.Loop | ir.Fn, variables: list[ir.Var], body: ir.Node, emit: Callable[[], None]) -> None:
-    """Add the statements of a loop, with cursors for those of its variables that only go along a sequence."""
+def with_cursors(
+    g: Generator,
+    target: ir.Loop | ir.Fn,
+    variables: list[ir.Var],
+    body: ir.Node,
+    to: Destination,
+    emit: Callable[[], None],
+) -> None:
+    """Add the statements of a loop, with cursors for those of its variables that only go along a sequence.
+
+    Args:
+        emit: adds the statements of the loop as it is.
+        to: where the values of the body go, and out of the loop.
+    """
     found = walked(g, target, variables, body)
     if not found:
         emit()
@@ -28,16 +40,73 @@ def with_cursors(g: Generator, target: ir.Loop | ir.Fn, variables: list[ir.Var],
 
     def fast() -> None:
         for var in found:
+            parts = _for_each(g, target, variables, var, body)
+            if parts is not None:
+                _emit_for(g, var, parts, to)
+                return
+        for var in found:
             name = g.name_of(var)
             g.assign(f"{name} items", g.attribute(g.load(name), "_buf"))
             g.assign(f"{name} at", g.attribute(g.load(name), "_start"))
             g.assign(f"{name} end", g.attribute(g.load(name), "_stop"))
-            g.cursors.add(var)
+            g.cursors[var] = "at"
         emit()
-        g.cursors.difference_update(found)
+        for var in found:
+            del g.cursors[var]
 
-    test = g.both(*[g.call(" isinstance", g.load(g.name_of(var)), g.load(" Sequence")) for var in found])
+    names = [g.load(g.name_of(var)) for var in found]
+    test = g.both(*[g.either(g.of_type(name, " Vector"), g.of_type(name, " List")) for name in names])
     g.when(test, g.inside(fast), g.inside(emit))
+
+
+def _emit_for(g: Generator, var: ir.Var, parts: tuple[ir.Node, ir.Node], to: Destination) -> None:
+    from rtfs.eval.compiled.forms import ending_there
+
+    name = g.name_of(var)
+    again, done = parts
+    g.cursors[var] = "item"
+    turn = ending_there(g.inside(lambda: g.stmt(again, to)))
+    g.cursors[var] = "end"
+    ended = g.inside(lambda: g.stmt(done, to if to is RETURN or to is EFFECT else Destination(to.name)))
+    del g.cursors[var]
+    whole = g.compare(g.attribute(g.load(name), "_start"), py.Eq(), g.const(0))
+    items = g.call(" islice", g.attribute(g.load(name), "_buf"), g.attribute(g.load(name), "_stop"))
+    items = g.choose(whole, items, g.call(" walk", g.load(name)))
+    g.add(py.For(g.store(f"{name} item"), items, turn or [g.put(py.Pass())], ended))
+
+
+def _for_each(
+    g: Generator, target: ir.Loop | ir.Fn, variables: list[ir.Var], var: ir.Var, body: ir.Node
+) -> tuple[ir.Node, ir.Node] | None:
+    """What is done for each item and what at the end, of a loop that goes along one sequence item by item."""
+    if isinstance(target, ir.Fn) and any(not isinstance(node, ir.Check) for node in target.prepare):
+        return None
+    if not isinstance(body, ir.If) or not _reads(g, body.test, ("empty?",)):
+        return None
+    if body.test.args[0].var is not var:  # type: ignore[attr-defined]
+        return None
+    at = variables.index(var)
+    waiting = [body.otherwise]
+    while waiting:
+        node = waiting.pop()
+        if _reads(g, node, ("first",)):
+            continue
+        if _reads(g, node, ("empty?", "count")) and node.args[0].var is var:  # type: ignore[attr-defined]
+            return None
+        args = _restarts(g, node, target)
+        if args is None:
+            waiting.extend(node.children())
+            continue
+        if not (_reads(g, args[at], ("rest",)) and args[at].args[0].var is var):  # type: ignore[attr-defined]
+            return None
+        waiting.extend([arg for i, arg in enumerate(args) if i != at])
+    waiting = [body.then]
+    while waiting:
+        node = waiting.pop()
+        if _restarts(g, node, target) is not None:
+            return None
+        waiting.extend(node.children())
+    return body.otherwise, body.then
 
 
 def read(g: Generator, node: ir.Call) -> Any:
@@ -46,9 +115,14 @@ def read(g: Generator, node: ir.Call) -> Any:
     if not (isinstance(arg, ir.Get) and arg.var in g.cursors):
         return None
     assert isinstance(node.function, ir.GlobalGet)
-    name = g.name_of(arg.var)
+    name, what = g.name_of(arg.var), node.function.name
+    if g.cursors[arg.var] != "at":
+        ended = g.cursors[arg.var] == "end"
+        if what == "first" and not ended:
+            return g.load(f"{name} item")
+        # of `rest`, the value is not used where Python's `for` steps on
+        return g.const({"first": None, "empty?": ended, "count": 0, "rest": None}[what])
     at, end = g.load(f"{name} at"), g.load(f"{name} end")
-    what = node.function.name
     if what == "empty?":
         return g.compare(at, py.Eq(), end)
     if what == "count":
@@ -60,8 +134,9 @@ def read(g: Generator, node: ir.Call) -> Any:
 
 
 def next_name(g: Generator, var: ir.Var) -> str | None:
-    """The Python variable that gets a new value when a loop starts again, for a variable with a cursor."""
-    return f"{g.name_of(var)} at" if var in g.cursors else None
+    """The Python variable that gets a new value when a loop starts again, for a variable with a cursor; empty if none does."""
+    how = g.cursors.get(var)
+    return None if how is None else f"{g.name_of(var)} at" if how == "at" else ""
 
 
 def walked(g: Generator, target: ir.Loop | ir.Fn, variables: list[ir.Var], body: ir.Node) -> list[ir.Var]:

@@ -228,7 +228,7 @@ def _loop(g: Generator, node: ir.Loop, to: Destination) -> None:
     from rtfs.eval.compiled.cursors import with_cursors
 
     inner = RETURN if to is RETURN else Destination(g.temp(), leave=True)
-    with_cursors(g, node, node.vars, node.body, lambda: _turns(g, node, inner))
+    with_cursors(g, node, node.vars, node.body, inner, lambda: _turns(g, node, inner))
     if inner is not RETURN and to is not EFFECT:
         g.deliver(g.load(inner.name or ""), to)
 
@@ -283,8 +283,11 @@ def rebind(g: Generator, variables: list[ir.Var], values: list[Any]) -> None:
     pairs = []
     for var, value in zip(variables, values, strict=True):
         name = g.own(g.name_of(var))
-        if not (isinstance(value, py.Name) and value.id == name and not var.boxed):
-            pairs.append((next_name(g, var) or (f"{name} next" if var.boxed else name), value))
+        if isinstance(value, py.Name) and value.id == name and not var.boxed:
+            continue
+        cursor = next_name(g, var)
+        if cursor != "":
+            pairs.append((cursor or (f"{name} next" if var.boxed else name), value))
     if len(pairs) == 1:
         g.assign(*pairs[0])
     elif pairs:

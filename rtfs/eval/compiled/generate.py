@@ -98,7 +98,8 @@ class Generator(Builder):
         self._taken: dict[str, int] = {}
         self._fixed: set[str] = set()
         self.sinks: dict[ir.Var, Callable[[Any], None]] = {}  # what takes the items of a collection that is not built
-        self.cursors: set[ir.Var] = set()  # variables that stand for a place in their items
+        # variables that stand for a place in their items: `at` an index, `item` one of them, or at their `end`
+        self.cursors: dict[ir.Var, str] = {}
         self.counters: dict[ir.Var, ir.Loop] = {}  # variables that Python's `for` steps on
         self.fusing = False  # inside loops that run as one
         self.staged = False  # inside the same loops one after the other

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import islice
 
 from rtfs.errors import EvalError, LimitExceeded, RtfsError
 from rtfs.eval.compiled.places import TRANSPARENT, locate, settle
@@ -340,6 +341,17 @@ def iterable(value: Any, operation: str, span: Span | None) -> list[Any]:
         raise
 
 
+def walk(value: Sequence) -> Any:
+    """The items of a sequence one by one: not those that others put behind its end in the same buffer meanwhile."""
+    buffer, start, stop = value._buf, value._start, value._stop
+    if type(buffer) is not list:
+        return iter(buffer[start:stop])
+    items: Any = iter(buffer)
+    if start:
+        items.__setstate__(start)
+    return islice(items, stop - start)
+
+
 def bounds(a: Any, b: Any = MISSING, step: Any = 1) -> range:
     """`(range …)` that is only gone through."""
     start, end = (0, integer("range", a, 0)) if b is MISSING else (integer("range", a, 0), integer("range", b, 1))
@@ -378,6 +390,7 @@ NAMES: dict[str, Any] = {
     " Sequence": Sequence,
     " Map": Map,
     " Vector": Vector,
+    " List": List,
     " vector": Vector.adopt,
     " map": Map.adopt,
     " map_of": Map,
@@ -411,6 +424,8 @@ NAMES: dict[str, Any] = {
     " iterable": iterable,
     " items": items,
     " bounds": bounds,
+    " walk": walk,
+    " islice": islice,
     " without": without,
     " rest_of": rest_of,
     " equal": equal,
