@@ -20,8 +20,10 @@ Position = tuple[int, int, int, int]
 
 
 def is_const(value: Any) -> bool:
-    """Whether an expression is a constant."""
-    return isinstance(value, (py.Constant, py.JoinedStr))
+    """Whether an expression is a constant; those that Python has no literals for are formatted strings of one part."""
+    if isinstance(value, py.JoinedStr):
+        return len(value.values) == 1 and isinstance(value.values[0], py.Constant)
+    return isinstance(value, py.Constant)
 
 
 class Builder:

@@ -298,10 +298,49 @@ def rebind(g: Generator, variables: list[ir.Var], values: list[Any]) -> None:
 @statement(ir.Collect)
 def _collect(g: Generator, node: ir.Collect, to: Destination) -> None:
     if node.into is not None:
-        g.assign(g.own(g.name_of(node.into)), g.list_of([]))
-    g.stmt(node.body, EFFECT)
+        out = g.own(g.name_of(node.into))
+        g.block += collecting(g, out, g.inside(lambda: g.stmt(node.body, EFFECT)))
+    else:
+        g.stmt(node.body, EFFECT)
     if to is not EFFECT:
         g.deliver(g.const(None) if node.into is None else g.call(" vector", g.load(g.name_of(node.into))), to)
+
+
+def collecting(g: Generator, out: str, body: list[Any]) -> list[Any]:
+    """Statements that collect items in the list `out`: a comprehension, where nothing else happens in the loop."""
+    loop = body[-1]
+    if isinstance(loop, py.Try) and len(loop.body) == 1:
+        made = _comprehension(g, out, loop.body[0])
+        if made is not None:
+            loop.body = [made]
+            return body
+    made = _comprehension(g, out, loop)
+    if made is not None:
+        return [*body[:-1], made]
+    return [g.put(py.Assign([g.store(out)], g.list_of([]))), *body]
+
+
+def _comprehension(g: Generator, out: str, loop: Any) -> Any:
+    """`out = [value for item in items if test …]` for nested loops that only append a value, else None."""
+    generators: list[Any] = []
+    while True:
+        if isinstance(loop, py.For) and not loop.orelse and len(loop.body) == 1 and isinstance(loop.target, py.Name):
+            generators.append(py.comprehension(loop.target, loop.iter, [], 0))
+        elif isinstance(loop, py.If) and generators and not loop.orelse and len(loop.body) == 1:
+            generators[-1].ifs.append(loop.test)
+        else:
+            break
+        loop = loop.body[0]
+    if not generators or not isinstance(loop, py.Expr) or not isinstance(loop.value, py.Call):
+        return None
+    append = loop.value.func
+    if not (isinstance(append, py.Attribute) and append.attr == "append" and isinstance(append.value, py.Name)):
+        return None
+    parts = [loop.value.args[0], *[part for gen in generators for part in (gen.iter, *gen.ifs)]]
+    # a variable that is set on the way belongs to the function around, for which access to it gets slower
+    if append.value.id != out or any(isinstance(inner, py.NamedExpr) for part in parts for inner in py.walk(part)):
+        return None
+    return g.put(py.Assign([g.store(out)], g.put(py.ListComp(loop.value.args[0], generators))))
 
 
 @statement(ir.Emit)

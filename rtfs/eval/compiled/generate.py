@@ -242,7 +242,7 @@ class Generator(Builder):
     def truth_of(self, value: Any, kind: str | None) -> Any:
         if isinstance(value, py.Constant):
             return self.const(value.value is not None and value.value is not False)
-        if isinstance(value, py.JoinedStr):
+        if is_const(value):
             return self.const(True)
         if kind == "bool":
             return value

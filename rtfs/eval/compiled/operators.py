@@ -26,6 +26,8 @@ _SMALL = 2**62
 
 #: Integers up to so many bits are within the floats.
 _FLOAT_BITS = 1_000
+#: Integers up to so many bits are formatted by Python without its limit on digits.
+_TEXT_BITS = 2_000
 
 
 def condition(g: Generator, node: ir.Call) -> Any:
@@ -190,7 +192,7 @@ def _divide(g: Generator, node: ir.Call, name: str) -> Any:
     if not known[0].natural:
         tests.append(g.compare(a, py.GtE(), g.const(0)))
     if literal is None:
-        tests.append(g.compare(b, py.Gt(), g.const(0)))
+        tests.append(b if known[1].natural else g.compare(b, py.Gt(), g.const(0)))
     elif type(literal) is not int or literal <= 0:
         return None
     done = g.binary(a, py.FloorDiv() if name == "quot" else py.Mod(), b)
@@ -263,9 +265,13 @@ def _parity(g: Generator, node: ir.Call, name: str) -> Any:
 
 def _text(g: Generator, node: ir.Call, name: str) -> Any:
     """`str` of strings that are written out and of integers, which Python formats alike up to a length."""
-    values = _reusable(g, node)
     tests: list[Any] = []
     parts: list[Any] = []
+    if len(node.args) > 1 and all(_formats_alike(arg) for arg in node.args):
+        for value in g.exprs(node.args):
+            parts.append(value if isinstance(value, py.Constant) else g.put(py.FormattedValue(value, -1)))
+        return g.put(py.JoinedStr(parts))
+    values = _reusable(g, node)
     for arg, value in zip(node.args, values, strict=True):
         if isinstance(arg, ir.Const) and type(arg.value) is str:
             parts.append(value if isinstance(value, py.Constant) else None)
@@ -279,6 +285,12 @@ def _text(g: Generator, node: ir.Call, name: str) -> Any:
     if None in parts or not tests:
         return _fallback(g, name, values)
     return g.choose(g.both(*tests), g.put(py.JoinedStr(parts)), _fallback(g, name, values))
+
+
+def _formats_alike(node: ir.Node) -> bool:
+    """Whether Python's formatting gives the same text for whatever the value is."""
+    known = known_of(node)
+    return known.kind == "str" or (known.kind == "int" and known.bits is not None and known.bits <= _TEXT_BITS)
 
 
 _INLINE: dict[tuple[str, int], Any] = {

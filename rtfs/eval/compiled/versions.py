@@ -129,7 +129,7 @@ def _guess(g: Generator, fn: ir.Fn, nodes: list[ir.Node], variables: list[ir.Var
             name = node.function.name
             if not g.is_builtin(name):
                 continue
-            for i, arg in enumerate(node.args):
+            for arg in node.args:
                 if isinstance(arg, ir.Get) and arg.var in stands_for:
                     param = stands_for[arg.var]
                     uses[param] = uses.get(param, 0) + 1
@@ -137,7 +137,7 @@ def _guess(g: Generator, fn: ir.Fn, nodes: list[ir.Node], variables: list[ir.Var
                         found["float"].add(param)
                     if name == "*":
                         found["factor"].add(param)
-                    if name in ("mod", "rem", "quot") and i == 0:
+                    if name in ("mod", "rem", "quot"):
                         found["natural"].add(param)
     if sum(uses.values()) < _FEWEST and not checked:
         return None
