@@ -63,6 +63,7 @@ PASSES: tuple[tuple[str, str], ...] = (
     ("recursion", "aggressive"),
     ("pipelines", "basic"),
     ("inlining", "basic"),
+    ("scalars", "aggressive"),
     ("kinds", "basic"),
 )
 

@@ -8,8 +8,8 @@ from rtfs.eval.compiled import support
 from rtfs.eval.compiled.access import keyword_call
 from rtfs.eval.compiled.builder import is_const
 from rtfs.eval.compiled.cursors import with_cursors
-from rtfs.eval.compiled.forms import ending_there, rebind
-from rtfs.eval.compiled.generate import EFFECT, RETURN, Destination, Frame, Generator, expression, statement
+from rtfs.eval.compiled.forms import ending_there, in_order, rebind
+from rtfs.eval.compiled.generate import RETURN, Destination, Frame, Generator, expression, statement
 from rtfs.eval.compiled.operators import inline
 from rtfs.eval.compiled.patterns import check
 from rtfs.eval.compiled.versions import assume, forget, guards
@@ -138,14 +138,12 @@ def _body(g: Generator, fn: ir.Fn, arguments: list[str], *, checked: bool = Fals
         boxes()
         if not checked:
             checks(g, fn)
-        binds(g, fn)
-        g.stmt(fn.body, RETURN)
+        in_order(g, [*_binds(fn), fn.body], RETURN, [])
         return
 
     def turn() -> None:
         boxes()
-        binds(g, fn)
-        g.stmt(fn.body, RETURN)
+        in_order(g, [*_binds(fn), fn.body], RETURN, [])
 
     if not checked:
         checks(g, fn)
@@ -159,11 +157,9 @@ def checks(g: Generator, fn: ir.Fn) -> None:
             check_parameter(g, fn, node)
 
 
-def binds(g: Generator, fn: ir.Fn) -> None:
-    """Take the arguments apart."""
-    for node in fn.prepare:
-        if not isinstance(node, ir.Check):
-            g.stmt(node, EFFECT)
+def _binds(fn: ir.Fn) -> list[ir.Node]:
+    """What takes the arguments apart."""
+    return [node for node in fn.prepare if not isinstance(node, ir.Check)]
 
 
 def check_parameter(g: Generator, fn: ir.Fn, node: ir.Check) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from rtfs.eval.compiled.generate import EFFECT, RETURN, Destination, Generator, expression, statement
 from rtfs.ir import nodes as ir
 from rtfs.ir.passes.pipelines import emits
+from rtfs.ir.scopes import bindings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,9 +92,33 @@ def _blank(g: Generator, node: ir.Blank, to: Destination) -> None:
 
 @statement(ir.Seq)
 def _seq(g: Generator, node: ir.Seq, to: Destination) -> None:
-    for item in node.items[:-1]:
+    in_order(g, node.items, to, [])
+
+
+def in_order(g: Generator, items: list[ir.Node], to: Destination, bound: list[ir.Var]) -> None:
+    """Nodes one after the other, of which the last one's value goes to `to`; `bound`: variables that have just got their values."""
+    from rtfs.eval.compiled.speculation import speculate
+
+    done = 0
+    while done < len(items) - 1 and isinstance(items[done], (ir.Bind, ir.Blank)):
+        item = items[done]
+        if isinstance(item, ir.Bind):
+            bound = [*bound, *[g.unit.vars[b] for b in bindings(item.pattern)]]
         g.stmt(item, EFFECT)
-    g.stmt(node.items[-1], to)
+        done += 1
+
+    def rest() -> None:
+        for i in range(done, len(items) - 1):
+            if done < i and isinstance(items[i], ir.Bind):
+                in_order(g, items[i:], to, [])
+                return
+            g.stmt(items[i], EFFECT)
+        g.stmt(items[-1], to)
+
+    if bound:
+        speculate(g, items[done:], bound, rest)
+    else:
+        rest()
 
 
 @expression(ir.Seq)
@@ -373,7 +398,7 @@ def _each(g: Generator, node: ir.Each, to: Destination) -> None:
         if node.blank is not None:
             g.stmt(node.blank, EFFECT)
         bind(g, pattern, g.load(item), node.name)
-        g.stmt(node.body, EFFECT)
+        in_order(g, [node.body], EFFECT, [g.unit.vars[b] for b in bindings(pattern)])
 
     g.add(py.For(g.store(item), items, g.inside(body) or [g.put(py.Pass())], []))
 
@@ -451,9 +476,13 @@ def _scan_items(g: Generator, node: ir.Scan) -> None:
     def body() -> None:
         if node.var.boxed:
             g.assign(name, g.list_of([g.load(f"{name} next")]))
-        g.stmt(node.body, EFFECT)
+        in_order(g, _parts(node.body), EFFECT, [node.var])
 
     g.add(py.For(g.store(f"{name} next" if node.var.boxed else name), items, g.inside(body) or [g.put(py.Pass())], []))
+
+
+def _parts(node: ir.Node) -> list[ir.Node]:
+    return node.items if type(node) is ir.Seq else [node]
 
 
 def _range(g: Generator, node: ir.Node) -> Any:

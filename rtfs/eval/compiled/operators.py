@@ -248,8 +248,8 @@ def _quotient(g: Generator, node: ir.Call, name: str) -> Any:
     a, b, tests = _tested(g, node, kinds)
     temp = g.temp()
     result = g.walrus(temp, g.binary(a, py.Div(), b))
-    whole = g.apply(g.attribute(result, "is_integer"), [])
-    return g.choose(g.both(*tests, b, g.negated(whole)), g.load(temp), _fallback(g, name, [a, b]))
+    fraction = g.binary(result, py.Mod(), g.const(1))  # not zero for infinity and NaN either
+    return g.choose(g.both(*tests, b, fraction), g.load(temp), _fallback(g, name, [a, b]))
 
 
 def _parity(g: Generator, node: ir.Call, name: str) -> Any:

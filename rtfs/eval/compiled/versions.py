@@ -9,11 +9,11 @@ from __future__ import annotations
 import ast as py
 
 from rtfs.eval.compiled.generate import Generator
+from rtfs.eval.compiled.speculation import Votes, is_closed
 from rtfs.ir import nodes as ir
 from rtfs.ir.nodes import ANY, Known
 from rtfs.ir.passes.kinds import UNKNOWN, Inference, Version, checked_parameters, fits, join
 from rtfs.ir.scopes import used, walk_function
-from rtfs.syntax import nodes as ast
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,10 +23,6 @@ _LARGEST = 500  # nodes
 _FEWEST = 2  # uses in operations that pay for the test
 _BITS = 62  # of integers that are multiplied: what a test of their range can promise
 _MOST_ROUNDS = 12
-
-_ARITHMETIC = frozenset(("+", "-", "*", "/", "inc", "dec", "mod", "rem", "quot", "abs", "max", "min", "sqrt"))
-#: Operations that a known operand makes cheaper.
-_OPERATIONS = _ARITHMETIC | frozenset(("<", ">", "<=", ">=", "=", "not=", "even?", "odd?", "nth", "range", "zero?", "pos?", "neg?"))
 
 
 def plan(g: Generator) -> Version | None:
@@ -38,7 +34,7 @@ def plan(g: Generator) -> Version | None:
     if spec is None or spec.rest is not None or fn.bounces or g.counted or (spec.hint is not None and spec.hint.target != "local"):
         return None
     nodes = list(walk_function(g.unit, fn))
-    if len(nodes) > _LARGEST or any(_is_closed(node) for node in nodes):
+    if len(nodes) > _LARGEST or any(is_closed(node) for node in nodes):
         return None
     variables = _variables(fn, nodes)
     params = _guess(g, fn, nodes, variables)
@@ -98,13 +94,6 @@ def in_range(g: Generator, value: Any, known: Known) -> Any:
 # --- planning --------------------------------------------------------------------------------
 
 
-def _is_closed(node: ir.Node) -> bool:
-    """Whether a node's code cannot stand twice in a unit, or is not worth it."""
-    if isinstance(node, ir.Special):
-        return not isinstance(node.form, (ast.MakeVector, ast.MakeMap))
-    return isinstance(node, (ir.Fn, ir.GlobalSet))
-
-
 def _variables(fn: ir.Fn, nodes: list[ir.Node]) -> list[ir.Var]:
     found = dict.fromkeys(fn.params)
     for node in nodes:
@@ -122,24 +111,8 @@ def _guess(g: Generator, fn: ir.Fn, nodes: list[ir.Node], variables: list[ir.Var
     for node in nodes:
         if isinstance(node, ir.Set) and isinstance(node.value, ir.Get) and node.value.var in candidates:
             stands_for.setdefault(node.var, node.value.var)
-    uses: dict[ir.Var, int] = {}
-    found: dict[str, set[ir.Var]] = {"float": set(), "factor": set(), "natural": set()}
-    for node in nodes:
-        if isinstance(node, ir.Call) and isinstance(node.function, ir.GlobalGet) and node.function.name in _OPERATIONS:
-            name = node.function.name
-            if not g.is_builtin(name):
-                continue
-            for arg in node.args:
-                if isinstance(arg, ir.Get) and arg.var in stands_for:
-                    param = stands_for[arg.var]
-                    uses[param] = uses.get(param, 0) + 1
-                    if name == "sqrt" or (name in _ARITHMETIC and any(other.kind == "float" for other in node.args)):
-                        found["float"].add(param)
-                    if name == "*":
-                        found["factor"].add(param)
-                    if name in ("mod", "rem", "quot"):
-                        found["natural"].add(param)
-    if sum(uses.values()) < _FEWEST and not checked:
+    votes = Votes(g, nodes, stands_for)
+    if sum(votes.uses.values()) < _FEWEST and not checked:
         return None
     again = any(isinstance(node, ir.Call) and _head(node) == g.unit.name for node in nodes)
     params = []
@@ -148,11 +121,11 @@ def _guess(g: Generator, fn: ir.Fn, nodes: list[ir.Node], variables: list[ir.Var
         if known is not None and known.kind == "num":
             known = Known("float")
         if known is None:
-            known = ANY if var not in uses else Known("float") if var in found["float"] else Known("int")
+            known = ANY if var not in votes.uses else Known("float") if var in votes.floats else Known("int")
         if known.kind == "int" and not again:
             # tests of the range are made once, not for each call of itself, for which they might not hold
-            known = Known("int", _BITS if found["factor"] else None, var in found["natural"])
-        elif known.kind == "int" and var in found["factor"]:
+            known = Known("int", _BITS if votes.factors else None, var in votes.naturals)
+        elif known.kind == "int" and var in votes.factors:
             known = Known("int", _BITS)
         params.append(known)
     return params
