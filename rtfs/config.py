@@ -5,7 +5,8 @@ from __future__ import annotations
 from rtfs.errors import ConfigError
 from rtfs.values.struct import Struct
 
-STRATEGIES = ("tree", "ir")
+STRATEGIES = ("ir", "tree")
+DEFAULT_STRATEGY = "ir"
 
 
 class Limits(Struct):

@@ -15,7 +15,7 @@ from _thread import RLock
 from collections.abc import Callable, Iterable, Mapping
 from types import NoneType
 
-from rtfs.config import DEFAULT_LIMITS, Limits, check_strategy
+from rtfs.config import DEFAULT_LIMITS, DEFAULT_STRATEGY, Limits, check_strategy
 from rtfs.errors import AnalysisError, ConfigError, LimitExceeded, ParseError
 from rtfs.eval.stack import raise_recursion_limit, restore_recursion_limit, with_room
 from rtfs.semantics.machine import Machine
@@ -42,7 +42,7 @@ class Runtime:
     """Runs RTFS programs inside Python.
 
     Args:
-        strategy: the evaluator: `tree` walks the program; `ir` compiles it to Python code first, and is experimental.
+        strategy: the evaluator: `ir` compiles functions and loops to Python code; `tree` walks the program.
         allow, deny: patterns of capability ids the programs may use (`"io.*"`) or effect tags (`":network"`); added to printing,
             logging, clock and store, which are allowed unless denied.
         read, write: folders in which files may be read and written by allowed file capabilities.
@@ -60,7 +60,7 @@ class Runtime:
     def __init__(
         self,
         *,
-        strategy: str = "tree",
+        strategy: str = DEFAULT_STRATEGY,
         allow: Iterable[str] = (),
         deny: Iterable[str] = (),
         read: Iterable[str | os.PathLike[str]] = (),

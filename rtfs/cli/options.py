@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from rtfs.config import STRATEGIES, Limits
+from rtfs.config import DEFAULT_STRATEGY, STRATEGIES, Limits
 from rtfs.errors import ConfigError, nearest
 from rtfs.runtime import Runtime, read_source
 from rtfs.source import Source, Span
@@ -39,7 +39,8 @@ def add_running(parser: Any) -> None:
     limits.add_argument("--timeout", type=float, default=None, metavar="SECONDS", help="wall time (no limit)")
     parser.add_argument("--path", action="append", default=[], metavar="DIR", help="a further folder with modules to import")
     parser.add_argument("--no-models", action="store_true", help="ask no model: delegated calls become host calls `model-call:ID`")
-    parser.add_argument("--strategy", choices=STRATEGIES, default="tree", help="the evaluator; ir compiles, and is experimental")
+    strategies = "the evaluator: ir compiles, tree walks the program"
+    parser.add_argument("--strategy", choices=STRATEGIES, default=DEFAULT_STRATEGY, help=strategies)
     parser.add_argument("--quiet", "-q", action="store_true", help="no progress of delegated calls")
 
 

@@ -270,8 +270,8 @@ def test_delegate_lists_calls(talk):
 def test_other_commands(talk):
     assert "* :io.write-file" in talk(":caps")[0]
     assert talk(":models")[0].startswith("echo")
-    assert talk(":strategy")[0] == "tree\n"
-    assert "choose from: tree" in talk(":strategy fast")[1]
+    assert talk(":strategy")[0] == "ir\n"
+    assert "choose from: ir" in talk(":strategy fast")[1]
     assert talk(":context")[0] == "@args  []\n"
     talk("(+ 1\n 2)")
     assert talk(":history 1")[0].splitlines()[0].endswith("(+ 1")
