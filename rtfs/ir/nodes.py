@@ -10,7 +10,6 @@ Nodes are mutable, so that a pass can rewrite them in place; `known` is what is 
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Iterator
 
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
@@ -112,13 +111,18 @@ class Node:
     def kind(self) -> str | None:
         return self.known.kind
 
-    def children(self) -> Iterator[Node]:
+    #: what a node that takes a value apart does it by
+    pattern: Any = None
+
+    def children(self) -> list[Node]:
+        found: list[Node] = []
         for part in self.parts:
             value = getattr(self, part)
-            if isinstance(value, list):
-                yield from value
+            if type(value) is list:
+                found += value
             elif value is not None:
-                yield value
+                found.append(value)
+        return found
 
 
 class Const(Node):
@@ -448,12 +452,8 @@ class Try(Node):
         self.catches = catches
         self.final = final
 
-    def children(self) -> Iterator[Node]:
-        yield self.body
-        for clause in self.catches:
-            yield clause.body
-        if self.final is not None:
-            yield self.final
+    def children(self) -> list[Node]:
+        return [self.body, *[clause.body for clause in self.catches], *([self.final] if self.final is not None else [])]
 
 
 class Special(Node):
@@ -488,6 +488,7 @@ class Unit:
         cleans: something in it is to happen on every way out.
         assumes: the global names whose meaning the generated code takes for granted.
         depth: how deep its nodes nest.
+        direct: the nodes, by `id`, that stand at its top or directly in its function; None until somebody asks.
         blocks: how deep its loops and tries nest inside one function.
     """
 
@@ -498,6 +499,7 @@ class Unit:
         "cleans",
         "defines",
         "depth",
+        "direct",
         "function",
         "functions",
         "name",
@@ -522,4 +524,5 @@ class Unit:
         self.assumes: set[str] = set()
         self.depth = 0
         self.blocks = 0
+        self.direct: set[int] | None = None
         self.cleans = False

@@ -53,7 +53,7 @@ def walk_function(unit: ir.Unit, fn: ir.Fn) -> Iterator[ir.Node]:
 
 def pattern_of(node: ir.Node) -> ast.Pattern | None:
     """The pattern of a node that takes a value apart."""
-    return node.pattern if isinstance(node, (ir.Bind, ir.Matches, ir.Each)) else None
+    return node.pattern
 
 
 def inner_nodes(unit: ir.Unit, pattern: ast.Pattern) -> list[ir.Node]:
@@ -228,11 +228,7 @@ class _Refresh:
         u.functions, u.calls = [], []
         u.depth = u.blocks = 0
         u.cleans = False
-        for var in variables(u):
-            var.captured = var.assigned = var.escapes = var.boxed = var.rebound = False
-            var.stores = 0
-            var.function = None
-            self.seen[var] = None
+        u.direct = None
         self.fn(u.top)
         u.functions.pop()
         for var in self.seen:
@@ -246,6 +242,7 @@ class _Refresh:
         fn.free = {}
         blocks, self.blocks = self.blocks, 1
         for var in fn.params:
+            self.use(var, fn)
             var.stores += 1
             var.rebound = fn.loops
         for node in fn.prepare:
@@ -255,6 +252,11 @@ class _Refresh:
         self.u.functions.append(fn)
 
     def use(self, var: ir.Var, fn: ir.Fn) -> None:
+        if var not in self.seen:
+            var.captured = var.assigned = var.escapes = var.boxed = var.rebound = False
+            var.stores = 0
+            var.function = None
+            self.seen[var] = None
         if var.owner is not fn:
             var.captured = True
             around: ir.Fn | None = fn

@@ -12,7 +12,7 @@ from rtfs.eval.compiled.forms import ending_there, in_order, rebind
 from rtfs.eval.compiled.generate import RETURN, Destination, Frame, Generator, expression, statement
 from rtfs.eval.compiled.operators import inline
 from rtfs.eval.compiled.patterns import check
-from rtfs.eval.compiled.versions import assume, forget, guards
+from rtfs.eval.compiled.versions import forget, guards
 from rtfs.ir import nodes as ir
 from rtfs.ir.passes.kinds import Version, proves
 from rtfs.source import Span
@@ -100,7 +100,6 @@ def define_function(g: Generator, fn: ir.Fn, name: str) -> str:
 
 def _second_body(g: Generator, fn: ir.Fn, version: Version) -> None:
     """Add the body for the operands that a version takes, as a Python function that any unit can call."""
-    assume(g, fn, version)
     saved = g.names()
     g.in_version = True
     frame = Frame(fn)
@@ -115,7 +114,8 @@ def _second_body(g: Generator, fn: ir.Fn, version: Version) -> None:
     g.function(version.key, arguments, lambda: _body(g, fn, arguments, checked=True), frame)
     g.in_version = False
     g.restore_names(saved, fn)
-    forget(g, fn, version)
+    if g.unit.plain is None:
+        forget(g, fn, version)
 
 
 def _result_check(g: Generator, fn: ir.Fn) -> Any:

@@ -26,7 +26,7 @@ _DEEPEST = 2  # such regions inside one another
 
 _ARITHMETIC = frozenset(("+", "-", "*", "/", "inc", "dec", "mod", "rem", "quot", "abs", "max", "min", "sqrt"))
 #: Operations that a known operand makes cheaper.
-_OPERATIONS = _ARITHMETIC | frozenset(("<", ">", "<=", ">=", "=", "not=", "even?", "odd?", "nth", "range", "zero?", "pos?", "neg?"))
+OPERATIONS = _ARITHMETIC | frozenset(("<", ">", "<=", ">=", "=", "not=", "even?", "odd?", "nth", "range", "zero?", "pos?", "neg?"))
 
 
 class Votes:
@@ -46,7 +46,7 @@ class Votes:
             if not isinstance(node, ir.Call) or not isinstance(node.function, ir.GlobalGet):
                 continue
             name = node.function.name
-            if name not in _OPERATIONS or not g.is_builtin(name):
+            if name not in OPERATIONS or not g.is_builtin(name):
                 continue
             for arg in node.args:
                 if isinstance(arg, ir.Get) and arg.var in stands_for:
@@ -139,7 +139,7 @@ def _open(g: Generator, nodes: list[ir.Node]) -> int:
         for node in nodes
         if isinstance(node, ir.Call)
         and isinstance(node.function, ir.GlobalGet)
-        and node.function.name in _OPERATIONS
+        and node.function.name in OPERATIONS
         and any(arg.kind not in ("int", "float") for arg in node.args)
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast as py
 
 from rtfs.eval.compiled.generate import Generator
-from rtfs.eval.compiled.speculation import Votes, is_closed
+from rtfs.eval.compiled.speculation import OPERATIONS, Votes, is_closed
 from rtfs.ir import nodes as ir
 from rtfs.ir.nodes import ANY, Known
 from rtfs.ir.passes.kinds import UNKNOWN, Inference, Version, checked_parameters, fits, join
@@ -19,6 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from rtfs.syntax import nodes as ast
+
 _LARGEST = 500  # nodes
 _FEWEST = 2  # uses in operations that pay for the test
 _BITS = 62  # of integers that are multiplied: what a test of their range can promise
@@ -26,7 +28,10 @@ _MOST_ROUNDS = 12
 
 
 def plan(g: Generator) -> Version | None:
-    """The version of the unit's global function that is worth its code, with what is known of its value."""
+    """The version of the unit's global function that is worth its code, with what is known of its value.
+
+    What is known inside the function is then what the version takes for granted, until `forget`.
+    """
     name, fn = g.unit.name, g.unit.function
     if fn is None:
         return None
@@ -36,6 +41,23 @@ def plan(g: Generator) -> Version | None:
     nodes = list(walk_function(g.unit, fn))
     if len(nodes) > _LARGEST or any(is_closed(node) for node in nodes):
         return None
+    if not _may_pay(fn, nodes):
+        return None
+    found = _plan(g, fn, nodes, name, spec)
+    if found is None:
+        forget(g, fn, None)
+    return found
+
+
+def _may_pay(fn: ir.Fn, nodes: list[ir.Node]) -> bool:
+    """Whether there is enough arithmetic in a function to look closer."""
+    if checked_parameters(fn):
+        return True
+    calls = [node for node in nodes if isinstance(node, ir.Call) and isinstance(node.function, ir.GlobalGet)]
+    return sum(call.function.name in OPERATIONS for call in calls) >= _FEWEST  # type: ignore[attr-defined]
+
+
+def _plan(g: Generator, fn: ir.Fn, nodes: list[ir.Node], name: str, spec: ast.Fn) -> Version | None:
     variables = _variables(fn, nodes)
     params = _guess(g, fn, nodes, variables)
     if params is None:
@@ -51,15 +73,8 @@ def plan(g: Generator) -> Version | None:
     return None
 
 
-def assume(g: Generator, fn: ir.Fn, version: Version) -> None:
-    """Set what is known inside a function under what its version takes for granted."""
-    nodes = list(walk_function(g.unit, fn))
-    inference = Inference(g.unit, g.facts, version)
-    inference.infer(nodes, _variables(fn, nodes), dict(zip(fn.params, version.params, strict=True)))
-
-
-def forget(g: Generator, fn: ir.Fn, version: Version) -> None:
-    """Set it back to what is known in general."""
+def forget(g: Generator, fn: ir.Fn, version: Version | None) -> None:
+    """Set what is known inside a function, after it was planned, back to what is known for operands of any kind."""
     nodes = list(walk_function(g.unit, fn))
     Inference(g.unit, g.facts, version).infer(nodes, _variables(fn, nodes), checked_parameters(fn))
 

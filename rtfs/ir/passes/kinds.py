@@ -126,10 +126,6 @@ class Inference:
         self.unit = unit
         self.facts = facts
         self.version = version
-        # where versions of global functions may be called: any other function may outlive a rebinding of those
-        self.direct: set[int] = set()
-        for fn in direct_functions(unit):
-            self.direct.update([id(node) for node in walk_function(unit, fn)])
         #: reads of variables that were compared before -> what they are at most
         self.limits: dict[int, ir.Node] = {}
 
@@ -178,11 +174,12 @@ class Inference:
                     var.known = found
                     rounds[var] += 1
                     changed = True
-        for var in changing:
-            if var.known is UNKNOWN:
+        left = [var for var in changing if var.known is UNKNOWN]
+        if left:
+            for var in left:
                 var.known = ANY
-        for node in order:
-            node.known = self.value(node)
+            for node in order:
+                node.known = self.value(node)
         for node in nodes:
             if node.known is UNKNOWN:
                 node.known = ANY
@@ -222,10 +219,17 @@ class Inference:
         version = self.version_for(node)
         return version.result if version is not None else ANY
 
+    def _direct(self) -> set[int]:
+        if self.unit.direct is None:
+            self.unit.direct = {id(node) for fn in direct_functions(self.unit) for node in walk_function(self.unit, fn)}
+        return self.unit.direct
+
     def version_for(self, node: ir.Call) -> Version | None:
         """The version of a function that a call can be made to directly."""
         head = node.function
-        if not isinstance(head, ir.GlobalGet) or id(node) not in self.direct:
+        if not isinstance(head, ir.GlobalGet) or (head.name == self.unit.name and self.version is None):
+            return None
+        if id(node) not in self._direct():  # any other function may outlive a rebinding of what it calls
             return None
         version = self.version if head.name == self.unit.name else self.facts.version(head.name)
         return version if version is not None and version.fits(node.args) else None
