@@ -53,7 +53,8 @@ def walk_function(unit: ir.Unit, fn: ir.Fn) -> Iterator[ir.Node]:
 
 def pattern_of(node: ir.Node) -> ast.Pattern | None:
     """The pattern of a node that takes a value apart."""
-    return node.pattern
+    found: ast.Pattern | None = node.pattern
+    return found
 
 
 def inner_nodes(unit: ir.Unit, pattern: ast.Pattern) -> list[ir.Node]:

@@ -190,11 +190,16 @@ class _Facts:
         return found
 
 
+#: The sources whose lines are known to `linecache`, by name.
+_shown: dict[str, Source] = {}
+
+
 def _file_name(source: Source | None) -> str:
     """The file name of generated code; tracebacks and debuggers show the lines of the program."""
     if source is None:
         return "<rtfs>"
-    if source.name not in linecache.cache or source.name.startswith("<"):
+    if _shown.get(source.name) is not source:
+        _shown[source.name] = source
         lines = source.text.splitlines(keepends=True)
         linecache.cache[source.name] = (len(source.text), None, lines, source.name)
     return source.name
