@@ -174,6 +174,11 @@ def test_definitions(first: Any, second: Any) -> None:
         "(for [{:keys [a] :or {a (do (def k 2) k)}} [{} {:a 1}]] a)",
         "(((fn [x] (fn [y] (set! x (+ x y)) x)) 1) 2)",
         "(let [{:keys [a b] :or {b (let [q 3] q)}} {:a 1}] [a b])",
+        "(defn f [x] (* x x)) (def g (let [] (fn [x] (f x)))) (g 0)",
+        "(str 0 0)",
+        "(try (finally (inc)))",
+        "(dec)",
+        "(defn f [] (abs)) (f)",
     ],
 )
 def test_programs(text: str) -> None:
