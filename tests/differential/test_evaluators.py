@@ -179,6 +179,8 @@ def test_definitions(first: Any, second: Any) -> None:
         "(try (finally (inc)))",
         "(dec)",
         "(defn f [] (abs)) (f)",
+        '(defn f [x b] (+ (if b x 1) 1)) (f "s" true)',
+        "(defn f [x] (* x x)) (def g (let [h f] (fn [x] (h x)))) (set! f nil) (g :i)",
     ],
 )
 def test_programs(text: str) -> None:
