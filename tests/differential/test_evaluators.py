@@ -181,6 +181,7 @@ def test_definitions(first: Any, second: Any) -> None:
         "(defn f [] (abs)) (f)",
         '(defn f [x b] (+ (if b x 1) 1)) (f "s" true)',
         "(defn f [x] (* x x)) (def g (let [h f] (fn [x] (h x)))) (set! f nil) (g :i)",
+        "(defn g [h] (map (fn [x] (/ 1 x)) (map (fn [x] (first (sort h [x 0]))) [1 2]))) (g (fn [a b] (println a b) (< a b)))",
     ],
 )
 def test_programs(text: str) -> None:
