@@ -174,6 +174,14 @@ def test_definitions(first: Any, second: Any) -> None:
         "(for [{:keys [a] :or {a (do (def k 2) k)}} [{} {:a 1}]] a)",
         "(((fn [x] (fn [y] (set! x (+ x y)) x)) 1) 2)",
         "(let [{:keys [a b] :or {b (let [q 3] q)}} {:a 1}] [a b])",
+        "(defn f [x] (* x x)) (def g (let [] (fn [x] (f x)))) (g 0)",
+        "(str 0 0)",
+        "(try (finally (inc)))",
+        "(dec)",
+        "(defn f [] (abs)) (f)",
+        '(defn f [x b] (+ (if b x 1) 1)) (f "s" true)',
+        "(defn f [x] (* x x)) (def g (let [h f] (fn [x] (h x)))) (set! f nil) (g :i)",
+        "(defn g [h] (map (fn [x] (/ 1 x)) (map (fn [x] (first (sort h [x 0]))) [1 2]))) (g (fn [a b] (println a b) (< a b)))",
     ],
 )
 def test_programs(text: str) -> None:

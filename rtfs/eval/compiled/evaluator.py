@@ -92,7 +92,7 @@ class CompiledEvaluator:
         if unit.assumes and unit.functions:
             from rtfs.eval.compiled.rebinding import Dependent
 
-            self.linker.depend(Dependent(node, code, unit.assumes, lambda: self._made(node, again=True)))
+            self.linker.depend(Dependent(unit, code, lambda: self._made(node, again=True)))
         made: dict[str, Any] = {}
         # safe: the code was built node by node by the generator, whose names and constants alone can appear in it
         exec(code, self.linker.globals, made)

@@ -269,7 +269,8 @@ def _text(g: Generator, node: ir.Call, name: str) -> Any:
     parts: list[Any] = []
     if len(node.args) > 1 and all(_formats_alike(arg) for arg in node.args):
         for value in g.exprs(node.args):
-            parts.append(value if isinstance(value, py.Constant) else g.put(py.FormattedValue(value, -1)))
+            is_text = isinstance(value, py.Constant) and type(value.value) is str
+            parts.append(value if is_text else g.put(py.FormattedValue(value, -1)))
         return g.put(py.JoinedStr(parts))
     values = _reusable(g, node)
     for arg, value in zip(node.args, values, strict=True):

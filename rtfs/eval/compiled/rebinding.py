@@ -12,6 +12,7 @@ from collections.abc import Callable
 from types import CodeType, FunctionType
 
 from rtfs.eval.compiled.places import places_of
+from rtfs.ir import nodes as ir
 from rtfs.syntax import nodes as ast
 from rtfs.values.functions import Function
 
@@ -21,23 +22,22 @@ if TYPE_CHECKING:
 
 
 class Dependent:
-    """A unit of generated code: its node, its code, the names it relies on, and how to make it again.
+    """A unit of generated code: its code, the names it relies on, and how to make it again.
 
     Attributes:
-        name, function: of a `(def name (fn …))`, these two.
+        name, function: the global function that the unit defines, if it does just that.
         again: gives the code for the meanings of now, and what makes the unit's value, and tells the linker what it relies on.
     """
 
-    __slots__ = ("again", "code", "function", "name", "names", "node")
+    __slots__ = ("again", "code", "function", "name", "names")
 
-    def __init__(self, node: ast.Node, code: CodeType, names: set[str], again: Callable[[], tuple[CodeType, Any] | None]) -> None:
-        self.node = node
+    def __init__(self, unit: ir.Unit, code: CodeType, again: Callable[[], tuple[CodeType, Any] | None]) -> None:
         self.name: str | None = None
         self.function: ast.Fn | None = None
-        if isinstance(node, ast.Def) and isinstance(node.value, ast.Fn):
-            self.name, self.function = node.name, node.value
+        if unit.function is not None:
+            self.name, self.function = unit.name, unit.function.ast
         self.code = code
-        self.names = names
+        self.names = unit.assumes
         self.again = again
 
     def rebound(self) -> str | None:

@@ -362,7 +362,7 @@ def result(name: str, args: list[ir.Node]) -> Known:
     if name in ("+", "-", "*", "inc", "dec", "mod", "rem", "quot", "abs", "max", "min", "/"):
         if any(k is UNKNOWN for k in known):
             return UNKNOWN
-        return _arithmetic(name, known)
+        return _arithmetic(name, known) if known else ANY  # too few operands: an error when it runs
     return _RESULTS.get(name, ANY)
 
 

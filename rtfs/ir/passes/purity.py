@@ -21,6 +21,10 @@ def is_pure_builtin(name: str) -> bool:
     return TOPICS.get(name) in _TOPICS or name in ("identity", "throw", "sort")
 
 
+def _is_pure_call(name: str, args: list[ir.Node]) -> bool:
+    return is_pure_builtin(name) and (name != "sort" or len(args) == 1)  # with a comparator it calls that
+
+
 def is_pure(unit: ir.Unit, node: ir.Node, facts: Facts, also: frozenset[ir.Var] = frozenset()) -> bool:
     """Whether evaluating the node twice, or not at all where it gives a value that is not used, cannot be told from once.
 
@@ -33,7 +37,7 @@ def is_pure(unit: ir.Unit, node: ir.Node, facts: Facts, also: frozenset[ir.Var] 
         if isinstance(item, ir.Call):
             head = item.function
             if isinstance(head, ir.GlobalGet):
-                if not (is_pure_builtin(head.name) and facts.is_builtin(head.name)):
+                if not (_is_pure_call(head.name, item.args) and facts.is_builtin(head.name)):
                     return False
                 waiting.extend(item.args)
                 continue

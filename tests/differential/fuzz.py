@@ -1,0 +1,70 @@
+"""Run many generated programs and show the smallest ones on which evaluators disagree.
+
+    python -m tests.differential.fuzz --count 10000 --seed 1 [--on aggressive] [--show]
+
+Gives how many programs ran and how many seconds of CPU time that took; the exit status is 1 when there was a difference.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import sys
+import time
+from collections import Counter
+
+from rtfs.ir import optimise
+from tests.support.programs.choices import seeded
+from tests.support.programs.minimise import minimise
+from tests.support.programs.programs import program
+from tests.support.programs.running import Difference, differences, reference
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0, help="of the first program; the others count on from there")
+    parser.add_argument("--on", action="append", help="an evaluator; all of them when not given")
+    parser.add_argument("--most", type=int, default=10, help="differences after which it stops")
+    parser.add_argument("--show", action="store_true", help="print the programs and what the tree gives, and run nothing else")
+    options = parser.parse_args(argv)
+    optimise.DEBUG = True  # what goes wrong in a pass is seen
+    gc.collect()
+    gc.freeze()  # a rebinding looks at all objects that are not frozen
+    found: list[Difference] = []
+    kinds: Counter[str] = Counter()
+    begun = time.process_time()
+    ran = 0
+    for seed in range(options.seed, options.seed + options.count):
+        pieces = program(seeded(seed))
+        if options.show:
+            print(f";; {seed}", *pieces, sep="\n")
+            for outcome in reference(pieces):
+                print("  ", outcome)
+                kinds[outcome[0] if outcome[0] == "value" else outcome[1]] += 1
+            continue
+        difference = differences(pieces, options.on)
+        ran += 1
+        if difference is not None:
+            found.append(difference)
+            name = difference.name
+            small = minimise(difference.pieces, lambda p: _differs(p, name))
+            print(f";; seed {seed}: {_differs(small, name)}\n", flush=True)
+            if len(found) >= options.most:
+                break
+    seconds = time.process_time() - begun
+    print(f"{ran} programs, {len(found)} differences, {seconds:.0f} s of CPU time, {ran / max(seconds, 0.001):.1f} programs per second")
+    if kinds:
+        print(dict(kinds))
+    return 1 if found else 0
+
+
+def _differs(pieces: list[str], name: str) -> Difference | None:
+    try:
+        return differences(pieces, [name])
+    except Exception:  # not a program, or not one for the tree
+        return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""One program on every evaluator: value or error with its place, and what it printed, in order."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rtfs.config import DEFAULT_LIMITS, Limits
+from rtfs.errors import RtfsError
+from rtfs.eval.compiled import CompiledEvaluator
+from rtfs.eval.treewalk import TreeWalker
+from rtfs.runtime import Runtime
+from rtfs.source import Source
+from rtfs.values.printing import to_readable
+
+#: The tree evaluator, which is the reference, stops programs that take longer; what they would do then is not compared.
+BOUNDED = Limits(max_steps=20_000, max_depth=400)
+#: Limits that no generated program meets: they only have the metered code made.
+FAR = Limits(max_steps=10**12, timeout_s=10**6)
+
+#: Kinds of errors that are not compared: steps and depth are counted as they are carried out.
+LIMITS = ("steps-exhausted", "stack-overflow", "size-exhausted", "time-exhausted")
+
+Outcome = tuple[Any, ...]
+
+
+def _compiled(level: str) -> Callable[[Any, Any], Any]:
+    return lambda machine, namespace: CompiledEvaluator(machine, namespace, level)
+
+
+def _evaluators() -> dict[str, tuple[Any, Limits]]:
+    found: dict[str, tuple[Any, Limits]] = {
+        "none": (_compiled("none"), DEFAULT_LIMITS),
+        "basic": (_compiled("basic"), DEFAULT_LIMITS),
+        "aggressive": (_compiled("aggressive"), DEFAULT_LIMITS),
+        "metered": (_compiled("aggressive"), FAR),
+        "hybrid": (None, DEFAULT_LIMITS),  # what `strategy="ir"` gives
+    }
+    return found
+
+
+#: Evaluators that are compared with the tree: name -> how to make one (None: the runtime's own), and limits.
+EVALUATORS = _evaluators()
+
+
+class Session:
+    """A runtime with one evaluator, whose programs run one after the other; what it warns of is part of its output."""
+
+    def __init__(self, evaluator: Any, limits: Limits) -> None:
+        self.out = io.StringIO()
+        self.runtime = Runtime(
+            strategy="ir",
+            models=None,
+            stdout=self.out,
+            stderr=self.out,
+            environ={},
+            module_path=[],
+            limits=limits,
+            on_warning=lambda message, span: print(f"warning: {message}", file=self.out),
+        )
+        if evaluator is not None:
+            self.runtime._evaluator = lambda namespace: evaluator(self.runtime.machine, namespace)  # type: ignore[method-assign]
+
+    def run(self, text: str, name: str) -> Outcome:
+        """What a text gives: its value as it prints with its Python type, or its error; and the output."""
+        self.out.seek(0)
+        self.out.truncate()
+        made: Outcome
+        try:
+            value = self.runtime.run_source(Source(name, text))
+            made = ("value", type(value).__name__, to_readable(value))
+        except RtfsError as error:
+            made = ("error", error.kind, error.message, place_of(error), tuple([place_of(other) for other in getattr(error, "others", ())]))
+        return (*made, self.out.getvalue())
+
+
+def place_of(error: RtfsError) -> tuple[str, int, int] | None:
+    span = error.span
+    return (span.source.name, span.start, span.end) if span is not None else None
+
+
+def run_on(pieces: Sequence[str], evaluator: Any, limits: Limits) -> list[Outcome]:
+    """What each piece gives, one after the other in one runtime, as at a REPL: after an error the next one runs."""
+    session = Session(evaluator, limits)
+    return [session.run(text, f"<{i}>") for i, text in enumerate(pieces)]
+
+
+def reference(pieces: Sequence[str]) -> list[Outcome]:
+    """What the tree evaluator gives, up to the first piece that meets a limit."""
+    found = run_on(pieces, TreeWalker, BOUNDED)
+    for i, outcome in enumerate(found):
+        if outcome[0] == "error" and outcome[1] in LIMITS:
+            return found[:i]
+    return found
+
+
+class Difference(AssertionError):
+    """An evaluator disagrees with the tree."""
+
+    def __init__(self, name: str, pieces: Sequence[str], expected: list[Outcome], found: list[Outcome]) -> None:
+        self.name = name
+        self.pieces = pieces
+        shown = "\n;; ---\n".join(pieces)
+        super().__init__(f"on {name}:\n{shown}\n  tree: {expected}\n  {name}: {found}")
+
+
+def differences(pieces: Sequence[str], names: Sequence[str] | None = None) -> Difference | None:
+    """The first evaluator that disagrees with the tree about a program, if one does.
+
+    Args:
+        pieces: texts that run one after the other in one runtime.
+    """
+    expected = reference(pieces)
+    pieces = pieces[: len(expected)]
+    if not expected:
+        return None
+    for name in names or EVALUATORS:
+        evaluator, limits = EVALUATORS[name]
+        try:
+            found = run_on(pieces, evaluator, limits)
+        except Exception as error:  # never an error of the program
+            found = [("crash", type(error).__name__, str(error))]
+        if found != expected:
+            return Difference(name, pieces, expected, found)
+    return None
+
+
+def check(*pieces: str) -> None:
+    """Raise the Difference between the tree and another evaluator, if there is one."""
+    found = differences(pieces)
+    if found is not None:
+        raise found
