@@ -14,7 +14,6 @@ from rtfs.ir import nodes as ir
 from rtfs.ir.nodes import ANY, Known
 from rtfs.ir.passes.kinds import UNKNOWN, Inference, Version, checked_parameters, fits, join
 from rtfs.ir.scopes import used, walk_function
-from rtfs.syntax import nodes as ast
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,25 +59,17 @@ def _may_pay(fn: ir.Fn, nodes: list[ir.Node]) -> bool:
 
 def _plan(g: Generator, fn: ir.Fn, nodes: list[ir.Node], name: str, spec: ast.Fn) -> Version | None:
     variables = _variables(fn, nodes)
-    before: list[Any] = [(item, item.known) for item in [*nodes, *variables]]
-    version = _planned(g, fn, spec, nodes, variables)
-    for item, known in before:  # what was only assumed holds for nobody else
-        item.known = known
-    return version if version is not None and g.facts.keeps(name) else None
-
-
-def _planned(g: Generator, fn: ir.Fn, spec: ast.Fn, nodes: list[ir.Node], variables: list[ir.Var]) -> Version | None:
     params = _guess(g, fn, nodes, variables)
     if params is None:
         return None
-    version = Version(spec, params, g.linker.version_key(g.unit.name))
+    version = Version(spec, params, g.linker.version_key(name))
     inference = Inference(g.unit, g.facts, version)
     for _ in range(_MOST_ROUNDS):
         if not any(param.kind for param in params):
             return None
         _work_out(inference, fn, nodes, variables)
         if not _weaken(version, fn, nodes):
-            return version
+            return version if g.facts.keeps(name) else None
     return None
 
 

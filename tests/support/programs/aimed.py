@@ -385,7 +385,7 @@ def macros(m: Maker) -> list[str]:
         )
     )  # fmt: skip
     first, second = m.expr("int", 2), m.expr("any", 2)
-    return [f"(defmacro tw [a b] {template})", f"(defmacro many [& body] `(do ~@body))", f"(tw {first} {second})", f"(many (println 1) (tw {m.leaf('int')} {m.leaf('vec')}))", f"(defn f [n] (tw n {second}))", caught("(f 2)")]
+    return [f"(defmacro tw [a b] {template})", "(defmacro many [& body] `(do ~@body))", f"(tw {first} {second})", f"(many (println 1) (tw {m.leaf('int')} {m.leaf('vec')}))", f"(defn f [n] (tw n {second}))", caught("(f 2)")]
 
 
 @aim(4)

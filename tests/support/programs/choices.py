@@ -6,7 +6,7 @@ The same choices give the same program.  Of several possibilities the simplest c
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache
 from random import Random
 from typing import Any, TypeVar
 
@@ -52,7 +52,7 @@ def seeded(seed: int) -> Choices:
     return Choices(Random(seed).randrange)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _numbers(count: int) -> st.SearchStrategy[int]:
     return st.integers(0, count - 1)
 
