@@ -64,6 +64,7 @@ PASSES: tuple[tuple[str, str], ...] = (
     ("pipelines", "basic"),
     ("inlining", "basic"),
     ("scalars", "aggressive"),
+    ("cases", "basic"),
     ("kinds", "basic"),
 )
 

@@ -60,7 +60,8 @@ def bind(g: Generator, pattern: ast.Pattern, value: Any, place: str) -> None:
     g.at = outer
 
 
-def _store(g: Generator, binding: ast.Binding, value: Any) -> None:
+def store(g: Generator, binding: ast.Binding, value: Any) -> None:
+    """A statement that gives a name of a pattern its value."""
     var = g.unit.vars[binding]
     name = g.own(g.name_of(var))
     if var.boxed:
@@ -70,7 +71,7 @@ def _store(g: Generator, binding: ast.Binding, value: Any) -> None:
 
 
 def _bind_name(g: Generator, pattern: ast.BindPattern, value: Any, place: str) -> None:
-    _store(g, pattern.binding, value)
+    store(g, pattern.binding, value)
 
 
 def _bind_nothing(g: Generator, pattern: ast.WildcardPattern, value: Any, place: str) -> None:
@@ -94,9 +95,9 @@ def _bind_vector(g: Generator, pattern: ast.VectorPattern, value: Any, place: st
         part = access.item(g, value, g.const(i))
         bind(g, item, part if isinstance(item, ast.BindPattern) else g.named(part), place)
     if pattern.rest is not None and isinstance(pattern.rest, ast.BindPattern):
-        _store(g, pattern.rest.binding, g.call(" rest_of", value, g.const(count)))
+        store(g, pattern.rest.binding, g.call(" rest_of", value, g.const(count)))
     if pattern.whole is not None:
-        _store(g, pattern.whole, value)
+        store(g, pattern.whole, value)
 
 
 def _bind_map(g: Generator, pattern: ast.MapPattern, value: Any, place: str) -> None:
@@ -114,9 +115,9 @@ def _bind_map(g: Generator, pattern: ast.MapPattern, value: Any, place: str) -> 
             part = g.load(temp)
         bind(g, entry.pattern, part if isinstance(entry.pattern, ast.BindPattern) else g.named(part), place)
     if pattern.rest is not None:
-        _store(g, pattern.rest, g.call(" without", value, g.const(tuple([e.key for e in pattern.entries]))))
+        store(g, pattern.rest, g.call(" without", value, g.const(tuple([e.key for e in pattern.entries]))))
     if pattern.whole is not None:
-        _store(g, pattern.whole, value)
+        store(g, pattern.whole, value)
 
 
 def _bind_typed(g: Generator, pattern: ast.TypedPattern, value: Any, place: str) -> None:
@@ -137,16 +138,6 @@ _BINDERS: dict[type, Any] = {
 
 
 # --- matching --------------------------------------------------------------------------------
-
-
-@expression(ir.Matches)
-def _matches(g: Generator, node: ir.Matches) -> Any:
-    return match(g, node.pattern, g.read_var(node.var))
-
-
-@expression(ir.NoMatch)
-def _no_match(g: Generator, node: ir.NoMatch) -> Any:
-    return g.call(" no_clause", g.read_var(node.var), g.const(node.span))
 
 
 def match(g: Generator, pattern: ast.Pattern, value: Any) -> Any:

@@ -368,6 +368,8 @@ def without(value: Map, keys: tuple[Any, ...]) -> Map:
 
 
 def rest_of(value: Any, count: int) -> Vector:
+    if type(value) is Vector:
+        return value.slice(count, len(value))
     return Vector.adopt(value.items()[count:])
 
 
@@ -391,6 +393,7 @@ NAMES: dict[str, Any] = {
     " Map": Map,
     " Vector": Vector,
     " List": List,
+    " Keyword": Keyword,
     " vector": Vector.adopt,
     " map": Map.adopt,
     " map_of": Map,
