@@ -51,6 +51,13 @@ def window(g: Generator, value: Any, items: str, count: str, needed: int) -> Non
     g.when(start, g.inside(shifted))
 
 
+def rest(g: Generator, value: Any, count: int) -> Any:
+    """A vector of the items of a sequence (a name) after the first `count`, which it surely has; it shares the buffer."""
+    start = g.attribute(value, "_start")
+    first = g.binary(start, py.Add(), g.const(count)) if count else start
+    return g.call(" window", g.attribute(value, "_buf"), first, g.attribute(value, "_stop"))
+
+
 def entry(g: Generator, value: Any, key: Any, default: Any) -> Any:
     """What a map (a name) holds under a constant key."""
     if type(key) is float or type(key) is bool:

@@ -332,12 +332,9 @@ class _Tree:
             g.when(g.is_(g.load(temp), g.load(" ABSENT")), g.inside(lambda: g.stmt(node, Destination(temp))))
             return
         binding = step.value if step.op == "bind" else step.value[0]
-        var = g.unit.vars[binding]
-        if not (var.reads or var.assigned):
-            return
         value = self.value(part)
         if step.op == "rest":
-            value = g.call(" rest_of", value, g.const(step.value[1]))
+            value = access.rest(g, value, step.value[1])
         elif step.op == "without":
             value = g.call(" without", value, g.const(step.value[1]))
         store(g, binding, value)

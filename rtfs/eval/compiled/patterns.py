@@ -61,8 +61,10 @@ def bind(g: Generator, pattern: ast.Pattern, value: Any, place: str) -> None:
 
 
 def store(g: Generator, binding: ast.Binding, value: Any) -> None:
-    """A statement that gives a name of a pattern its value."""
+    """A statement that gives a name of a pattern its value, a part of another one; none where nothing looks at the name."""
     var = g.unit.vars[binding]
+    if not (var.reads or var.assigned):
+        return
     name = g.own(g.name_of(var))
     if var.boxed:
         g.assign(name, g.list_of([value]))
@@ -88,14 +90,18 @@ def _bind_vector(g: Generator, pattern: ast.VectorPattern, value: Any, place: st
     rest = pattern.rest is not None
     expected = f"vector with {'at least' if rest else 'exactly'} {count} element{'' if count == 1 else 's'}"
     fail = g.call(" not_a_vector", g.const(place), g.const(expected), value, g.const(pattern.span))
-    g.when(g.negated(_length_test(g, value, count, rest)), [g.put(py.Expr(fail))])
     if is_const(value):  # of another kind than a sequence, or Python would look into it before it runs
         value = g.named(g.call(" same", value))
+    refuse = [g.put(py.Expr(fail))]
+    g.when(g.negated(g.either(g.of_type(value, " Vector"), g.of_type(value, " List"))), refuse)
+    items, length = g.temp(), g.temp()
+    access.window(g, value, items, length, count)
+    g.when(g.compare(g.load(length), py.Lt() if rest else py.NotEq(), g.const(count)), refuse)
     for i, item in enumerate(pattern.items):
-        part = access.item(g, value, g.const(i))
+        part = g.item(g.load(items), g.const(i))
         bind(g, item, part if isinstance(item, ast.BindPattern) else g.named(part), place)
     if pattern.rest is not None and isinstance(pattern.rest, ast.BindPattern):
-        store(g, pattern.rest.binding, g.call(" rest_of", value, g.const(count)))
+        store(g, pattern.rest.binding, access.rest(g, value, count))
     if pattern.whole is not None:
         store(g, pattern.whole, value)
 
@@ -195,7 +201,7 @@ def _match_vector(g: Generator, pattern: ast.VectorPattern, value: Any) -> Any:
         else:
             tests += _part(g, item, part)[0]
     if pattern.rest is not None and isinstance(pattern.rest, ast.BindPattern):
-        tests.append(_keep(g, pattern.rest.binding, g.call(" rest_of", value, g.const(len(pattern.items)))))
+        tests.append(_keep(g, pattern.rest.binding, access.rest(g, value, len(pattern.items))))
     if pattern.whole is not None:
         tests.append(_keep(g, pattern.whole, value))
     return g.both(*tests)
