@@ -175,6 +175,8 @@ def variables_of(unit: ir.Unit, node: ir.Node) -> set[ir.Var]:
             found.append(item.var)
         elif isinstance(item, ir.Collect) and item.into is not None:
             found.append(item.into)
+        elif isinstance(item, ir.Recur) and item.args and isinstance(item.target, ir.Loop):
+            found += item.target.vars
         pattern = pattern_of(item)
         if pattern is not None:
             found += [unit.vars[b] for b in bindings(pattern)]
@@ -316,6 +318,9 @@ class _Refresh:
                 var.rebound = True
         elif isinstance(node, ir.Collect) and node.into is not None:
             node.into.stores += 1
+        elif isinstance(node, ir.Recur) and node.args and isinstance(node.target, ir.Loop):
+            for var in node.target.vars:
+                var.stores += 1
         elif isinstance(node, ir.Special):
             for special in node.vars:
                 if special is not None:
@@ -325,6 +330,9 @@ class _Refresh:
             node.var.reads += 1
         elif isinstance(node, (ir.Cases, ir.NoMatch)):
             node.var.reads += 1
+        elif isinstance(node, ir.Loop):
+            for var in node.vars:
+                var.reads += 1
         elif isinstance(node, ir.Try):
             self.u.cleans = self.u.cleans or node.final is not None
             for clause in node.catches:
