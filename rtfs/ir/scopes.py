@@ -325,10 +325,8 @@ class _Refresh:
             for special in node.vars:
                 if special is not None:
                     special.stores += 1
-        elif isinstance(node, ir.Get):
+        elif isinstance(node, (ir.Get, ir.Cases, ir.NoMatch)):
             node.var.escapes = True
-            node.var.reads += 1
-        elif isinstance(node, (ir.Cases, ir.NoMatch)):
             node.var.reads += 1
         elif isinstance(node, ir.Loop):
             for var in node.vars:

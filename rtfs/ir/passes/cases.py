@@ -27,7 +27,9 @@ _LITERALS = (int, str, bool, Keyword, type(None))
 def run(unit: ir.Unit, facts: Facts) -> Counts:
     """Plan every `Cases`: `planned`; `chains`: those made of chains of `if`; `shared`: tests that clauses have in common."""
     counts = {"planned": 0, "chains": 0, "shared": 0}
-    heads = _chain_heads(unit, facts)
+    heads, any_cases = _chain_heads(unit, facts)
+    if not heads and not any_cases:
+        return counts
 
     def rewrite(node: ir.Node, fn: ir.Fn) -> ir.Node:
         if isinstance(node, ir.If) and node in heads:
@@ -92,12 +94,14 @@ def _without_copy(node: ir.Seq, fn: ir.Fn) -> ir.Node:
 # --- chains of `if` ----------------------------------------------------------------------------
 
 
-def _chain_heads(unit: ir.Unit, facts: Facts) -> set[ir.Node]:
-    """The `if`s that begin a chain of tests of one variable."""
+def _chain_heads(unit: ir.Unit, facts: Facts) -> tuple[set[ir.Node], bool]:
+    """The `if`s that begin a chain of tests of one variable; whether there are any `Cases`."""
     heads: set[ir.Node] = set()
     seen: set[ir.Node] = set()
+    any_cases = False
     for node in walk(unit):  # outer ones first: the first that is seen of a chain is its head
         if not isinstance(node, ir.If) or node in seen:
+            any_cases = any_cases or isinstance(node, ir.Cases)
             continue
         link, count, var = node, 0, None
         while isinstance(link, ir.If):
@@ -110,7 +114,7 @@ def _chain_heads(unit: ir.Unit, facts: Facts) -> set[ir.Node]:
             link = link.otherwise  # type: ignore[assignment]
         if count >= _CHAIN_FROM and facts.is_builtin("="):
             heads.add(node)
-    return heads
+    return heads, any_cases
 
 
 def _tested(test: ir.Node) -> tuple[ir.Var, Any] | None:
