@@ -267,19 +267,15 @@ def _match(lo: Lowerer, node: ast.Match, tail: bool) -> ir.Node:
     var = lo.fresh("subject")
     first = lo.node(node.value)
     var.stores += 1
-    made: list[tuple[ir.Node, ir.Node, Span | None]] = []
+    clauses: list[ir.Case] = []
     blank: list[ir.Var] = []  # `def` in a guard is seen by the body
     for clause in node.clauses:
         late = lo.scope(clause.scope)
         blank += late
         lo.pattern(clause.pattern)
-        test: ir.Node = ir.Matches(clause.pattern.span, clause.pattern, var)
-        if clause.guard is not None:
-            test = ir.Logic(clause.span, True, [test, lo.node(clause.guard)])
-        made.append((test, lo.body(clause.body, late, tail, blank=False), clause.span))
-    result: ir.Node = ir.NoMatch(node.span, var)
-    for test, body, span in reversed(made):
-        result = ir.If(span, test, body, result)
+        guard = lo.node(clause.guard) if clause.guard is not None else None
+        clauses.append(ir.Case(clause.span, clause.pattern, guard, lo.body(clause.body, late, tail, blank=False)))
+    result = ir.Cases(node.span, var, clauses, ir.NoMatch(node.span, var))
     return ir.Seq(node.span, [ir.Set(node.span, var, first), *([ir.Blank(node.span, blank)] if blank else []), result])
 
 

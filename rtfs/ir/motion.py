@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rtfs.ir import nodes as ir
-from rtfs.ir.scopes import bindings, pattern_of, used, walk_function
+from rtfs.ir.scopes import bindings, pattern_of, results, used, walk_function
 from rtfs.syntax import nodes as ast
 
 TYPE_CHECKING = False
@@ -115,9 +115,4 @@ def not_tail(node: ir.Node) -> None:
         item = waiting.pop()
         if isinstance(item, ir.Call):
             item.tail = False
-        elif isinstance(item, ir.If):
-            waiting += [item.then, item.otherwise]
-        elif isinstance(item, (ir.Seq, ir.Logic)):
-            waiting.append(item.items[-1])
-        elif isinstance(item, ir.Loop):
-            waiting.append(item.body)
+        waiting += results(item)

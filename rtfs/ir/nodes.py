@@ -52,6 +52,7 @@ class Var:
         captured: a function inside reads it.
         stores: how many places give it a value, apart from `recur`.
         rebound: a loop or function that starts again gives it a new value.
+        reads: how many places read it.
         function: the `Fn` that is its only value, when that is known.
         escapes: its value is used otherwise than by calling it.
     """
@@ -70,6 +71,7 @@ class Var:
         "owner",
         "py",
         "rebound",
+        "reads",
         "stores",
     )
 
@@ -82,6 +84,7 @@ class Var:
         self.captured = False
         self.assigned = False
         self.stores = 0
+        self.reads = 0
         self.function: Fn | None = None
         self.escapes = False
         self.boxed = False
@@ -217,18 +220,6 @@ class Bind(Node):
         self.place = place
 
 
-class Matches(Node):
-    """Whether a local's value matches a pattern; binds the pattern's names on the way."""
-
-    __slots__ = ("pattern", "var")
-
-    def __init__(self, span: Span | None, pattern: ast.Pattern, var: Var) -> None:
-        super().__init__(span)
-        self.pattern = pattern
-        self.var = var
-        self.known = Known("bool")
-
-
 class NoMatch(Node):
     """The error of a `match` without a clause for its value."""
 
@@ -237,6 +228,36 @@ class NoMatch(Node):
     def __init__(self, span: Span | None, var: Var) -> None:
         super().__init__(span)
         self.var = var
+
+
+class Case(Node):
+    """One clause of a `Cases`: its body, where the pattern matches and the guard, which sees the pattern's names, holds."""
+
+    __slots__ = ("body", "guard", "pattern")
+    parts = ("guard", "body")
+
+    def __init__(self, span: Span | None, pattern: ast.Pattern, guard: Node | None, body: Node) -> None:
+        super().__init__(span)
+        self.pattern = pattern
+        self.guard = guard
+        self.body = body
+
+
+class Cases(Node):
+    """`match`: the first clause that takes a local's value, else `otherwise`.
+
+    `plan`: in which order to make the tests of all clauses (`ir.decisions`); without one, clause after clause.
+    """
+
+    __slots__ = ("clauses", "otherwise", "plan", "var")
+    parts = ("clauses", "otherwise")
+
+    def __init__(self, span: Span | None, var: Var, clauses: list[Case], otherwise: Node) -> None:
+        super().__init__(span)
+        self.var = var
+        self.clauses = clauses
+        self.otherwise = otherwise
+        self.plan: Any = None
 
 
 class If(Node):

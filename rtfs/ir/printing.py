@@ -9,6 +9,7 @@ fn fib(%n:?)
 from __future__ import annotations
 
 from rtfs.ir import nodes as ir
+from rtfs.ir.decisions import Leaf, Part, Step, Table, Test
 from rtfs.values.printing import to_readable
 
 TYPE_CHECKING = False
@@ -45,8 +46,6 @@ def _short(node: ir.Node) -> str | None:
         return f"blank {' '.join(f'%{v.name}' for v in node.vars)}"
     if isinstance(node, ir.NoMatch):
         return f"no-match %{node.var.name}"
-    if isinstance(node, ir.Matches):
-        return f"matches %{node.var.name} {_pattern(node.pattern)}"
     if isinstance(node, ir.Stop):
         return "stop"
     if isinstance(node, (ir.Call, ir.Recur, ir.Set, ir.Emit, ir.GlobalSet, ir.Check)):
@@ -82,6 +81,69 @@ def _pattern(pattern: Any) -> str:
     return type(pattern).__name__.removesuffix("Pattern").lower()
 
 
+def _cases(node: ir.Cases) -> list[Any]:
+    """What stands below a `Cases`: its plan, or its clauses one by one."""
+    if node.plan is None:
+        below: list[Any] = []
+        for clause in node.clauses:
+            text = clause.pattern.span.text if clause.pattern.span is not None else ""
+            below.append([text if text and "\n" not in text and len(text) <= 40 else _pattern(clause.pattern)])
+            below.append([f"  {line}" for line in _clause(clause)])
+        return [*below, node.otherwise]
+    return [_block(node, node.plan), *([] if _leaves(node, node.plan) else [node.otherwise])]
+
+
+def _clause(clause: ir.Case) -> list[str]:
+    if clause.guard is None:
+        return _lines(clause.body)
+    return ["guard", *[f"  {line}" for line in _lines(clause.guard)], *_lines(clause.body)]
+
+
+def _leaves(node: ir.Cases, block: Any) -> bool:
+    return bool(block) and isinstance(block[-1], Leaf) and node.clauses[block[-1].index].guard is None
+
+
+def _block(node: ir.Cases, block: Any) -> list[str]:
+    lines = []
+    for item in block:
+        if isinstance(item, Test):
+            lines.append(f"when {' and '.join(_step(node, test) for test in item.tests)}")
+            lines += [f"  {line}" for line in _block(node, item.block)]
+        elif isinstance(item, Table):
+            for values, inner in item.cases:
+                lines.append(f"case {_part(node, item.part)} {_values(values)}")
+                lines += [f"  {line}" for line in _block(node, inner)]
+        elif isinstance(item, Step):
+            lines.append(_step(node, item))
+        else:
+            lines += _clause(node.clauses[item.index])
+    return lines
+
+
+def _step(node: ir.Cases, step: Step) -> str:
+    part, value = _part(node, step.part), step.value
+    if step.op in ("bind", "rest", "without"):
+        name = (value if step.op == "bind" else value[0]).name
+        return f"%{name} = {part}{'' if step.op == 'bind' else f' {step.op}'}"
+    if step.op in ("is", "one-of"):
+        return f"{part} is {_values(value)}"
+    if step.op in ("type", "equal", "holds"):
+        return f"{part} {step.op} {value if step.op != 'equal' else to_readable(value)}"
+    if step.op in ("length", "least"):
+        return f"{part} has {'' if step.op == 'length' else 'at least '}{value}"
+    return f"{part} {step.op}{f' {_pattern(value)}' if step.op == 'matches' else ''}"
+
+
+def _values(values: tuple[Any, ...]) -> str:
+    return " or ".join(to_readable(value) for value in values)
+
+
+def _part(node: ir.Cases, part: Part) -> str:
+    if part.parent is None:
+        return f"%{node.var.name}"
+    return f"{_part(node, part.parent)}[{to_readable(part.key)}]"
+
+
 def _open(node: ir.Node) -> tuple[str, list[Any]]:
     """The line of a node and what stands below it."""
     if isinstance(node, ir.Fn):
@@ -100,6 +162,8 @@ def _open(node: ir.Node) -> tuple[str, list[Any]]:
         below = [node.items]
         how = "fused with" if node.fused else "in"
         return f"each %{node.var.name} ({node.operation}) {how}", [*below, ["do"], node.body]
+    if isinstance(node, ir.Cases):
+        return f"cases %{node.var.name}", _cases(node)
     if isinstance(node, ir.Loop):
         return f"loop {' '.join(f'%{v.name}' for v in node.vars)}", [node.body]
     if isinstance(node, ir.Collect):

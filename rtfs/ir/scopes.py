@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from typing import Any
 
 #: How many Python blocks a node nests inside a function; CPython allows twenty.
-_BLOCKS = {ir.Loop: 1, ir.Each: 1, ir.Times: 1, ir.Scan: 1, ir.Try: 3}
+_BLOCKS = {ir.Loop: 1, ir.Each: 1, ir.Times: 1, ir.Scan: 1, ir.Cases: 1, ir.Try: 3}
 _SPECIAL_BLOCKS = {"WithResource": 3, "Step": 3, "StepLoop": 3, "WithHints": 2}
 
 
 def refresh(unit: ir.Unit) -> None:
-    """Set what depends on where nodes stand: of variables `captured stores assigned function escapes boxed`, of functions `free`,
+    """Set what depends on where nodes stand: of variables `captured stores reads assigned function escapes boxed`, of functions `free`,
     `loops` and `outer`, of the unit `functions calls depth blocks cleans`."""
     _Refresh(unit).unit()
 
@@ -55,6 +55,19 @@ def pattern_of(node: ir.Node) -> ast.Pattern | None:
     """The pattern of a node that takes a value apart."""
     found: ast.Pattern | None = node.pattern
     return found
+
+
+def results(node: ir.Node) -> list[ir.Node]:
+    """The parts of a node whose value is the node's own: where it stands in tail position, so do they."""
+    if isinstance(node, ir.If):
+        return [node.then, node.otherwise]
+    if isinstance(node, (ir.Seq, ir.Logic)):
+        return [node.items[-1]]
+    if isinstance(node, ir.Loop):
+        return [node.body]
+    if isinstance(node, ir.Cases):
+        return [*[clause.body for clause in node.clauses], node.otherwise]
+    return []
 
 
 def inner_nodes(unit: ir.Unit, pattern: ast.Pattern) -> list[ir.Node]:
@@ -106,7 +119,7 @@ def bindings(pattern: ast.Pattern) -> list[ast.Binding]:
 
 def used(node: ir.Node) -> list[ir.Var]:
     """The variables that a node itself reads or stores, but for those of patterns."""
-    if isinstance(node, (ir.Get, ir.Set, ir.Matches, ir.NoMatch, ir.Scan, ir.Times)):
+    if isinstance(node, (ir.Get, ir.Set, ir.Cases, ir.NoMatch, ir.Scan, ir.Times)):
         return [node.var]
     if isinstance(node, (ir.Blank, ir.Loop)):
         return list(node.vars)
@@ -163,6 +176,8 @@ def variables_of(unit: ir.Unit, node: ir.Node) -> set[ir.Var]:
             found.append(item.var)
         elif isinstance(item, ir.Collect) and item.into is not None:
             found.append(item.into)
+        elif isinstance(item, ir.Recur) and item.args and isinstance(item.target, ir.Loop):
+            found += item.target.vars
         pattern = pattern_of(item)
         if pattern is not None:
             found += [unit.vars[b] for b in bindings(pattern)]
@@ -255,7 +270,7 @@ class _Refresh:
     def use(self, var: ir.Var, fn: ir.Fn) -> None:
         if var not in self.seen:
             var.captured = var.assigned = var.escapes = var.boxed = var.rebound = False
-            var.stores = 0
+            var.stores = var.reads = 0
             var.function = None
             self.seen[var] = None
         if var.owner is not fn:
@@ -304,12 +319,19 @@ class _Refresh:
                 var.rebound = True
         elif isinstance(node, ir.Collect) and node.into is not None:
             node.into.stores += 1
+        elif isinstance(node, ir.Recur) and node.args and isinstance(node.target, ir.Loop):
+            for var in node.target.vars:
+                var.stores += 1
         elif isinstance(node, ir.Special):
             for special in node.vars:
                 if special is not None:
                     special.stores += 1
-        elif isinstance(node, ir.Get):
+        elif isinstance(node, (ir.Get, ir.Cases, ir.NoMatch)):
             node.var.escapes = True
+            node.var.reads += 1
+        elif isinstance(node, ir.Loop):
+            for var in node.vars:
+                var.reads += 1
         elif isinstance(node, ir.Try):
             self.u.cleans = self.u.cleans or node.final is not None
             for clause in node.catches:
@@ -320,6 +342,7 @@ class _Refresh:
             self.u.calls.append(node)
             if isinstance(node.function, ir.Get):  # a name that is only called does not escape
                 self.use(node.function.var, fn)
+                node.function.var.reads += 1
                 for arg in node.args:
                     self.node(arg, fn)
                 return

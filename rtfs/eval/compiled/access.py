@@ -30,6 +30,34 @@ def item(g: Generator, value: Any, index: Any) -> Any:
     return g.item(g.attribute(value, "_buf"), start if zero else g.binary(start, py.Add(), index))
 
 
+def window(g: Generator, value: Any, items: str, count: str, needed: int) -> None:
+    """Statements that open a sequence (a name): the variable `count` is how many items it has, `items` can be indexed by
+    constants below `needed` that are below `count`.
+
+    Nearly every sequence begins where its buffer does; of another one the few items that are needed are copied.
+    """
+    start, stop = g.attribute(value, "_start"), g.attribute(value, "_stop")
+    if not needed:
+        g.assign(count, g.binary(stop, py.Sub(), start))
+        return
+    g.assign(items, g.attribute(value, "_buf"))
+    g.assign(count, stop)
+
+    def shifted() -> None:
+        end = g.binary(start, py.Add(), g.const(needed))
+        g.assign(items, g.item(g.load(items), g.put(py.Slice(start, end, None))))
+        g.assign(count, g.binary(g.load(count), py.Sub(), start))
+
+    g.when(start, g.inside(shifted))
+
+
+def rest(g: Generator, value: Any, count: int) -> Any:
+    """A vector of the items of a sequence (a name) after the first `count`, which it surely has; it shares the buffer."""
+    start = g.attribute(value, "_start")
+    first = g.binary(start, py.Add(), g.const(count)) if count else start
+    return g.call(" window", g.attribute(value, "_buf"), first, g.attribute(value, "_stop"))
+
+
 def entry(g: Generator, value: Any, key: Any, default: Any) -> Any:
     """What a map (a name) holds under a constant key."""
     if type(key) is float or type(key) is bool:

@@ -15,6 +15,7 @@ from rtfs.eval.compiled.patterns import check
 from rtfs.eval.compiled.versions import forget, guards
 from rtfs.ir import nodes as ir
 from rtfs.ir.passes.kinds import Version, proves
+from rtfs.ir.scopes import results
 from rtfs.source import Span
 from rtfs.values.functions import Builtin, Function
 from rtfs.values.scalars import Keyword
@@ -340,13 +341,7 @@ def tail_calls(node: ir.Node) -> list[ir.Call]:
     waiting = [node]
     while waiting:
         item = waiting.pop()
-        if isinstance(item, ir.Call):
-            if item.tail:
-                found.append(item)
-        elif isinstance(item, ir.If):
-            waiting += [item.then, item.otherwise]
-        elif isinstance(item, (ir.Seq, ir.Logic)):
-            waiting.append(item.items[-1])
-        elif isinstance(item, ir.Loop):
-            waiting.append(item.body)
+        if isinstance(item, ir.Call) and item.tail:
+            found.append(item)
+        waiting += results(item)
     return found

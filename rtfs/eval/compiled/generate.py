@@ -353,6 +353,7 @@ class Generator(Builder):
     def module(self, name: str) -> py.Module:
         """The whole unit as a module that defines the function `name`."""
         import rtfs.eval.compiled.calls
+        import rtfs.eval.compiled.cases
         import rtfs.eval.compiled.forms
         import rtfs.eval.compiled.patterns
         import rtfs.eval.compiled.specials  # noqa: F401

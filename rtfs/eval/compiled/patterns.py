@@ -60,8 +60,11 @@ def bind(g: Generator, pattern: ast.Pattern, value: Any, place: str) -> None:
     g.at = outer
 
 
-def _store(g: Generator, binding: ast.Binding, value: Any) -> None:
+def store(g: Generator, binding: ast.Binding, value: Any) -> None:
+    """A statement that gives a name of a pattern its value, a part of another one; none where nothing looks at the name."""
     var = g.unit.vars[binding]
+    if not (var.reads or var.assigned):
+        return
     name = g.own(g.name_of(var))
     if var.boxed:
         g.assign(name, g.list_of([value]))
@@ -70,7 +73,7 @@ def _store(g: Generator, binding: ast.Binding, value: Any) -> None:
 
 
 def _bind_name(g: Generator, pattern: ast.BindPattern, value: Any, place: str) -> None:
-    _store(g, pattern.binding, value)
+    store(g, pattern.binding, value)
 
 
 def _bind_nothing(g: Generator, pattern: ast.WildcardPattern, value: Any, place: str) -> None:
@@ -87,16 +90,20 @@ def _bind_vector(g: Generator, pattern: ast.VectorPattern, value: Any, place: st
     rest = pattern.rest is not None
     expected = f"vector with {'at least' if rest else 'exactly'} {count} element{'' if count == 1 else 's'}"
     fail = g.call(" not_a_vector", g.const(place), g.const(expected), value, g.const(pattern.span))
-    g.when(g.negated(_length_test(g, value, count, rest)), [g.put(py.Expr(fail))])
     if is_const(value):  # of another kind than a sequence, or Python would look into it before it runs
         value = g.named(g.call(" same", value))
+    refuse = [g.put(py.Expr(fail))]
+    g.when(g.negated(g.either(g.of_type(value, " Vector"), g.of_type(value, " List"))), refuse)
+    items, length = g.temp(), g.temp()
+    access.window(g, value, items, length, count)
+    g.when(g.compare(g.load(length), py.Lt() if rest else py.NotEq(), g.const(count)), refuse)
     for i, item in enumerate(pattern.items):
-        part = access.item(g, value, g.const(i))
+        part = g.item(g.load(items), g.const(i))
         bind(g, item, part if isinstance(item, ast.BindPattern) else g.named(part), place)
     if pattern.rest is not None and isinstance(pattern.rest, ast.BindPattern):
-        _store(g, pattern.rest.binding, g.call(" rest_of", value, g.const(count)))
+        store(g, pattern.rest.binding, access.rest(g, value, count))
     if pattern.whole is not None:
-        _store(g, pattern.whole, value)
+        store(g, pattern.whole, value)
 
 
 def _bind_map(g: Generator, pattern: ast.MapPattern, value: Any, place: str) -> None:
@@ -114,9 +121,9 @@ def _bind_map(g: Generator, pattern: ast.MapPattern, value: Any, place: str) -> 
             part = g.load(temp)
         bind(g, entry.pattern, part if isinstance(entry.pattern, ast.BindPattern) else g.named(part), place)
     if pattern.rest is not None:
-        _store(g, pattern.rest, g.call(" without", value, g.const(tuple([e.key for e in pattern.entries]))))
+        store(g, pattern.rest, g.call(" without", value, g.const(tuple([e.key for e in pattern.entries]))))
     if pattern.whole is not None:
-        _store(g, pattern.whole, value)
+        store(g, pattern.whole, value)
 
 
 def _bind_typed(g: Generator, pattern: ast.TypedPattern, value: Any, place: str) -> None:
@@ -137,16 +144,6 @@ _BINDERS: dict[type, Any] = {
 
 
 # --- matching --------------------------------------------------------------------------------
-
-
-@expression(ir.Matches)
-def _matches(g: Generator, node: ir.Matches) -> Any:
-    return match(g, node.pattern, g.read_var(node.var))
-
-
-@expression(ir.NoMatch)
-def _no_match(g: Generator, node: ir.NoMatch) -> Any:
-    return g.call(" no_clause", g.read_var(node.var), g.const(node.span))
 
 
 def match(g: Generator, pattern: ast.Pattern, value: Any) -> Any:
@@ -204,7 +201,7 @@ def _match_vector(g: Generator, pattern: ast.VectorPattern, value: Any) -> Any:
         else:
             tests += _part(g, item, part)[0]
     if pattern.rest is not None and isinstance(pattern.rest, ast.BindPattern):
-        tests.append(_keep(g, pattern.rest.binding, g.call(" rest_of", value, g.const(len(pattern.items)))))
+        tests.append(_keep(g, pattern.rest.binding, access.rest(g, value, len(pattern.items))))
     if pattern.whole is not None:
         tests.append(_keep(g, pattern.whole, value))
     return g.both(*tests)

@@ -20,7 +20,7 @@ from rtfs.values.equality import equal
 from rtfs.values.functions import Builtin, Function
 from rtfs.values.maps import Map
 from rtfs.values.scalars import Keyword
-from rtfs.values.sequences import List, Sequence, Vector
+from rtfs.values.sequences import EMPTY_VECTOR, List, Sequence, Vector
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -367,10 +367,6 @@ def without(value: Map, keys: tuple[Any, ...]) -> Map:
     return value
 
 
-def rest_of(value: Any, count: int) -> Vector:
-    return Vector.adopt(value.items()[count:])
-
-
 def look_up(keyword: Keyword, value: Any) -> Any:
     """`(:k m)`"""
     return value.get(keyword) if type(value) is Map else call_keyword(keyword, [value])
@@ -391,6 +387,7 @@ NAMES: dict[str, Any] = {
     " Map": Map,
     " Vector": Vector,
     " List": List,
+    " Keyword": Keyword,
     " vector": Vector.adopt,
     " map": Map.adopt,
     " map_of": Map,
@@ -427,7 +424,7 @@ NAMES: dict[str, Any] = {
     " walk": walk,
     " islice": islice,
     " without": without,
-    " rest_of": rest_of,
+    " window": EMPTY_VECTOR._window,
     " equal": equal,
     " look_up": look_up,
 }

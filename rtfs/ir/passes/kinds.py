@@ -323,6 +323,13 @@ def _if(inference: Inference, node: ir.If) -> Known:
     return join(node.then.known, node.otherwise.known)
 
 
+def _cases(inference: Inference, node: ir.Cases) -> Known:
+    known = node.otherwise.known
+    for clause in node.clauses:
+        known = join(known, clause.body.known)
+    return known
+
+
 def _special(inference: Inference, node: ir.Special) -> Known:
     name = type(node.form).__name__
     return _VEC if name == "MakeVector" else Known("map") if name == "MakeMap" else ANY
@@ -343,7 +350,8 @@ _RULES: dict[type, Any] = {
     ir.Loop: lambda inference, node: node.body.known,
     ir.Check: lambda inference, node: node.value.known,
     ir.Logic: _logic,
-    ir.Matches: lambda inference, node: _BOOL,
+    ir.Case: lambda inference, node: node.body.known,
+    ir.Cases: _cases,
     ir.NoMatch: lambda inference, node: UNKNOWN,
     ir.Fn: lambda inference, node: Known("fn"),
     ir.Recur: lambda inference, node: UNKNOWN,
