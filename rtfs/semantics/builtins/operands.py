@@ -10,9 +10,11 @@ sequence, or the characters of a string.
 from __future__ import annotations
 
 from rtfs.semantics.faults import type_error
-from rtfs.semantics.limits import POINTER_BYTES, check_size
+from rtfs.semantics.limits import check_size
+from rtfs.values import meter
 from rtfs.values.functions import Builtin, Function
 from rtfs.values.maps import Map
+from rtfs.values.meter import ANNOUNCED_FROM, POINTER_BYTES
 from rtfs.values.scalars import Keyword
 from rtfs.values.sequences import List, Vector
 
@@ -49,6 +51,8 @@ def integer(operation: str, value: Any, index: int) -> int:
 
 def string(operation: str, value: Any, index: int) -> str:
     if type(value) is str:
+        if len(value) >= ANNOUNCED_FROM and meter.running:
+            meter.announce(len(value))
         return value
     raise type_error(operation, "string", value, index)
 
@@ -88,6 +92,8 @@ def items(operation: str, value: Any, index: int) -> list[Any]:
         found: list[Any] = value.items()
         return found
     if kind is str:
+        if len(value) >= ANNOUNCED_FROM and meter.running:
+            meter.announce(len(value) * POINTER_BYTES)
         return list(value)
     if value is None:
         return []
