@@ -1,8 +1,8 @@
 """The state of running programs: one `Machine` per runtime.
 
-It owns what every evaluator needs and no evaluator decides: limits and their counters, the host and the delegate, namespaces and
-modules, fresh names, execution hints.  A call that finds the limit of depth passed raises LimitExceeded, which no program can catch;
-steps, time and memory are `fuel`.
+It owns what every evaluator needs and no evaluator decides: limits and their counters, the host and the delegate, namespaces,
+modules, fresh names, execution hints.  Who finds the limit of depth passed raises LimitExceeded, which no program can catch; steps,
+time and memory are `fuel`.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ _statm: tuple[int, int] = (-1, -1)
 def resident_reader() -> Callable[[], int]:
     """A function that gives the resident bytes of this process, in a microsecond or two.
 
-    On Linux from `/proc/self/statm`.  Elsewhere there is only the highest value so far, `ru_maxrss`: growth below an earlier peak of
-    the process is not seen.
+    On Linux from `/proc/self/statm`.  Elsewhere there is only the highest value so far, `ru_maxrss`: growth below an earlier peak
+    of the process is not seen.
 
     Raises:
         ConfigError: the platform has neither.
