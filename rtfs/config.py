@@ -19,7 +19,7 @@ class Limits(Struct):
     timeout_s: float | None = None
     """Seconds of wall time in one run."""
     max_memory_bytes: int | None = None
-    """Bytes by which the resident memory of the process may grow in one run."""
+    """Bytes by which the resident memory of the process may grow in one run, from its lowest on; kept within a few megabytes."""
 
     def check(self) -> None:
         """

@@ -59,7 +59,7 @@ class Fuel:
         self._batch: Iterator[bool] = repeat(True, 0)
         self._looked = self._weighed = 0.0  # when, on the monotonic clock
         self._resident: Callable[[], int] | None = None
-        self._base = self._used = self._announced = 0  # bytes: resident at the start, more than that at the last look; announced
+        self._base = self._used = self._announced = 0  # bytes: resident at the lowest, more than that at the last look; announced
         self._passed: tuple[str, str, str] | None = None  # message, kind and hint of the limit that was passed
         if limits.max_memory_bytes is not None:
             from rtfs.semantics.memory import resident_reader
@@ -174,7 +174,10 @@ class Fuel:
         """The bytes that are left; the limit is passed when `more` is more than that."""
         limit = self.limits.max_memory_bytes
         assert limit is not None
-        self._used = resident() - self._base
+        found = resident()
+        if found < self._base:  # what earlier runs left behind has been collected: no gift to this one
+            self._base = found
+        self._used = found - self._base
         if self._used + more > limit:
             import gc
 

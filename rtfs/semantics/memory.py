@@ -1,7 +1,7 @@
 """How much memory this process takes, as far as the operating system can say quickly.
 
 Counting what a program allocates would cost more than the program: every vector, string and frame, and every one that is let go.
-So the limit of memory is one of growth: resident bytes now, less those at the start of the run.  Memory that the process had
+So the limit of memory is one of growth: resident bytes now, less the fewest in this run so far.  Memory that the process had
 already, and does not use, costs a run nothing; what other threads take meanwhile counts too.
 """
 

@@ -12,7 +12,7 @@ import math
 import operator
 from collections.abc import Callable
 
-from rtfs.semantics.builtins.operands import MISSING, given, integer, number, sequence
+from rtfs.semantics.builtins.operands import MISSING, given, integer, number, paced, sequence
 from rtfs.semantics.faults import division_by_zero, invalid_argument, type_error
 from rtfs.semantics.library import builtin
 from rtfs.semantics.limits import LONG_INTEGER_BITS, RANGE_ITEM_BYTES, check_integer, check_size
@@ -321,7 +321,7 @@ def fibonacci(n: Any) -> int:
 
 def _total(operation: str, found: list[Any]) -> Any:
     result: Any = 0
-    for item in found:
+    for item in paced(found):
         try:
             result = result + number(operation, item, 0)
         except OverflowError:
