@@ -11,8 +11,8 @@ It is made of batches, `itertools.repeat` chained, so that a step is taken witho
 a method, and 2 in a loop); clock and memory are looked at between batches, and a batch is as large as its time allows.  A batch
 ends exactly at the limit of steps: where a program stops does not depend on the clock.
 
-An iterator that has raised is over for good, where the limits should be found passed again and again.  So every place that takes
-steps looks whether the stream ended, and asks for another: `tick`, or `stopped` in a loop.
+An iterator that has raised is over for good, where the limit should be found passed again and again.  So every place that takes
+steps looks whether the stream has ended, loops after their last turn, and calls `tick` then, which raises once more.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Fuel:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.limited = limits.max_steps is not None or limits.timeout_s is not None or limits.max_memory_bytes is not None
-        self.stream: list[Iterator[bool]] = [iter(())]
+        self.stream: list[Iterator[bool]] = [self._stream()]
         self.deadline: float | None = None
         self._granted = self._size = 0  # steps in all batches so far, in the last one
         self._batch: Iterator[bool] = repeat(True, 0)
@@ -95,22 +95,14 @@ class Fuel:
         try:
             for _ in self.stream[0]:
                 return
-            self.stream[0] = self._stream()  # the other one ended, with an error
-            for _ in self.stream[0]:
-                return
+            # it has ended: with a limit, or where no frame was left to ask for more, and a host has kept that from the program
+            if self._passed is None:
+                self._passed = ("calls are nested too deeply", "stack-overflow", "")
+            self._raise()
         except LimitExceeded as error:
             if error.span is None:
                 error.span = span
             raise
-
-    def stopped(self, span: Span | None = None) -> NoReturn:
-        """The stream that a loop works with has ended under it.
-
-        That is: something called in the loop passed a limit, and a host that called back kept that from the program.
-        """
-        self.tick(span)
-        # not a limit of its own: the stream was asked where there was no room for another Python frame
-        raise LimitExceeded("calls are nested too deeply", kind="stack-overflow", span=span)
 
     def announce(self, size_bytes: int) -> None:
         """One operation is about to take so many bytes, and the time that goes with them.
@@ -199,4 +191,4 @@ class Fuel:
     def _raise(self) -> NoReturn:
         assert self._passed is not None
         message, kind, hint = self._passed
-        raise LimitExceeded(message, kind=kind, hint=hint)
+        raise LimitExceeded(message, kind=kind, hint=hint or None)

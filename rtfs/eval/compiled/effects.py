@@ -168,7 +168,6 @@ def effects(machine: Machine, namespace: Namespace) -> dict[str, Any]:
         " machine": machine,
         " steps": machine.fuel.stream,
         " tick": machine.tick,
-        " stopped": machine.fuel.stopped,
         " clean_up": machine.clean_up,
         " step_started": host.step_started,
         " step_completed": host.step_completed,

@@ -335,20 +335,21 @@ def collecting(g: Generator, out: str, body: list[Any]) -> list[Any]:
     loop = body[-1]
     if isinstance(loop, py.Try) and len(loop.body) == 1:
         made = _comprehension(g, out, loop.body[0])
-        if made is not None:
-            loop.body = [made]
+        if made:
+            loop.body = made
             return body
     made = _comprehension(g, out, loop)
-    if made is not None:
-        return [*body[:-1], made]
+    if made:
+        return [*body[:-1], *made]
     return [g.put(py.Assign([g.store(out)], g.list_of([]))), *body]
 
 
-def _comprehension(g: Generator, out: str, loop: Any) -> Any:
-    """`out = [value for item in items if test …]` for nested loops that only append a value, else None."""
+def _comprehension(g: Generator, out: str, loop: Any) -> list[Any]:
+    """`out = [value for item in items if test …]` for nested loops that only append a value, else nothing."""
     generators: list[Any] = []
+    outermost = loop
     while True:
-        if isinstance(loop, py.For) and not loop.orelse and len(loop.body) == 1 and isinstance(loop.target, py.Name):
+        if metering.only_scans(loop) and len(loop.body) == 1 and isinstance(loop.target, py.Name):
             generators.append(py.comprehension(loop.target, loop.iter, [], 0))
         elif isinstance(loop, py.If) and generators and not loop.orelse and len(loop.body) == 1:
             generators[-1].ifs.append(loop.test)
@@ -356,15 +357,17 @@ def _comprehension(g: Generator, out: str, loop: Any) -> Any:
             break
         loop = loop.body[0]
     if not generators or not isinstance(loop, py.Expr) or not isinstance(loop.value, py.Call):
-        return None
+        return []
     append = loop.value.func
     if not (isinstance(append, py.Attribute) and append.attr == "append" and isinstance(append.value, py.Name)):
-        return None
+        return []
     parts = [loop.value.args[0], *[part for gen in generators for part in (gen.iter, *gen.ifs)]]
     # a variable that is set on the way belongs to the function around, for which access to it gets slower
     if append.value.id != out or any(isinstance(inner, py.NamedExpr) for part in parts for inner in py.walk(part)):
-        return None
-    return g.put(py.Assign([g.store(out)], g.put(py.ListComp(loop.value.args[0], generators))))
+        return []
+    # where the loop is, if a limit is passed in it; what a limited loop does after its last item, the comprehension does too
+    made = py.copy_location(py.ListComp(loop.value.args[0], generators), outermost)
+    return [g.put(py.Assign([g.store(out)], made)), *outermost.orelse]
 
 
 @statement(ir.Emit)

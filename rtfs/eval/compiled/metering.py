@@ -3,7 +3,7 @@
 The steps come from the stream of `semantics.fuel`, which is in the list ` steps` of the globals: an iterator that raises where a
 limit is passed.  In place of `while True` stands `for _ in stream`, and in place of `for x in items` `for x in compress(items,
 stream)`, so that a turn costs a few nanoseconds more and no call.  A stream that has raised is over, though, and would end the
-loop quietly; so what follows the loop asks for one step more.
+loop quietly; so after the last item one step more is asked for.
 
 Depth is counted in the machine's own `depth`, where the limit is so low that Python's cannot stand for it, and in code that cleans
 up.  A function adds one and puts back what it found when it returns; one that an error comes through does not, so that who catches
@@ -34,7 +34,7 @@ def enter(g: Generator, *, step: bool) -> None:
         g.when(g.compare(g.load(_DEPTH), py.GtE(), limit), [_do(g, g.call(" overflow"))])
         g.block.append(_set_depth(g, g.binary(g.load(_DEPTH), py.Add(), g.const(1))))
     if g.metered and step:
-        g.add(py.For(g.store(_STEP), _stream(g), [g.put(py.Break())], [_do(g, g.call(" tick"))]))
+        g.block.append(_one_step(g, g.call(" tick")))
 
 
 def leave(g: Generator, value: Any) -> Any:
@@ -67,26 +67,40 @@ def _set_depth(g: Generator, value: Any) -> Any:
 
 
 def loop(g: Generator, span: Span | None, body: list[Any]) -> None:
-    """`while True: body`, a step for each turn of the loop at `span`."""
+    """Add `while True: body`, a step for each turn of the loop at `span`."""
     if not g.metered:
         g.add(py.While(g.const(True), body, []))
         return
-    outer, g.at = g.at, g.place(span, (), "loop") if span is not None else g.at
-    g.add(py.For(g.store(_STEP), _stream(g), body, [_do(g, g.call(" stopped", g.const(span)))]))
+    outer, g.at = g.at, place(g, span)
+    g.add(py.For(g.store(_STEP), _stream(g), body, [_do(g, g.call(" tick", g.const(span)))]))
     g.at = outer
 
 
-def scan(g: Generator, name: str, items: Any, span: Span | None, body: list[Any]) -> None:
-    """`for name in items: body`, a step for each item and one for the end."""
-    body = body or [g.put(py.Pass())]
-    if not g.metered:
-        g.add(py.For(g.store(name), items, body, []))
-        return
-    stream = g.temp()
-    outer, g.at = g.at, g.place(span, (), "loop") if span is not None else g.at
-    g.add(py.For(g.store(name), g.call(" compress", items, g.walrus(stream, _stream(g))), body, []))
-    g.add(py.For(g.store(_STEP), g.load(stream), [g.put(py.Break())], [_do(g, g.call(" stopped", g.const(span)))]))
+def scan(g: Generator, name: str, items: Any, span: Span | None, body: list[Any], ended: list[Any] | None = None) -> None:
+    """Add `for name in items: body, else: ended`, a step for each item and one for the end."""
+    outer, g.at = g.at, place(g, span)
+    ended = ended or []
+    made = g.put(py.For(g.store(name), items, body or [g.put(py.Pass())], ended))
+    made.only_scans = not ended
+    if g.metered:
+        made.iter = g.call(" compress", items, _stream(g))
+        made.orelse = [_one_step(g, g.call(" tick", g.const(span))), *ended]
+    g.block.append(made)
     g.at = outer
+
+
+def only_scans(statement: Any) -> bool:
+    """Whether it is such a loop, with nothing to do at its end but what its steps ask for."""
+    return isinstance(statement, py.For) and getattr(statement, "only_scans", False)
+
+
+def place(g: Generator, span: Span | None) -> Any:
+    """The position of a loop, at which its limit is passed."""
+    return g.place(span, (), "loop") if g.metered and span is not None else g.at
+
+
+def _one_step(g: Generator, ended: Any) -> Any:
+    return g.put(py.For(g.store(_STEP), _stream(g), [g.put(py.Break())], [_do(g, ended)]))
 
 
 def _stream(g: Generator) -> Any:

@@ -62,24 +62,20 @@ def test_a_limit_that_was_passed_is_passed_for_good() -> None:
         with pytest.raises(LimitExceeded, match="more than 10 steps"):
             fuel.tick()
         with pytest.raises(LimitExceeded, match="more than 10 steps"):
-            fuel.stopped()
-        with pytest.raises(LimitExceeded, match="more than 10 steps"):
             fuel.look()
     fuel.start()
     fuel.tick()
 
 
 def test_an_ended_stream_is_no_way_around_the_limit() -> None:
-    """Something else than a limit can end a stream: an interrupt, no room for a frame. The next step makes another."""
+    """Something else than a limit can end a stream: an interrupt, no room for a frame."""
     fuel = started(max_steps=50)
     fuel.tick()
     fuel.stream[0] = iter(())
-    with pytest.raises(LimitExceeded) as caught:
-        fuel.stopped()
-    assert caught.value.kind == "stack-overflow"
-    with pytest.raises(LimitExceeded, match="more than 50 steps"):
-        for _ in range(100):
+    for _ in range(3):
+        with pytest.raises(LimitExceeded) as caught:
             fuel.tick()
+        assert caught.value.kind == "stack-overflow"
 
 
 def test_looks_follow_the_clock() -> None:
