@@ -14,6 +14,7 @@ from rtfs.eval.compiled.generate import Generator
 from rtfs.ir import nodes as ir
 from rtfs.ir.nodes import Known
 from rtfs.ir.passes.kinds import MANY_BITS
+from rtfs.values.meter import ANNOUNCED_FROM
 from rtfs.values.scalars import Keyword
 
 TYPE_CHECKING = False
@@ -268,10 +269,15 @@ def _text(g: Generator, node: ir.Call, name: str) -> Any:
     tests: list[Any] = []
     parts: list[Any] = []
     if len(node.args) > 1 and all(_formats_alike(arg) for arg in node.args):
-        for value in g.exprs(node.args):
+        texts = any(not isinstance(arg, ir.Const) and known_of(arg).kind == "str" for arg in node.args)
+        values = _reusable(g, node) if texts else g.exprs(node.args)
+        for arg, value in zip(node.args, values, strict=True):
             is_text = isinstance(value, py.Constant) and type(value.value) is str
             parts.append(value if is_text else g.put(py.FormattedValue(value, -1)))
-        return g.put(py.JoinedStr(parts))
+            if known_of(arg).kind == "str" and not is_const(value):  # a long one is the built-in's, which keeps the limits
+                tests.append(g.compare(g.call(" len", value), py.Lt(), g.const(ANNOUNCED_FROM)))
+        made = g.put(py.JoinedStr(parts))
+        return g.choose(g.both(*tests), made, _fallback(g, name, values)) if tests else made
     values = _reusable(g, node)
     for arg, value in zip(node.args, values, strict=True):
         if isinstance(arg, ir.Const) and type(arg.value) is str:
