@@ -47,6 +47,7 @@ class Fuel:
     Attributes:
         limited: whether anything is limited; if not, nobody takes steps.
         stream: a list that holds the stream; the list itself stays the same, so that generated code can hold on to it.
+        cleaning: a `finally` or a release runs because of a limit.
         deadline: the end of the run on the monotonic clock, in seconds; None without a limit of time.
     """
 
@@ -54,6 +55,7 @@ class Fuel:
         self.limits = limits
         self.limited = limits.max_steps is not None or limits.timeout_s is not None or limits.max_memory_bytes is not None
         self.stream: list[Iterator[bool]] = [self._stream()]
+        self.cleaning = False
         self.deadline: float | None = None
         self._granted = self._size = 0  # steps in all batches so far, in the last one
         self._batch: Iterator[bool] = repeat(True, 0)
@@ -76,6 +78,7 @@ class Fuel:
         self._granted = self._size = 0
         self._batch = repeat(True, 0)
         self._passed = None
+        self.cleaning = False
         self._looked = self._weighed = time.monotonic()
         self.deadline = None if self.limits.timeout_s is None else self._looked + self.limits.timeout_s
         if self._resident is not None:
@@ -113,14 +116,20 @@ class Fuel:
         self._announced += size_bytes
         if self._announced >= _ANNOUNCED_BYTES:
             self._announced = 0
-            self.look(size_bytes)
+            self._look(size_bytes)
 
-    def look(self, more_bytes: int = 0) -> None:
-        """Compare time and memory with their limits at once: before what may take long, and not only between batches.
+    def look(self) -> None:
+        """Compare time and memory with their limits now: the host is about to be called, which may take any time.
+
+        Clean-up on the way of a limit may call the host.
 
         Raises:
             LimitExceeded: as `announce`.
         """
+        if not self.cleaning:
+            self._look(0)
+
+    def _look(self, more_bytes: int) -> None:
         if self._passed is not None:
             self._raise()
         if self.deadline is not None and time.monotonic() > self.deadline:

@@ -39,7 +39,6 @@ class Machine:
         self.metered = self.fuel.limited
         self.tick = self.fuel.tick  # count one call or turn of a loop; only called when `metered`
         self.depth = 0
-        self._cleaning = False
         self.hints: dict[str, Any] = {}
         self.expanding = 0
         #: set by the runtime
@@ -55,7 +54,7 @@ class Machine:
 
     def start_run(self) -> None:
         """Reset the counters for a new run."""
-        self._cleaning = False
+        self.fuel.cleaning = False
         if self.metered:
             self.fuel.start()
 
@@ -70,10 +69,10 @@ class Machine:
         With the whole depth at its disposal, clean-up that recurses would double the work from level to level; one that meets
         a limit itself is not cleaned up after.
         """
-        if self._cleaning:
+        if self.fuel.cleaning:
             return
         depth = self.depth
-        self._cleaning = True
+        self.fuel.cleaning = True
         self.depth = max(depth, self.max_depth - CLEAN_UP_DEPTH)
         try:
             work()
@@ -81,7 +80,7 @@ class Machine:
             pass
         finally:
             self.depth = depth
-            self._cleaning = False
+            self.fuel.cleaning = False
 
     def too_deep(self) -> LimitExceeded:
         return LimitExceeded(
@@ -131,8 +130,8 @@ class Machine:
             HostError: also `security-violation`, while a macro is expanded.
         """
         self.refuse_in_macro(f"use the capability :{capability}")
-        if self.metered and not self._cleaning:
-            self.fuel.look()  # it may take any time
+        if self.metered:
+            self.fuel.look()
         return self.host.execute_capability(capability, args, self.hints)
 
     def refuse_in_macro(self, what: str) -> None:

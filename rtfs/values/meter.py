@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
         def announce(self, size_bytes: int) -> None: ...
 
+        def look(self) -> None: ...
+
 
 #: Pieces of work after which a built-in counts its steps: what is small, the last words of a clean-up for instance, counts nothing.
 COUNTED_FROM = 10_000
@@ -62,6 +64,12 @@ def count_step() -> None:
     """Count a step of this thread's run, if it is limited."""
     if running and (meter := getattr(here, "meter", None)) is not None:
         meter.tick()
+
+
+def look() -> None:
+    """A function of the host is about to be called: time and memory of this thread's run are looked at first."""
+    if running and (meter := getattr(here, "meter", None)) is not None:
+        meter.look()
 
 
 def announce(size_bytes: int) -> None:
