@@ -190,7 +190,9 @@ def _divide(g: Generator, node: ir.Call, name: str) -> Any:
     a, b = _reusable(g, node)
     literal = node.args[1].value if isinstance(node.args[1], ir.Const) else None
     tests = [g.of_type(v, " int") for v, k in ((a, known[0]), (b, known[1])) if k.kind != "int" and not is_const(v)]
-    if not known[0].natural:
+    if literal is None and known[0].bits is None:  # division of long integers is the built-in's: it takes time, and says so
+        tests.append(g.put(py.Compare(g.const(0), [py.LtE(), py.Lt()], [a, g.const(_SMALL)])))
+    elif not known[0].natural:
         tests.append(g.compare(a, py.GtE(), g.const(0)))
     if literal is None:
         tests.append(b if known[1].natural else g.compare(b, py.Gt(), g.const(0)))
