@@ -167,9 +167,7 @@ class Fuel:
         return self._batch
 
     def _late(self) -> NoReturn:
-        self._exceed(
-            f"more than {self.limits.timeout_s:g} seconds", "time-exhausted", "raise --timeout, or Limits(timeout_s=…)"
-        )
+        self._exceed(f"more than {self.limits.timeout_s:g} seconds", "time-exhausted", "raise --timeout, or Limits(timeout_s=…)")
 
     def _weigh(self, resident: Callable[[], int], more: int) -> int:
         """The bytes that are left; the limit is passed when `more` is more than that."""

@@ -42,7 +42,7 @@ HOARDERS = {
     "long integers": "(let [b (pow 3 500000)] (loop [v [] k b] (recur (conj v k) (+ k b))))",
     "pairs": "(let [r (range 5000)] (loop [v []] (recur (conj v (partition 1 r)))))",
     "frequencies": "(let [r (range 5000)] (loop [v []] (recur (conj v (frequencies r)))))",
-    "errors": '(loop [v []] (recur (conj v (try (throw {:a 1}) (catch e e)))))',
+    "errors": "(loop [v []] (recur (conj v (try (throw {:a 1}) (catch e e)))))",
     "atom": "(def a (atom [])) (loop [i 0] (swap! a conj [i i]) (recur (+ i 1)))",
     "quick at first": "(let [b (range 50000)] (loop [i 0] (if (< i 30000) (recur (+ i 1)) 0)) (loop [v []] (recur (conj v (reverse b)))))",
 }
