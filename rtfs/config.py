@@ -12,19 +12,21 @@ DEFAULT_STRATEGY = "ir"
 class Limits(Struct):
     """What a program may use up. None means no limit."""
 
-    max_depth: int = 20_000
+    max_depth: int = 100_000
     """Calls of RTFS functions inside one another; tail calls do not count."""
     max_steps: int | None = None
     """Calls and turns of loops in one run."""
     timeout_s: float | None = None
     """Seconds of wall time in one run."""
+    max_memory_bytes: int | None = None
+    """Bytes by which the resident memory of the process may grow in one run, from its lowest on; kept within a few megabytes."""
 
     def check(self) -> None:
         """
         Raises:
             ConfigError: a limit is not positive.
         """
-        for name in ("max_depth", "max_steps", "timeout_s"):
+        for name in ("max_depth", "max_steps", "timeout_s", "max_memory_bytes"):
             value = getattr(self, name)
             if value is not None and not value > 0:  # NaN is not either
                 raise ConfigError(f"{name} must be positive, got {value}")

@@ -6,7 +6,7 @@
     ├─ AnalysisError          it reads, but cannot mean anything                    RTFS-A…
     │  └─ MacroError          a macro failed while it was expanded
     ├─ EvalError              the program failed while running                      RTFS-R…
-    │  ├─ LimitExceeded       depth, steps, time, size or money; cannot be caught   RTFS-L…
+    │  ├─ LimitExceeded       depth, steps, time, memory, size or money; uncatchable RTFS-L…
     │  └─ HostError           an effect failed                                      RTFS-H…
     │     ├─ ToolError        a capability ran and failed
     │     └─ DelegationError  a model did not answer; has `retryable`               RTFS-D…
@@ -80,6 +80,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "time-exhausted": ("TimeExhausted", "RTFS-L003"),
     "size-exhausted": ("SizeExhausted", "RTFS-L004"),
     "budget-exhausted": ("BudgetExhausted", "RTFS-L005"),
+    "memory-exhausted": ("MemoryExhausted", "RTFS-L006"),
     # effects
     "unknown-capability": ("UnknownCapability", "RTFS-H001"),
     "security-violation": ("SecurityViolation", "RTFS-H002"),
@@ -172,6 +173,20 @@ class RtfsError(Exception):
         self.operand: int | None = None
         #: The RTFS error value made from this error, once a program has caught it.
         self.value: Any = None
+        #: The entry of the Python traceback from which on `trace` is made, and the function of the program that it is in.
+        self.walked: Any = None
+        self.inside: str | None = None
+
+    def detach(self) -> None:
+        """Forget the error that was being handled when this one was raised.
+
+        Python goes through that chain at every `raise`: in a program that recurses in its handlers, quadratic time.
+        """
+        self.__context__ = None
+
+    def release(self) -> None:
+        """Let go of the Python frames that the error came through, and of all values in them."""
+        self.__traceback__ = self.__context__ = self.walked = None
 
     @property
     def code(self) -> str:
@@ -236,7 +251,7 @@ class EvalError(RtfsError):
 
 
 class LimitExceeded(EvalError):
-    """Depth, steps, time, size or money ran out; `catch` never sees it."""
+    """Depth, steps, time, memory, size or money ran out; `catch` never sees it."""
 
     default_kind = "steps-exhausted"
 

@@ -396,24 +396,28 @@ class Runtime:
                 if not outermost:
                     return work()
                 if machine.metered:
-                    return metered(machine.tick, lambda: with_room(work))
+                    return metered(machine.fuel, lambda: with_room(work))
                 return with_room(work)
+            except LimitExceeded as limit:
+                limit.release()  # who keeps the error does not keep what the program had
+                raise
             except RecursionError:
-                raise LimitExceeded(
+                failure = LimitExceeded(
                     "the program is nested too deeply",
                     kind="stack-overflow",
                     hint="split deeply nested expressions or values into parts",
-                ) from None
+                )
             except (MemoryError, SystemError) as error:
                 # where there is no memory for a frame, CPython 3.11 says "error return without exception set"
                 if type(error) is SystemError and "without exception set" not in str(error):
                     raise
-                raise LimitExceeded("the program needs more memory than there is", kind="size-exhausted") from None
+                failure = LimitExceeded("the program needs more memory than there is", kind="memory-exhausted")
             finally:
                 self._entries -= 1
                 machine.depth, machine.hints = depth, hints
                 if outermost:
                     restore_recursion_limit()
+        raise failure  # here, where Python does not note down the other error with all its frames
 
     def _find_module(self, name: str) -> Source | None:
         relative = os.path.join(*name.split(".")) + ".rtfs"

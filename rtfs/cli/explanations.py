@@ -266,6 +266,12 @@ EXPLANATIONS: dict[str, Explanation] = {
         "(range 0 1000000000000)",
         "Work in parts, or check the numbers that lead to it.",
     ),
+    "memory-exhausted": _e(
+        "The run made the process grow by more memory than it was given, or asked at once for more than was left.",
+        "rtfs run --max-memory 100MB hoarder.rtfs",
+        "Look for a collection that grows without end, work in parts, or raise --max-memory.",
+        shown_only=True,
+    ),
     "budget-exhausted": _e(
         "The money or the tokens that a run was given are spent.",
         "",

@@ -34,14 +34,42 @@ def add_running(parser: Any) -> None:
     rights.add_argument("--allow-read", action="append", default=[], metavar="DIR", help="a further folder with files to read")
     rights.add_argument("--allow-write", action="append", default=[], metavar="DIR", help="a folder in which files may be written")
     limits = parser.add_argument_group("limits")
-    limits.add_argument("--max-depth", type=int, default=None, metavar="N", help="calls inside one another (20000)")
+    limits.add_argument("--max-depth", type=int, default=None, metavar="N", help="calls inside one another (100000)")
     limits.add_argument("--max-steps", type=int, default=None, metavar="N", help="calls and turns of loops (no limit)")
     limits.add_argument("--timeout", type=float, default=None, metavar="SECONDS", help="wall time (no limit)")
+    limits.add_argument(
+        "--max-memory", type=memory_size, default=None, metavar="SIZE", help="growth of memory: 500MB, 2GiB (no limit)"
+    )
     parser.add_argument("--path", action="append", default=[], metavar="DIR", help="a further folder with modules to import")
     parser.add_argument("--no-models", action="store_true", help="ask no model: delegated calls become host calls `model-call:ID`")
     strategies = "the evaluator: ir compiles, tree walks the program"
     parser.add_argument("--strategy", choices=STRATEGIES, default=DEFAULT_STRATEGY, help=strategies)
     parser.add_argument("--quiet", "-q", action="store_true", help="no progress of delegated calls")
+
+
+_UNITS = {"": 1, "B": 1} | {
+    prefix + ending: base**power
+    for power, prefix in enumerate("KMGT", 1)
+    for ending, base in (("B", 1000), ("IB", 1024))
+}
+
+
+def memory_size(text: str) -> int:
+    """The bytes that `500MB`, `1.5GiB` or `1000000` stands for.
+
+    Raises:
+        ArgumentTypeError: it stands for none.
+    """
+    from argparse import ArgumentTypeError
+
+    number = text.rstrip("BIKMGTbikmgt")
+    unit = text[len(number) :].upper()
+    try:
+        if unit not in _UNITS:
+            raise ValueError
+        return int(float(number) * _UNITS[unit])
+    except (ValueError, OverflowError):
+        raise ArgumentTypeError(f"{text!r} is no size; write one like 500MB, 2GiB, or a number of bytes") from None
 
 
 def add_output(parser: Any) -> None:
@@ -72,6 +100,7 @@ def make_runtime(
         max_depth=defaults.max_depth if options.max_depth is None else options.max_depth,
         max_steps=options.max_steps,
         timeout_s=options.timeout,
+        max_memory_bytes=options.max_memory,
     )
     for option in ("allow_read", "allow_write", "path"):
         for name in getattr(options, option):

@@ -49,7 +49,7 @@ class HybridEvaluator:
             limit = too_deep(error, self.machine.too_deep(), self.machine.max_depth)
             if limit is None:
                 raise
-            raise limit from None
+        raise limit  # here, where Python does not note down the other error with all its frames
 
     def function(self, node: ast.Fn) -> Function:
         """The function of a top-level `fn`; macros run while code is analysed, once or twice: not worth compiling."""

@@ -95,17 +95,20 @@ def optimise(
     level: str,
     report: Report | None = None,
     after: Callable[[str, ir.Unit], None] | None = None,
+    *,
+    without: tuple[str, ...] = (),
 ) -> None:
     """Run the passes of a level over a unit.
 
     Args:
         after: told of each pass that ran, with the unit as it left it.
+        without: names of passes that are left out.
     Raises:
         InternalError: a pass broke the IR; it names the pass. The unit is of no use then.
     """
     enabled = LEVELS.index(level)
     for name, lowest in PASSES:
-        if LEVELS.index(lowest) > enabled:
+        if LEVELS.index(lowest) > enabled or name in without:
             continue
         run: Callable[[ir.Unit, Facts], Counts] = import_module(f"rtfs.ir.passes.{name}").run
         if report is not None:

@@ -8,6 +8,7 @@ frame on the C stack, and deep recursion would then end the process instead of r
 from __future__ import annotations
 
 from _thread import _local
+from itertools import repeat
 
 from rtfs.errors import EvalError, LimitExceeded, RtfsError
 from rtfs.semantics.faults import arity_error, arity_text, type_error
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 MAX_SPREAD_DEPTH = 1_000
 _spread = _local()
+_ENDLESS = [repeat(True)]
 
 
 def call(function: Any, args: list[Any]) -> Any:
@@ -58,8 +60,15 @@ def call_back(function: Any, args: list[Any]) -> Any:
 
 
 def call_builtin(function: Builtin, args: list[Any]) -> Any:
-    if meter.running:
-        meter.count_step()
+    if meter.running:  # `meter.count_step()`, in place because it would cost as much as the call
+        try:
+            steps = meter.here.steps
+        except AttributeError:  # another thread's run is limited
+            steps = _ENDLESS
+        for _ in steps[0]:
+            break
+        else:
+            meter.count_step()
     count = len(args)
     if count < function.low or (function.high is not None and count > function.high):
         shape = function.doc[1:].partition("`")[0] if function.doc.startswith("`(") else None

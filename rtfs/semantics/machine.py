@@ -1,8 +1,8 @@
 """The state of running programs: one `Machine` per runtime.
 
-It owns what every evaluator needs and no evaluator decides: limits and their counters, the host and the delegate, namespaces and
-modules, fresh names, execution hints.  A call of the depth, step or time counter that finds its limit passed raises
-LimitExceeded, which no program can catch.
+It owns what every evaluator needs and no evaluator decides: limits and their counters, the host and the delegate, namespaces,
+modules, fresh names, execution hints.  Who finds the limit of depth passed raises LimitExceeded, which no program can catch; steps,
+time and memory are `fuel`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from rtfs.config import DEFAULT_LIMITS, Limits
 from rtfs.errors import EvalError, HostError, LimitExceeded, RtfsError
+from rtfs.semantics.fuel import Fuel
 from rtfs.semantics.namespace import Namespace
 from rtfs.source import Span
 from rtfs.values.scalars import ErrorValue
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     from rtfs.semantics.protocols import Delegate, Host
 
-#: Seconds between looks at the clock; a turn that takes longer is followed by a look.
-_LOOK_EVERY_S = 0.005
 #: What clean-up on the way of a limit gets: so many calls inside one another, below the place where it stands.
 CLEAN_UP_DEPTH = 30
 
@@ -36,13 +35,10 @@ class Machine:
         self.delegate = delegate
         self.limits = limits
         self.max_depth = limits.max_depth
-        self.metered = limits.max_steps is not None or limits.timeout_s is not None
+        self.fuel = Fuel(limits)
+        self.metered = self.fuel.limited
+        self.tick = self.fuel.tick  # count one call or turn of a loop; only called when `metered`
         self.depth = 0
-        self.steps = 0
-        self.deadline: float | None = None
-        self._look_at = 0  # steps at which the limits are looked at
-        self._looked = (0, 0.0)  # steps and time of the last look
-        self._cleaning = False
         self.hints: dict[str, Any] = {}
         self.expanding = 0
         #: set by the runtime
@@ -58,52 +54,14 @@ class Machine:
 
     def start_run(self) -> None:
         """Reset the counters for a new run."""
-        self.steps = self._look_at = 0
-        self._cleaning = False
-        if self.limits.timeout_s is not None:
-            now = time.monotonic()
-            self.deadline = now + self.limits.timeout_s
-            self._looked = (0, now)
-
-    def tick(self, span: Span | None = None) -> None:
-        """Count one call or turn of the loop at `span`; only called when `metered`."""
-        self.steps += 1
-        if self.steps >= self._look_at:
-            self._look(span)
-
-    def _look(self, span: Span | None) -> None:
-        """Compare steps and clock with their limits, and settle when to do so next.
-
-        A limit that was passed is found passed by every later look too, and no other look is put off: nothing that a program does
-        on the way out, in `finally` or after a host's callback, gains time.
-        """
-        limit, steps = self.limits.max_steps, self.steps
-        if limit is not None and steps > limit:
-            raise LimitExceeded(
-                f"more than {limit:,} steps", kind="steps-exhausted", span=span, hint="raise --max-steps, or Limits(max_steps=…)"
-            )
-        following = steps + 1 if limit is None else limit + 1
-        if self.deadline is not None:
-            now = time.monotonic()
-            if now > self.deadline:
-                raise LimitExceeded(
-                    f"more than {self.limits.timeout_s:g} seconds",
-                    kind="time-exhausted",
-                    span=span,
-                    hint="raise --timeout, or Limits(timeout_s=…)",
-                )
-            # as many steps ahead as went by in the time between looks, and at most twice as many as before: the next ones may be
-            # a thousand times slower, a multiplication of two huge integers each
-            before, then = self._looked
-            elapsed = max(now - then, 1e-9)
-            ahead = max(1, min(int((steps - before) * _LOOK_EVERY_S / elapsed), 2 * (steps - before), 256))
-            self._looked = (steps, now)
-            following = steps + ahead if limit is None else min(following, steps + ahead)
-        self._look_at = following
+        self.fuel.cleaning = False
+        if self.metered:
+            self.fuel.start()
 
     def remaining_s(self) -> float | None:
         """Seconds of wall time that are left to this run; None without a limit."""
-        return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+        deadline = self.fuel.deadline
+        return None if deadline is None else max(0.0, deadline - time.monotonic())
 
     def clean_up(self, work: Callable[[], Any]) -> None:
         """Run a `finally` or a release on the way of a limit, which stays a limit whatever the clean-up does.
@@ -111,10 +69,10 @@ class Machine:
         With the whole depth at its disposal, clean-up that recurses would double the work from level to level; one that meets
         a limit itself is not cleaned up after.
         """
-        if self._cleaning:
+        if self.fuel.cleaning:
             return
         depth = self.depth
-        self._cleaning = True
+        self.fuel.cleaning = True
         self.depth = max(depth, self.max_depth - CLEAN_UP_DEPTH)
         try:
             work()
@@ -122,7 +80,7 @@ class Machine:
             pass
         finally:
             self.depth = depth
-            self._cleaning = False
+            self.fuel.cleaning = False
 
     def too_deep(self) -> LimitExceeded:
         return LimitExceeded(
@@ -172,6 +130,8 @@ class Machine:
             HostError: also `security-violation`, while a macro is expanded.
         """
         self.refuse_in_macro(f"use the capability :{capability}")
+        if self.metered:
+            self.fuel.look()
         return self.host.execute_capability(capability, args, self.hints)
 
     def refuse_in_macro(self, what: str) -> None:
@@ -226,7 +186,9 @@ def _unset(*_: Any) -> Any:
 
 
 def error_value(error: RtfsError) -> ErrorValue:
-    """What `catch` binds for an error; the same object each time the same error is caught."""
+    """What `catch` binds for an error; the same object each time the same error is caught. A program may keep it: frames it
+    does not."""
+    error.release()
     value: ErrorValue | None = error.value
     if value is None or not value.stack:  # what `throw` raises has its value from the start, and the calls only now
         stack = tuple(f"{frame.name} at {frame.span}" if frame.span else frame.name for frame in error.trace[:50])

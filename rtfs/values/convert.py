@@ -21,6 +21,7 @@ from collections.abc import Sequence as PySequence
 from rtfs.errors import ConfigError, RtfsError, ToolError
 from rtfs.values.functions import Builtin, Function
 from rtfs.values.maps import Map
+from rtfs.values.meter import look
 from rtfs.values.scalars import ErrorValue, Keyword, ResourceHandle, Symbol, Timestamp, Uuid
 from rtfs.values.sequences import List, Vector
 
@@ -118,6 +119,7 @@ def wrap_callable(function: Any, name: str | None = None) -> Builtin:
     label = name or getattr(function, "__name__", None) or "python-function"
 
     def call(*args: Any) -> Any:
+        look()
         try:
             return to_rtfs(function(*[to_python(a) for a in args]))
         except RtfsError:

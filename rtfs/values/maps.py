@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from rtfs.values import meter
 from rtfs.values.scalars import Where
 from rtfs.values.sequences import Vector
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _COPY_BELOW = 64
+#: What an entry takes in a dict or as a tuple or vector of its own, about.
+_ENTRY_BYTES = 100
 _ABSENT: Any = object()
 _GAP: Any = object()
 
@@ -141,7 +144,10 @@ class Map:
         return self.get(key, _ABSENT) is not _ABSENT
 
     def _dict(self) -> dict[Any, Any]:
+        """All entries, to be gone through or copied; that takes memory in proportion."""
         table = self._table
+        if len(self) > _COPY_BELOW and meter.running:
+            meter.announce(len(self) * _ENTRY_BYTES)
         return table if type(table) is dict else table.table()  # type: ignore[union-attr]
 
     def __iter__(self) -> Iterator[Any]:
@@ -170,7 +176,7 @@ class Map:
                 copy = table.copy()
                 copy[key] = value
                 return Map._of(copy)
-            table = _Large.of(table)
+            table = _Large.of(self._dict())
         return Map._of(table.assoc(key, value))  # type: ignore[union-attr]
 
     def dissoc(self, key: Any) -> Map:
@@ -183,7 +189,7 @@ class Map:
                 copy = table.copy()
                 del copy[key]
                 return Map._of(copy)
-            table = _Large.of(table)
+            table = _Large.of(self._dict())
         return Map._of(table.dissoc(key))  # type: ignore[union-attr]
 
     def merge(self, other: Map) -> Map:

@@ -12,7 +12,7 @@ from rtfs.errors import LimitExceeded
 from rtfs.values.forms import MetaForm
 from rtfs.values.functions import Builtin, Function
 from rtfs.values.maps import Map
-from rtfs.values.meter import COUNTED_FROM, count_step
+from rtfs.values.meter import COUNTED_FROM, announce, count_step
 from rtfs.values.scalars import ErrorValue, Keyword, ResourceHandle, Symbol, Timestamp, Uuid
 from rtfs.values.sequences import List, Vector
 
@@ -119,6 +119,8 @@ def _long_integer_text(value: int) -> str:
     Source: int_to_decimal_string in CPython 3.12's _pylong.
     """
     import decimal
+
+    announce(value.bit_length())  # several copies, and time
 
     def convert(number: int, bits: int) -> decimal.Decimal:
         if bits <= 1000:

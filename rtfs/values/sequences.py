@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from rtfs.values import meter
+from rtfs.values.meter import MANY_ITEMS, POINTER_BYTES
 from rtfs.values.scalars import Where
 
 TYPE_CHECKING = False
@@ -129,6 +131,8 @@ class Sequence:
 
     def items(self) -> list[Any]:
         """The items as a new Python list. (A live view would grow under a loop that appends.)"""
+        if self._stop - self._start >= MANY_ITEMS and meter.running:
+            meter.announce((self._stop - self._start) * POINTER_BYTES)
         out: list[Any] = self._buf[self._start : self._stop]
         return out
 
@@ -145,12 +149,12 @@ class Sequence:
                 buf.append(item)
                 if buf[stop] is item:  # false only when another thread was faster
                     return self._window(buf, self._start, stop + 1)
-            new = buf[self._start : stop]
+            new = self.items()
             new.append(item)
             return self._window(new, 0, len(new))
         if stop == buf.length:
             return self._window(buf.appended(item), self._start, stop + 1)
-        return self._window([*buf[self._start : stop], item], 0, stop - self._start + 1)
+        return self._window([*self.items(), item], 0, stop - self._start + 1)
 
     def extend(self, items: Iterable[Any]) -> Self:
         new = self.items()
@@ -170,7 +174,7 @@ class Sequence:
                 new = buf[self._start : self._stop]
                 new[index] = item
                 return self._window(new, 0, length)
-            buf = Chunks.of(buf[self._start : self._stop])
+            buf = Chunks.of(self.items())
             return self._window(buf.replaced(index, item), 0, length)
         return self._window(buf.replaced(self._start + index, item), self._start, self._stop)
 

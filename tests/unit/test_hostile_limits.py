@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from rtfs.config import Limits
+from rtfs.config import STRATEGIES, Limits
 from rtfs.errors import ConfigError, LimitExceeded, ParseError
 from rtfs.runtime import Runtime
 from rtfs.values.printing import to_text
@@ -15,6 +15,7 @@ from rtfs.values.printing import to_text
 
 def limited(text: str, limits: Limits, **options: object) -> LimitExceeded:
     runtime = Runtime(models=None, limits=limits, **options)  # type: ignore[arg-type]
+    runtime.define("nap", lambda: time.sleep(0.02))
     with pytest.raises(LimitExceeded) as caught:
         runtime.run(text)
     assert runtime.machine.depth == 0
@@ -52,13 +53,33 @@ def test_nothing_works_on_without_steps(text: str) -> None:
         ("(let [n (pow 7 90000) d (pow 3 100000)] (loop [] (do (mod n d) (recur))))", {}),
         ("(loop [] (try (loop [] (recur)) (finally (loop [] (recur)))))", {}),
         ("(loop [] (do (thread/sleep 60000) (recur)))", {"allow": ["system.*"]}),
+        # what was quick becomes slow
+        (
+            "(let [n (pow 7 90000) d (pow 3 100000)]"
+            " (loop [i 0] (if (< i 30000) (recur (+ i 1)) i)) (loop [] (do (mod n d) (recur))))",
+            {},
+        ),
+        ("(let [v (range 200000)] (loop [i 0] (if (< i 30000) (recur (+ i 1)) i)) (loop [] (do (sort v) (recur))))", {}),
+        ("(let [v (range 500000)] (loop [i 0] (if (< i 30000) (recur (+ i 1)) i)) (loop [] (do (frequencies v) (recur))))", {}),
+        ("(do (loop [i 0] (if (< i 30000) (recur (+ i 1)) i)) (loop [] (do (nap) (recur))))", {}),
         (r"""(loop [t "a"] (do (re-find "(a|aa)+$" (str t "b")) (recur (str t t))))""", {}),
     ],
 )
-def test_a_timeout_is_kept_within_a_second_or_two(text: str, options: dict[str, object]) -> None:
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_timeout_is_kept_within_a_second_or_two(text: str, options: dict[str, object], strategy: str) -> None:
     begin = time.monotonic()
-    assert limited(text, Limits(timeout_s=0.2), **options).kind == "time-exhausted"
+    assert limited(text, Limits(timeout_s=0.2), strategy=strategy, **options).kind == "time-exhausted"
     assert time.monotonic() - begin < 5
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("step", ["(str s s)", '(str s "-" s)', '(str "a" s i)', '(join "" [s s])'])
+def test_a_text_that_grows_meets_the_limit_of_size(step: str, strategy: str) -> None:
+    grow = f'(loop [s "abcdefgh" i 0] (if (< i 60) (recur {step} (+ i 1)) (count s)))'
+    if "s i)" in step:
+        assert Runtime(models=None, strategy=strategy).run(grow) == 8 + 60 + 10 + 2 * 50
+    else:
+        assert limited(grow, Limits(), strategy=strategy).kind == "size-exhausted"
 
 
 def test_a_limit_is_a_number() -> None:

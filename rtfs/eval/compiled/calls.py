@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast as py
 
-from rtfs.eval.compiled import support
+from rtfs.eval.compiled import metering, support
 from rtfs.eval.compiled.access import keyword_call
 from rtfs.eval.compiled.builder import is_const
 from rtfs.eval.compiled.cursors import with_cursors
@@ -49,7 +49,7 @@ def function_value(g: Generator, fn: ir.Fn, target: str) -> Any:
 
 
 def _is_wrapped(g: Generator, fn: ir.Fn) -> bool:
-    return fn.bounces or g.counted
+    return fn.bounces
 
 
 def define_function(g: Generator, fn: ir.Fn, name: str) -> str:
@@ -94,8 +94,7 @@ def define_function(g: Generator, fn: ir.Fn, name: str) -> str:
     g.function(inner, arguments, body, frame, defaults)
     g._homes.update(homes)
     if _is_wrapped(g, fn):
-        make = support.counted(g.machine, len(fn.params)) if g.counted else support.wrapper(len(fn.params))
-        g.assign(g.own(name), g.call(" wrap", g.const(make), g.load(inner)))
+        g.assign(g.own(name), g.call(" wrap", g.const(support.wrapper(len(fn.params))), g.load(inner)))
     return name
 
 
@@ -127,14 +126,12 @@ def _result_check(g: Generator, fn: ir.Fn) -> Any:
 
 def _body(g: Generator, fn: ir.Fn, arguments: list[str], *, checked: bool = False) -> None:
     """The statements of a function; `checked`: its arguments are known to fit their annotations."""
-    if g.metered:
-        g.do(g.call(" tick"))
-
     def boxes() -> None:
         for i, var in enumerate(fn.params):
             if var.boxed:
                 g.assign(g.name_of(var), g.list_of([g.load(arguments[i])]))
 
+    metering.enter(g, step=not fn.loops)
     if not fn.loops:
         boxes()
         if not checked:
@@ -148,7 +145,8 @@ def _body(g: Generator, fn: ir.Fn, arguments: list[str], *, checked: bool = Fals
 
     if not checked:
         checks(g, fn)
-    with_cursors(g, fn, fn.params, fn.body, RETURN, lambda: g.add(py.While(g.const(True), ending_there(g.inside(turn)), [])))
+    span = fn.ast.body.span if fn.ast is not None else None
+    with_cursors(g, fn, fn.params, fn.body, RETURN, lambda: metering.loop(g, span, ending_there(g.inside(turn))))
 
 
 def checks(g: Generator, fn: ir.Fn) -> None:
@@ -185,8 +183,6 @@ def restart(g: Generator, fn: ir.Fn, args: list[Any], span: Span | None, arg_spa
     rebind(g, fn.params, args)
     if not g.in_version:
         checks(g, fn)
-    if g.metered:
-        g.do(g.call(" tick"))
     g.add(py.Continue())
     g.at = outer
 
@@ -235,7 +231,7 @@ def _call(g: Generator, node: ir.Call) -> Any:
     count = len(node.args)
     head = node.function
     if isinstance(head, ir.GlobalGet):
-        version = g.inference.version_for(node) if not g.counted else None
+        version = g.inference.version_for(node)
         at = g.at
         g.at = g.place(head.span, (), head.name)
         function = g.load(version.key if version is not None else f"{head.name} {count}")
@@ -287,7 +283,7 @@ def _call_statement(g: Generator, node: ir.Call, to: Destination) -> None:
     g.at = place_of(g, node)
     values = g.exprs([node.function, *node.args])
     place = g.const((node.span, tuple([arg.span for arg in node.args])))
-    g.add(py.Return(g.call(" tail", values[0], g.list_of(values[1:]), place)))
+    g.add(py.Return(metering.leave(g, g.call(" tail", values[0], g.list_of(values[1:]), place))))
 
 
 def _self_call(g: Generator, node: ir.Call, fn: ir.Fn) -> None:

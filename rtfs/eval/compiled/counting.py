@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast as py
 
+from rtfs.eval.compiled import metering
 from rtfs.eval.compiled.generate import EFFECT, RETURN, Destination, Generator
 from rtfs.eval.compiled.operators import kind_of
 from rtfs.ir import nodes as ir
@@ -75,7 +76,7 @@ def emit(g: Generator, node: ir.Loop, count: Count, to: Destination) -> None:
         g.stmt(count.done, to if to is RETURN or to is EFFECT else Destination(to.name))
 
     ended = g.inside(done)
-    g.add(py.For(g.store(g.own(name)), g.call(" range", *operands), body or [g.put(py.Pass())], ended))
+    metering.scan(g, g.own(name), g.call(" range", *operands), node.span, body, ended)
 
 
 def _is_counter(g: Generator, node: ir.Loop, var: ir.Var, step: int, again: ir.Node) -> bool:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import ast as py
 from collections.abc import Callable
 
+from rtfs.eval.compiled import metering
 from rtfs.eval.compiled.generate import EFFECT, RETURN, Destination, Generator
 from rtfs.ir import nodes as ir
+from rtfs.source import Span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +44,8 @@ def with_cursors(
         for var in found:
             parts = _for_each(g, target, variables, var, body)
             if parts is not None:
-                _emit_for(g, var, parts, to)
+                span = target.span if isinstance(target, ir.Loop) or target.ast is None else target.ast.body.span
+                _emit_for(g, var, parts, to, span)
                 return
         for var in found:
             name = g.name_of(var)
@@ -59,7 +62,7 @@ def with_cursors(
     g.when(test, g.inside(fast), g.inside(emit))
 
 
-def _emit_for(g: Generator, var: ir.Var, parts: tuple[ir.Node, ir.Node], to: Destination) -> None:
+def _emit_for(g: Generator, var: ir.Var, parts: tuple[ir.Node, ir.Node], to: Destination, span: Span | None) -> None:
     from rtfs.eval.compiled.forms import ending_there
 
     name = g.name_of(var)
@@ -72,7 +75,7 @@ def _emit_for(g: Generator, var: ir.Var, parts: tuple[ir.Node, ir.Node], to: Des
     whole = g.compare(g.attribute(g.load(name), "_start"), py.Eq(), g.const(0))
     items = g.call(" islice", g.attribute(g.load(name), "_buf"), g.attribute(g.load(name), "_stop"))
     items = g.choose(whole, items, g.call(" walk", g.load(name)))
-    g.add(py.For(g.store(f"{name} item"), items, turn or [g.put(py.Pass())], ended))
+    metering.scan(g, f"{name} item", items, span, turn, ended)
 
 
 def _for_each(

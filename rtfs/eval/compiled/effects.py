@@ -101,6 +101,9 @@ def effects(machine: Machine, namespace: Namespace) -> dict[str, Any]:
     def log_step(form: ast.LogStep, items: list[Any]) -> None:
         with_span(form.span, lambda: machine.perform("io.log", [Keyword(form.level), *(items or [""])]))
 
+    def overflow() -> None:
+        raise machine.too_deep()
+
     def host_form(form: ast.HostForm, args: list[Any]) -> Any:
         return with_span(form.span, lambda: machine.perform(form.capability, args))
 
@@ -157,12 +160,13 @@ def effects(machine: Machine, namespace: Namespace) -> dict[str, Any]:
                 release_quietly,
                 release_at_limit,
             ),
-            *(log_step, host_form, def_type, def_struct, import_module, define_module, fresh, delegated),
+            *(overflow, log_step, host_form, def_type, def_struct, import_module, define_module, fresh, delegated),
             *(wrap, matches_kind, resource_ref, parallel, count_turn, add_part, make_template),
         )
     }
     return found | {
         " machine": machine,
+        " steps": machine.fuel.stream,
         " tick": machine.tick,
         " clean_up": machine.clean_up,
         " step_started": host.step_started,

@@ -58,10 +58,10 @@ class CompiledEvaluator:
             limit = too_deep(error, self.machine.too_deep(), self.machine.max_depth)
             if limit is None:
                 raise
-            raise limit from None
         except RtfsError as error:
             settle(error)
             raise
+        raise limit  # here, where Python does not note down the other error with all its frames
 
     def function(self, node: ast.Fn) -> Function:
         """The function of a top-level `fn`; macros run while code is analysed, once or twice: not worth compiling."""
@@ -109,11 +109,10 @@ class CompiledEvaluator:
         if unit.depth > MAX_DEPTH or unit.blocks > MAX_BLOCKS:
             return None
         self.linker.destabilise(inner_definitions(unit))
-        level = self.level
-        if self.machine.metered or self.linker.counted:  # TODO
-            level = "none"
+        # where depth is counted call by call, half of the calls are not to vanish
+        without = ("recursion",) if self.linker.counted else ()
         try:
-            optimise(unit, self.facts(unit, fresh=fresh), level, self.report)
+            optimise(unit, self.facts(unit, fresh=fresh), self.level, self.report, without=without)
         except InternalError as error:
             if DEBUG:
                 raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast as py
 from collections.abc import Callable
 
+from rtfs.eval.compiled import metering
 from rtfs.eval.compiled.generate import EFFECT, RETURN, Destination, Generator, expression, statement
 from rtfs.ir import nodes as ir
 from rtfs.ir.passes.pipelines import emits
@@ -276,7 +277,7 @@ def _turns(g: Generator, node: ir.Loop, to: Destination) -> None:
 
     for var in boxes:
         g.assign(f"{g.name_of(var)} next", g.read_var(var))
-    g.add(py.While(g.const(True), ending_there(g.inside(body)), []))
+    metering.loop(g, node.span, ending_there(g.inside(body)))
 
 
 def ending_there(body: list[Any]) -> list[Any]:
@@ -296,8 +297,6 @@ def _recur(g: Generator, node: ir.Recur, to: Destination) -> None:
         # what Python's `for` steps on needs no new value
         pairs = [(v, a) for v, a in zip(node.target.vars, node.args, strict=True) if v not in g.counters]
         rebind(g, [v for v, _ in pairs], g.exprs([a for _, a in pairs]))
-    if g.metered:
-        g.do(g.call(" tick", g.const(node.target.span)))
     g.add(py.Continue())
 
 
@@ -336,20 +335,21 @@ def collecting(g: Generator, out: str, body: list[Any]) -> list[Any]:
     loop = body[-1]
     if isinstance(loop, py.Try) and len(loop.body) == 1:
         made = _comprehension(g, out, loop.body[0])
-        if made is not None:
-            loop.body = [made]
+        if made:
+            loop.body = made
             return body
     made = _comprehension(g, out, loop)
-    if made is not None:
-        return [*body[:-1], made]
+    if made:
+        return [*body[:-1], *made]
     return [g.put(py.Assign([g.store(out)], g.list_of([]))), *body]
 
 
-def _comprehension(g: Generator, out: str, loop: Any) -> Any:
-    """`out = [value for item in items if test …]` for nested loops that only append a value, else None."""
+def _comprehension(g: Generator, out: str, loop: Any) -> list[Any]:
+    """`out = [value for item in items if test …]` for nested loops that only append a value, else nothing."""
     generators: list[Any] = []
+    outermost = loop
     while True:
-        if isinstance(loop, py.For) and not loop.orelse and len(loop.body) == 1 and isinstance(loop.target, py.Name):
+        if metering.only_scans(loop) and len(loop.body) == 1 and isinstance(loop.target, py.Name):
             generators.append(py.comprehension(loop.target, loop.iter, [], 0))
         elif isinstance(loop, py.If) and generators and not loop.orelse and len(loop.body) == 1:
             generators[-1].ifs.append(loop.test)
@@ -357,15 +357,17 @@ def _comprehension(g: Generator, out: str, loop: Any) -> Any:
             break
         loop = loop.body[0]
     if not generators or not isinstance(loop, py.Expr) or not isinstance(loop.value, py.Call):
-        return None
+        return []
     append = loop.value.func
     if not (isinstance(append, py.Attribute) and append.attr == "append" and isinstance(append.value, py.Name)):
-        return None
+        return []
     parts = [loop.value.args[0], *[part for gen in generators for part in (gen.iter, *gen.ifs)]]
     # a variable that is set on the way belongs to the function around, for which access to it gets slower
     if append.value.id != out or any(isinstance(inner, py.NamedExpr) for part in parts for inner in py.walk(part)):
-        return None
-    return g.put(py.Assign([g.store(out)], g.put(py.ListComp(loop.value.args[0], generators))))
+        return []
+    # where the loop is, if a limit is passed in it; what a limited loop does after its last item, the comprehension does too
+    made = py.copy_location(py.ListComp(loop.value.args[0], generators), outermost)
+    return [g.put(py.Assign([g.store(out)], made)), *outermost.orelse]
 
 
 @statement(ir.Emit)
@@ -393,14 +395,12 @@ def _each(g: Generator, node: ir.Each, to: Destination) -> None:
         item = g.own(g.name_of(g.unit.vars[pattern.binding]))
 
     def body() -> None:
-        if g.metered:
-            g.do(g.call(" tick", g.const(node.items.span)))
         if node.blank is not None:
             g.stmt(node.blank, EFFECT)
         bind(g, pattern, g.load(item), node.name)
         in_order(g, [node.body], EFFECT, [g.unit.vars[b] for b in bindings(pattern)])
 
-    g.add(py.For(g.store(item), items, g.inside(body) or [g.put(py.Pass())], []))
+    metering.scan(g, item, items, node.items.span, g.inside(body))
 
 
 @statement(ir.Scan)
@@ -419,6 +419,7 @@ def _scan_trying(g: Generator, node: ir.Scan) -> None:
     """The loops as one; should an error come of it, they run again one after the other, which raises the error that comes first."""
     total = node.body.var if isinstance(node.body, ir.Set) and node.operation == "reduce" else None
     before = g.temp()
+    back = metering.come_back(g, metering.depth_here(g))
     if total is not None:
         g.assign(before, g.read_var(total))
     g.fusing = True
@@ -426,6 +427,7 @@ def _scan_trying(g: Generator, node: ir.Scan) -> None:
     g.fusing, g.staged = False, True
 
     def exactly() -> None:
+        g.block.append(back)
         if total is not None:
             g.store_var(total, g.load(before))
         for emit in emits(node.body):
@@ -478,7 +480,7 @@ def _scan_items(g: Generator, node: ir.Scan) -> None:
             g.assign(name, g.list_of([g.load(f"{name} next")]))
         in_order(g, _parts(node.body), EFFECT, [node.var])
 
-    g.add(py.For(g.store(f"{name} next" if node.var.boxed else name), items, g.inside(body) or [g.put(py.Pass())], []))
+    metering.scan(g, f"{name} next" if node.var.boxed else name, items, node.span, g.inside(body))
 
 
 def _parts(node: ir.Node) -> list[ir.Node]:
@@ -516,15 +518,13 @@ def _times(g: Generator, node: ir.Times, to: Destination) -> None:
     item = g.temp()
 
     def body() -> None:
-        if g.metered:
-            g.do(g.call(" tick", g.const(node.count.span)))
         if node.var.boxed:
             g.assign(g.own(g.name_of(node.var)), g.list_of([g.load(item)]))
         else:
             g.assign(g.own(g.name_of(node.var)), g.load(item))
         g.stmt(node.body, result)
 
-    g.add(py.For(g.store(item), g.call(" range", count), g.inside(body) or [g.put(py.Pass())], []))
+    metering.scan(g, item, g.call(" range", count), node.count.span, g.inside(body))
     if result.name:
         g.deliver(g.load(result.name), to)
 
@@ -539,17 +539,20 @@ def _try(g: Generator, node: ir.Try, to: Destination) -> None:
         _catching(g, node, result)
     else:
         final = g.thunk(node.final)
+        back = metering.come_back(g, metering.depth_here(g))
         after = g.put(py.Expr(g.call(final)))
         body = g.inside(lambda: _catching(g, node, result) if node.catches else g.stmt(node.body, result))
         quiet = g.put(py.Expr(g.call(" clean_up", g.load(final))))
         limits = g.put(py.Tuple([g.load(" LimitExceeded"), g.load(" RecursionError"), g.load(" KeyboardInterrupt")], py.Load()))
         again = g.put(py.Raise())
+        error = g.temp()
+        passing = g.put(py.Expr(g.call(" passing", g.load(error))))
         g.add(
             py.Try(
                 body or [g.put(py.Pass())],
                 [
-                    g.put(py.ExceptHandler(limits, None, [quiet, again])),
-                    g.put(py.ExceptHandler(g.load(" BaseException"), None, [after, again])),
+                    g.put(py.ExceptHandler(limits, None, [back, quiet, again])),
+                    g.put(py.ExceptHandler(g.load(" BaseException"), error, [back, passing, after, again])),
                 ],
                 [],
                 [],
@@ -562,15 +565,12 @@ def _try(g: Generator, node: ir.Try, to: Destination) -> None:
 
 def _catching(g: Generator, node: ir.Try, result: Destination) -> None:
     error = g.temp()
-    depth = g.temp()
-    if g.counted:
-        g.assign(depth, g.attribute(g.load(" machine"), "depth"))
+    depth = metering.depth_here(g)
     body = g.inside(lambda: g.stmt(node.body, result))
 
     def handle() -> None:
         g.do(g.call(" caught", g.load(error)))
-        if g.counted:
-            g.add(py.Assign([g.put(py.Attribute(g.load(" machine"), "depth", py.Store()))], g.load(depth)))
+        g.block.append(metering.come_back(g, depth))
         chain: list[Any] = [g.put(py.Raise())]
         for clause in reversed(node.catches):
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from rtfs.eval.compiled.builder import Builder, is_const
 from rtfs.eval.compiled.link import Linker
+from rtfs.eval.compiled.metering import leave
 from rtfs.ir import nodes as ir
 from rtfs.ir.passes.kinds import Inference
 from rtfs.ir.scopes import bindings, pattern_of, used, walk_function
@@ -137,7 +138,7 @@ class Generator(Builder):
             if self.frame.result is not None:
                 check, what, span = self.frame.result
                 value = self.call(" result", self.const(check), value, self.const(what), self.const(span))
-            self.add(py.Return(value))
+            self.add(py.Return(leave(self, value)))
         elif to is EFFECT:
             self.do(value)
         else:

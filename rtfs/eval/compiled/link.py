@@ -49,7 +49,7 @@ class Linker:
         self.versions: dict[str, Version] = {}
         self._versions_made = 0
         # a small limit of depth is counted exactly; else Python's own limit, set by the runtime, stands for it
-        self.counted = machine.metered or machine.max_depth < COUNTED_BELOW
+        self.counted = machine.max_depth < COUNTED_BELOW
         namespace.watch = self.changed
 
     # --- functions that are taken for granted ---

@@ -14,6 +14,7 @@ from rtfs.eval.compiled.generate import Generator
 from rtfs.ir import nodes as ir
 from rtfs.ir.nodes import Known
 from rtfs.ir.passes.kinds import MANY_BITS
+from rtfs.values.meter import ANNOUNCED_FROM
 from rtfs.values.scalars import Keyword
 
 TYPE_CHECKING = False
@@ -189,7 +190,9 @@ def _divide(g: Generator, node: ir.Call, name: str) -> Any:
     a, b = _reusable(g, node)
     literal = node.args[1].value if isinstance(node.args[1], ir.Const) else None
     tests = [g.of_type(v, " int") for v, k in ((a, known[0]), (b, known[1])) if k.kind != "int" and not is_const(v)]
-    if not known[0].natural:
+    if literal is None and known[0].bits is None:  # division of long integers is the built-in's: it takes time, and says so
+        tests.append(g.put(py.Compare(g.const(0), [py.LtE(), py.Lt()], [a, g.const(_SMALL)])))
+    elif not known[0].natural:
         tests.append(g.compare(a, py.GtE(), g.const(0)))
     if literal is None:
         tests.append(b if known[1].natural else g.compare(b, py.Gt(), g.const(0)))
@@ -268,10 +271,15 @@ def _text(g: Generator, node: ir.Call, name: str) -> Any:
     tests: list[Any] = []
     parts: list[Any] = []
     if len(node.args) > 1 and all(_formats_alike(arg) for arg in node.args):
-        for value in g.exprs(node.args):
+        texts = any(not isinstance(arg, ir.Const) and known_of(arg).kind == "str" for arg in node.args)
+        values = _reusable(g, node) if texts else g.exprs(node.args)
+        for arg, value in zip(node.args, values, strict=True):
             is_text = isinstance(value, py.Constant) and type(value.value) is str
             parts.append(value if is_text else g.put(py.FormattedValue(value, -1)))
-        return g.put(py.JoinedStr(parts))
+            if known_of(arg).kind == "str" and not is_const(value):  # a long one is the built-in's, which keeps the limits
+                tests.append(g.compare(g.call(" len", value), py.Lt(), g.const(ANNOUNCED_FROM)))
+        made = g.put(py.JoinedStr(parts))
+        return g.choose(g.both(*tests), made, _fallback(g, name, values)) if tests else made
     values = _reusable(g, node)
     for arg, value in zip(node.args, values, strict=True):
         if isinstance(arg, ir.Const) and type(arg.value) is str:

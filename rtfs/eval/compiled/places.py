@@ -83,32 +83,45 @@ TRANSPARENT: set[CodeType] = set()
 
 
 def settle(error: RtfsError) -> None:
-    """Give an error that comes out of generated code its span and its call stack."""
-    frames: deque[Any] = deque(maxlen=_MAX_FRAMES)
-    entry = error.__traceback__
-    while entry is not None:
+    """Give an error that comes out of generated code its span and its call stack.
+
+    An error is settled wherever it is caught on its way: only the frames that have come since the last time are looked at.
+    """
+    frames: deque[Any] = deque(maxlen=_MAX_FRAMES)  # the innermost ones
+    first = entry = error.__traceback__
+    count = 0
+    while entry is not None and entry is not error.walked:
         frames.append(entry)
         entry = entry.tb_next
-    trace: list[Frame] = []
-    callee: str | None = None  # of the frame inside, when it is a function of the program
+        count += 1
+    if not count:
+        return
+    # of the frame inside, when it is a function of the program; none inside an error that was thrown once more
+    callee = error.inside if entry is error.walked else None
     for entry in reversed(frames):
-        code = entry.tb_frame.f_code
-        places = places_of(code)
-        if places is None:
-            if code not in TRANSPARENT:
-                callee = None
-            continue
-        place = _place_at(code, places, entry.tb_lasti)
-        while place is not None:
-            if error.span is None and place.span is not None:
-                locate(error, place.span, place.args)
-            if callee is not None and place.span is not None and len(trace) < MAX_TRACE:
-                trace.append(Frame(callee, place.span))
-            place = place.inlined
-            callee = place.name if place is not None else None
-        callee = places.function
-    if len(trace) >= len(error.trace):
-        error.trace = trace
+        callee = _pass(error, entry, callee)
+    if count > len(frames):
+        callee = _pass(error, first, None)
+    error.walked, error.inside = first, callee
+    if type(error) is LimitExceeded:
+        error.release()
+
+
+def _pass(error: RtfsError, entry: Any, callee: str | None) -> str | None:
+    """The error comes through the frame of a traceback entry, out of the function `callee`; gives the frame's own function."""
+    code = entry.tb_frame.f_code
+    places = places_of(code)
+    if places is None:
+        return callee if code in TRANSPARENT else None
+    place = _place_at(code, places, entry.tb_lasti)
+    while place is not None:
+        if error.span is None and place.span is not None:
+            locate(error, place.span, place.args)
+        if callee is not None and place.span is not None and len(error.trace) < MAX_TRACE:
+            error.trace.append(Frame(callee, place.span))
+        place = place.inlined
+        callee = place.name if place is not None else None
+    return places.function
 
 
 def too_deep(error: RecursionError, limit: LimitExceeded, max_depth: int) -> LimitExceeded | None:

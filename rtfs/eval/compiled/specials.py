@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast as py
 from collections.abc import Callable
 
+from rtfs.eval.compiled import metering
 from rtfs.eval.compiled.generate import EFFECT, Destination, Generator, statement
 from rtfs.ir import nodes as ir
 from rtfs.syntax import nodes as ast
@@ -165,10 +166,17 @@ def _with_resource(g: Generator, node: ir.Special, form: ast.WithResource, to: D
     g.store_var(var, g.load(held))
     result = _result(g, to)
     limits = g.put(py.Tuple([g.load(" LimitExceeded"), g.load(" RecursionError"), g.load(" KeyboardInterrupt")], py.Load()))
-    passed = [g.put(py.Expr(g.call(" release_at_limit", g.load(held)))), g.put(py.Raise())]
+    back = metering.come_back(g, metering.depth_here(g))
+    passed = [back, g.put(py.Expr(g.call(" release_at_limit", g.load(held)))), g.put(py.Raise())]
     at_limit = g.put(py.ExceptHandler(limits, None, passed))
-    failed = [g.put(py.Expr(g.call(" release_quietly", g.load(held), g.const(form)))), g.put(py.Raise())]
-    handler = g.put(py.ExceptHandler(g.load(" BaseException"), None, failed))
+    error = g.temp()
+    failed = [
+        back,
+        g.put(py.Expr(g.call(" passing", g.load(error)))),
+        g.put(py.Expr(g.call(" release_quietly", g.load(held), g.const(form)))),
+        g.put(py.Raise()),
+    ]
+    handler = g.put(py.ExceptHandler(g.load(" BaseException"), error, failed))
     g.add(py.Try(_body(g, node.bodies[0], result), [at_limit, handler], [], []))
     g.do(g.call(" release", g.load(held)))
     _finish(g, result, to)
@@ -225,6 +233,6 @@ def _step_loop(g: Generator, node: ir.Special, form: ast.StepLoop, to: Destinati
             g.assign(turns, g.call(" count_turn", g.load(turns), g.const(form.span)))
             g.stmt(node.bodies[1], result)
 
-        g.add(py.While(g.const(True), g.inside(turn), []))
+        metering.loop(g, form.span, g.inside(turn))
 
     _in_step(g, "step-loop", body, to)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from itertools import islice
+from itertools import compress, islice
 
 from rtfs.errors import EvalError, LimitExceeded, RtfsError
 from rtfs.eval.compiled.places import TRANSPARENT, locate, settle
@@ -13,7 +13,7 @@ from rtfs.semantics.builtins.operands import MISSING, integer, items
 from rtfs.semantics.calls import call, call_back, call_keyword
 from rtfs.semantics.faults import arity_error, invalid_argument, type_error
 from rtfs.semantics.limits import RANGE_ITEM_BYTES, check_size
-from rtfs.semantics.machine import Machine, error_value
+from rtfs.semantics.machine import error_value
 from rtfs.semantics.typecheck import validation_error
 from rtfs.source import Span
 from rtfs.values.equality import equal
@@ -215,29 +215,6 @@ def wrapper(count: int) -> Any:
     )
 
 
-def counted(machine: Machine, count: int) -> Any:
-    """The same, with the depth of calls counted: for runs under small limits."""
-    operands = _operands(count)
-    make = _define(
-        ("counted", count),
-        f"""def made(raw, machine, max_depth):
-    def whole({operands}):
-        depth = machine.depth
-        if depth >= max_depth:
-            raise machine.too_deep()
-        machine.depth = depth + 1
-        try:
-            result = raw({operands})
-            return finish(result) if type(result) is TailCall else result
-        finally:
-            machine.depth = depth
-    return whole
-""",
-        {"finish": finish, "TailCall": TailCall, "type": type},
-    )
-    return lambda raw: make(raw, machine, machine.max_depth)
-
-
 # --- errors ----------------------------------------------------------------------------------
 
 
@@ -255,7 +232,14 @@ def same(value: Any) -> Any:
 
 def caught(error: EvalError) -> EvalError:
     settle(error)
+    error.detach()
     return error
+
+
+def passing(error: BaseException) -> None:
+    """An error is about to be raised again, after a `finally` or a release."""
+    if isinstance(error, RtfsError):
+        error.detach()
 
 
 def mismatch(check: Any, value: Any, what: str, span: Span | None, operand: int | None) -> None:
@@ -382,6 +366,7 @@ NAMES: dict[str, Any] = {
     " sqrt": math.sqrt,
     " len": len,
     " range": range,
+    " compress": compress,
     " isinstance": isinstance,
     " Sequence": Sequence,
     " Map": Map,
@@ -407,6 +392,7 @@ NAMES: dict[str, Any] = {
     " finish": finish,
     " unbound": unbound,
     " caught": caught,
+    " passing": passing,
     " holds": holds,
     " same": same,
     " error_value": error_value,

@@ -36,7 +36,7 @@ def plan(g: Generator) -> Version | None:
     if fn is None:
         return None
     spec = fn.ast
-    if spec is None or spec.rest is not None or fn.bounces or g.counted or (spec.hint is not None and spec.hint.target != "local"):
+    if spec is None or spec.rest is not None or fn.bounces or (spec.hint is not None and spec.hint.target != "local"):
         return None
     nodes = list(walk_function(g.unit, fn))
     if len(nodes) > _LARGEST or any(is_closed(node) for node in nodes):

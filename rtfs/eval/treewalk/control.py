@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rtfs.errors import EvalError, LimitExceeded
+from rtfs.errors import EvalError, LimitExceeded, RtfsError
 from rtfs.eval.treewalk.walker import UNBOUND, Env, Layout, Run, TreeWalker, compiles
 from rtfs.semantics.machine import error_value
 from rtfs.semantics.patterns import no_match
@@ -124,6 +124,7 @@ def _try(w: TreeWalker, node: ast.Try, layout: Layout | None) -> Run:
             raise
         except EvalError as error:
             machine.depth = depth
+            error.detach()
             return handle(error, env)
 
     if final is None:
@@ -135,7 +136,9 @@ def _try(w: TreeWalker, node: ast.Try, layout: Layout | None) -> Run:
         except (LimitExceeded, RecursionError, KeyboardInterrupt):
             machine.clean_up(lambda: final(env))
             raise
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, RtfsError):
+                error.detach()
             final(env)
             raise
         final(env)

@@ -158,7 +158,9 @@ def _with_resource(w: TreeWalker, node: ast.WithResource, layout: Layout | None)
         except (LimitExceeded, RecursionError, KeyboardInterrupt):
             machine.clean_up(lambda: release(resource, host, machine.hints))
             raise
-        except BaseException:
+        except BaseException as failed:
+            if isinstance(failed, RtfsError):
+                failed.detach()
             try:
                 release(resource, host, machine.hints)
             except LimitExceeded:

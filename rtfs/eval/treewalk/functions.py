@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rtfs.errors import Frame, RtfsError
+from rtfs.errors import Frame, LimitExceeded, RtfsError
 from rtfs.eval.tails import Again, TailCall
 from rtfs.eval.treewalk.walker import UNBOUND, Env, Layout, Run, TreeWalker, compiles, locate
 from rtfs.semantics.calls import call
@@ -183,6 +183,8 @@ def _call(w: TreeWalker, node: ast.Call, layout: Layout | None) -> Run:
     def fail(error: Exception, function: Any) -> None:
         """Called on the way of an error through this call."""
         if isinstance(error, RtfsError):
+            if type(error) is LimitExceeded:
+                error.release()
             locate(error, span, arg_spans)
             if type(function) is Function and len(error.trace) < MAX_TRACE:
                 error.trace.append(Frame(function.name or name, span))

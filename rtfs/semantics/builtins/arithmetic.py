@@ -12,10 +12,11 @@ import math
 import operator
 from collections.abc import Callable
 
-from rtfs.semantics.builtins.operands import MISSING, given, integer, number, sequence
+from rtfs.semantics.builtins.operands import MISSING, given, integer, number, paced, sequence
 from rtfs.semantics.faults import division_by_zero, invalid_argument, type_error
 from rtfs.semantics.library import builtin
-from rtfs.semantics.limits import MAX_INTEGER_BITS, RANGE_ITEM_BYTES, check_integer, check_size
+from rtfs.semantics.limits import LONG_INTEGER_BITS, RANGE_ITEM_BYTES, check_integer, check_size
+from rtfs.values import meter
 from rtfs.values.sequences import Vector
 
 TYPE_CHECKING = False
@@ -71,7 +72,7 @@ def subtract(a: Any, b: Any = MISSING, *rest: Any) -> Any:
 
 def _product(a: Any, b: Any) -> Any:
     result = a * b
-    if type(result) is int and result.bit_length() > MAX_INTEGER_BITS:
+    if type(result) is int and result.bit_length() >= LONG_INTEGER_BITS:
         check_integer("*", result.bit_length())
     return result
 
@@ -84,7 +85,7 @@ def multiply(a: Any, b: Any = MISSING, *rest: Any) -> Any:
         if kind is int and other is int:
             # checked afterwards: the product of two integers within the limit is harmless, only a chain of them grows
             result = a * b
-            if result.bit_length() > MAX_INTEGER_BITS:
+            if result.bit_length() >= LONG_INTEGER_BITS:
                 check_integer("*", result.bit_length())
             return result
         elif (kind is float and (other is float or other is int)) or (kind is int and other is float):
@@ -101,6 +102,7 @@ def quotient(a: Any, b: Any) -> Any:
         raise division_by_zero()
     try:
         if type(a) is int and type(b) is int:
+            _announce(a)
             # whole results never pass through a float, which would lose digits from 2**53 on
             return a / b if a % b else a // b
         result = a / b
@@ -120,10 +122,18 @@ def divide(a: Any, b: Any = MISSING, *rest: Any) -> Any:
     return _fold("/", quotient, given(a, b, rest))
 
 
+def _announce(a: int) -> None:
+    """Division of a long integer takes time that grows with the square of its length."""
+    if a.bit_length() >= LONG_INTEGER_BITS:
+        meter.announce(a.bit_length() // 8)
+
+
 def _divisor(operation: str, a: Any, b: Any) -> None:
     number(operation, a, 0)
     if not number(operation, b, 1):
         raise division_by_zero()
+    if type(a) is int:
+        _announce(a)
 
 
 def _remainder(operation: str, a: Any, b: Any) -> Any:
@@ -311,7 +321,7 @@ def fibonacci(n: Any) -> int:
 
 def _total(operation: str, found: list[Any]) -> Any:
     result: Any = 0
-    for item in found:
+    for item in paced(found):
         try:
             result = result + number(operation, item, 0)
         except OverflowError:

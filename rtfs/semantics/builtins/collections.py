@@ -5,7 +5,7 @@ What treats a collection as a sequence of items is in `sequences`; what takes a 
 
 from __future__ import annotations
 
-from rtfs.semantics.builtins.operands import MISSING, distinct_key, extend, items, mapping, sequence
+from rtfs.semantics.builtins.operands import MISSING, distinct_key, extend, items, mapping, paced, sequence
 from rtfs.semantics.calls import error_field
 from rtfs.semantics.faults import arity_error, invalid_argument, out_of_bounds, type_error
 from rtfs.semantics.library import builtin
@@ -50,14 +50,14 @@ def make_map(*operands: Any) -> Map:
 @builtin("zipmap", 2)
 def zip_map(keys: Any, values: Any) -> Map:
     """`(zipmap keys vals)`: the map from each key to the value at the same place; as long as the shorter."""
-    return Map(zip(items("zipmap", keys, 0), items("zipmap", values, 1)))
+    return Map(zip(paced(items("zipmap", keys, 0)), items("zipmap", values, 1)))
 
 
 @builtin("frequencies", 1)
 def frequencies(coll: Any) -> Map:
     """`(frequencies coll)`: a map from each item to how often it occurs."""
     counts: dict[Any, list[Any]] = {}
-    for item in items("frequencies", coll, 0):
+    for item in paced(items("frequencies", coll, 0)):
         entry = counts.setdefault(distinct_key(item), [item, 0])
         entry[1] += 1
     return Map((item, count) for item, count in counts.values())

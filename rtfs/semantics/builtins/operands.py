@@ -9,10 +9,14 @@ sequence, or the characters of a string.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from rtfs.semantics.faults import type_error
-from rtfs.semantics.limits import POINTER_BYTES, check_size
+from rtfs.semantics.limits import check_size
+from rtfs.values import meter
 from rtfs.values.functions import Builtin, Function
 from rtfs.values.maps import Map
+from rtfs.values.meter import ANNOUNCED_FROM, COUNTED_FROM, POINTER_BYTES
 from rtfs.values.scalars import Keyword
 from rtfs.values.sequences import List, Vector
 
@@ -49,6 +53,8 @@ def integer(operation: str, value: Any, index: int) -> int:
 
 def string(operation: str, value: Any, index: int) -> str:
     if type(value) is str:
+        if len(value) >= ANNOUNCED_FROM and meter.running:
+            meter.announce(len(value))
         return value
     raise type_error(operation, "string", value, index)
 
@@ -88,6 +94,8 @@ def items(operation: str, value: Any, index: int) -> list[Any]:
         found: list[Any] = value.items()
         return found
     if kind is str:
+        if len(value) >= ANNOUNCED_FROM and meter.running:
+            meter.announce(len(value) * POINTER_BYTES)
         return list(value)
     if value is None:
         return []
@@ -110,6 +118,24 @@ def extend(operation: str, out: list[Any], more: list[Any]) -> None:
     """Append `more` to `out`, within the size limit: `(concat v v)` thirty times over must not fill the memory."""
     check_size(operation, (len(out) + len(more)) * POINTER_BYTES)
     out.extend(more)
+
+
+#: About what a new vector takes, or an entry of a new map.
+OBJECT_BYTES = 150
+
+
+def paced(found: Any) -> Iterable[Any]:
+    """`found`, a list or a range, for a built-in that makes a vector or an entry of each item and never steps.
+
+    In a limited run it is announced piece by piece, so that neither memory nor time is passed by more than a piece.
+    """
+    return _pieces(found) if len(found) > COUNTED_FROM and meter.running else found
+
+
+def _pieces(found: Any) -> Iterator[Any]:
+    for start in range(0, len(found), COUNTED_FROM):
+        meter.announce(COUNTED_FROM * OBJECT_BYTES)
+        yield from found[start : start + COUNTED_FROM]
 
 
 def distinct_key(value: Any) -> Any:

@@ -6,7 +6,7 @@ otherwise, strings (one-character strings). The result is a vector; `rest revers
 
 from __future__ import annotations
 
-from rtfs.semantics.builtins.operands import MISSING, distinct_key, extend, integer, items, like, sequence
+from rtfs.semantics.builtins.operands import MISSING, distinct_key, extend, integer, items, like, paced, sequence
 from rtfs.semantics.faults import out_of_bounds, type_error
 from rtfs.semantics.library import builtin
 from rtfs.values.maps import Map
@@ -139,7 +139,7 @@ def partition(n: Any, coll: Any) -> Vector:
     if type(n) is not int or n <= 0:
         raise type_error("partition", "positive integer", n, 0)
     found = sequence("partition", coll, 1)
-    return Vector.adopt([Vector.adopt(found[i : i + n]) for i in range(0, len(found), n)])
+    return Vector.adopt([Vector.adopt(found[i : i + n]) for i in paced(range(0, len(found), n))])
 
 
 # --- rearranged ------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ def set_like(coll: Any) -> Vector:
 
 def _distinct(operation: str, coll: Any) -> list[Any]:
     seen: dict[Any, Any] = {}
-    for item in items(operation, coll, 0):
+    for item in paced(items(operation, coll, 0)):
         seen.setdefault(distinct_key(item), item)
     return list(seen.values())
 
@@ -230,14 +230,14 @@ def _columns(operation: str, colls: tuple[Any, ...]) -> tuple[list[list[Any]], i
 def zip_items(*colls: Any) -> Vector:
     """`(zip a b …)`: vectors of the items at the same place; as long as the shortest."""
     columns, size = _columns("zip", colls)
-    return Vector.adopt([Vector.adopt([column[i] for column in columns]) for i in range(size)])
+    return Vector.adopt([Vector.adopt([column[i] for column in columns]) for i in paced(range(size))])
 
 
 @builtin("interleave", 1, None)
 def interleave(*colls: Any) -> Vector:
     """`(interleave a b …)`: the first items, the second items …; as long as the shortest lasts."""
     columns, size = _columns("interleave", colls)
-    return Vector.adopt([column[i] for i in range(size) for column in columns])
+    return Vector.adopt([column[i] for i in paced(range(size)) for column in columns])
 
 
 @builtin("interpose", 2)

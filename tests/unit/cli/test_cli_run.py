@@ -163,6 +163,7 @@ def test_writing_must_be_allowed(program, tmp_path, capsys):
     [
         (["--max-steps", "100"], "(loop [i 0] (recur (+ i 1)))", "RTFS-L002"),
         (["--timeout", "0.05"], "(loop [i 0] (recur (+ i 1)))", "RTFS-L003"),
+        (["--max-memory", "20MB"], "(range 1000000)", "RTFS-L006"),
         (["--max-depth", "50"], "(defn f [n] (+ 1 (f n))) (f 1)", "RTFS-L001"),
         (["--no-models"], '(defn f ^:delegation :local-model "echo" [x] x) (f 1)', "RTFS-H001"),
     ],
