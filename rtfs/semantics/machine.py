@@ -41,6 +41,8 @@ class Machine:
         self.depth = 0
         self.hints: dict[str, Any] = {}
         self.expanding = 0
+        #: Whether functions of numbers may be compiled to machine code, where that is possible.
+        self.native = True
         #: set by the runtime
         self.library: Any = None  # semantics.library.Library
         self.make_modules: Callable[[], Any] = _unset

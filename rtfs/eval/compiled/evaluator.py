@@ -18,9 +18,11 @@ from rtfs.values.functions import Function
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import ast as py
     from types import CodeType
     from typing import Any
 
+    from rtfs.eval.compiled.generate import Generator
     from rtfs.ir.optimise import Facts, Report
     from rtfs.ir.passes.kinds import Version
 
@@ -137,12 +139,16 @@ class CompiledEvaluator:
         namespace = self.namespace
         return name not in namespace.own and namespace.find(name) and namespace.values[name] is namespace.library.find(name)
 
+    def module(self, generator: Generator) -> py.Module:
+        """The code of a unit as a Python tree."""
+        return generator.module(" top")
+
     def code(self, unit: ir.Unit, *, fresh: bool = True) -> CodeType:
         """The code object of a unit, for the names as they are bound now; `fresh`: it has not been evaluated yet."""
         from rtfs.eval.compiled.generate import Generator
 
         generator = Generator(unit, self.linker, self.facts(unit, fresh=fresh))
-        module = generator.module(" top")
+        module = self.module(generator)
         span = unit.top.span
         name = _file_name(span.source if span is not None else None)
         return generator.finish(compile(module, name, "exec", dont_inherit=True, optimize=1))

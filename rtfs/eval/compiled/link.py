@@ -12,11 +12,13 @@ from rtfs.eval.compiled.rebinding import Dependent
 from rtfs.eval.compiled.support import NAMES, adapter
 from rtfs.semantics.machine import Machine
 from rtfs.semantics.namespace import Namespace
+from rtfs.values.functions import Function
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from rtfs.eval.native.tier import NativeTier
     from rtfs.ir.passes.kinds import Version
 
 #: A lower limit of depth is counted call by call.
@@ -48,6 +50,7 @@ class Linker:
         self._unstable: set[str] = set()
         self.versions: dict[str, Version] = {}
         self._versions_made = 0
+        self._native: NativeTier | None = None
         # a small limit of depth is counted exactly; else Python's own limit, set by the runtime, stands for it
         self.counted = machine.max_depth < COUNTED_BELOW
         namespace.watch = self.changed
@@ -109,6 +112,24 @@ class Linker:
     def changed(self, name: str, value: Any) -> None:
         """The name has a new value."""
         self._rebound(name)
+        self._tell_native(name, value)
+        self.update(name, value)
+
+    def _tell_native(self, name: str, value: Any) -> None:
+        """Let the native tier know of a new value; it is loaded with the first function that it may compile."""
+        if self._native is None:
+            if type(value) is not Function or value.spec.result is None or self.counted or not self.machine.native:
+                return
+            from rtfs.eval.native.tier import tier_of
+
+            self._native = tier_of(self)
+            if self._native is None:
+                self.machine.native = False
+                return
+        self._native.changed(name, value)
+
+    def update(self, name: str, value: Any) -> None:
+        """Replace the entries of a name."""
         for key in self._entries.get(name, ()):
             self._refresh(key, value)
 
@@ -127,6 +148,8 @@ class Linker:
                     seen.add(other)
                     waiting.append(other)
         if seen:
+            if self._native is not None:
+                self._native.functions_replaced()
             for other, keys in self._entries.items():  # functions have new code
                 for key in keys:
                     self._refresh(key, self.namespace.values[other])
