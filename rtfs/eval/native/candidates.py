@@ -45,6 +45,8 @@ class Look(Struct):
     """It may take long within one call."""
     worth: bool
     """Machine code may be faster."""
+    size: int
+    """Nodes of source."""
 
 
 def look_at(spec: ast.Fn, is_builtin: Callable[[str], bool]) -> Look | None:
@@ -78,7 +80,7 @@ def look_at(spec: ast.Fn, is_builtin: Callable[[str], bool]) -> Look | None:
         elif not isinstance(item, (ast.LetBinding, ast.MatchClause, ast.ForClause)):
             continue
         waiting.extend(getattr(item, field) for field in item._fields if field not in _SKIPPED)
-    return Look(loops, loops or calls or count >= _FEWEST_NODES)
+    return Look(loops, loops or calls or count >= _FEWEST_NODES, count)
 
 
 _SKIPPED = frozenset(("span", "scope", "type", "binding", "pattern"))

@@ -4,7 +4,7 @@ A function that may have machine code is replaced by a *stub*, in the function v
 goes from stage to stage:
 
 - cold: the ordinary function answers, and calls are counted; of a function with loops the turns are counted too;
-- hot, after `HEAT` of both: compiled, and from then on machine code answers;
+- hot, after so much of both: compiled, and from then on machine code answers;
 - dropped: the ordinary function is put back, because there is no machine code for it, or because it gave too many calls up.
 
 A name that the code relies on gets another value: cold again.
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from rtfs.eval.compiled.link import Linker
     from rtfs.eval.native.infer import Inference, Instance
 
-#: Calls and turns of loops after which a function is compiled: 5 to 10 ms of the ordinary tier.  Compiling takes 6 to 25 ms, and the
-#: first time 35 ms more, for loading LLVM.
-HEAT = 50_000
+#: How much a function has to run before it is compiled, in calls and turns of loops, each times the nodes of the function's source:
+#: measured, 10 to 25 ms of the ordinary tier.  Compiling takes 6 to 25 ms, and the first time 35 ms more, for loading LLVM.
+HEAT = 3_000_000
 #: The call at which a function without loops is looked at closely.
 _LOOK_AT = 64
 #: How often a function may be compiled again because a name has changed, or other kinds of operands came.
@@ -56,6 +56,7 @@ class Candidate:
         self.name = name
         self.function = function
         self.loops = look.loops
+        self._weight = look.size
         self.ordinary = function.py
         self.count = len(function.spec.params)
         self.kinds = [NEVER] * self.count
@@ -105,8 +106,8 @@ class Candidate:
 
     def _cold(self, *args: Any) -> Any:
         """The calls of a function without loops."""
-        self._heat -= 1
-        if self._heat == HEAT - _LOOK_AT:
+        self._heat -= self._weight
+        if self._heat == HEAT - _LOOK_AT * self._weight:
             self._analysed(args)
         elif self._heat <= 0:
             return self.hot(args)
@@ -120,7 +121,7 @@ class Candidate:
             return LEAVE
 
         def turn() -> None:
-            self._heat -= 1
+            self._heat -= self._weight
             if self._heat <= 0 and not self.off:
                 raise Hot
 
