@@ -43,6 +43,7 @@ class Runtime:
 
     Args:
         strategy: the evaluator: `ir` compiles functions and loops to Python code; `tree` walks the program.
+        native: let hot functions of numbers run as machine code, where llvmlite is installed and no limit of steps or time is set.
         allow, deny: patterns of capability ids the programs may use (`"io.*"`) or effect tags (`":network"`); added to printing,
             logging, clock and store, which are allowed unless denied.
         read, write: folders in which files may be read and written by allowed file capabilities.
@@ -61,6 +62,7 @@ class Runtime:
         self,
         *,
         strategy: str = DEFAULT_STRATEGY,
+        native: bool = True,
         allow: Iterable[str] = (),
         deny: Iterable[str] = (),
         read: Iterable[str | os.PathLike[str]] = (),
@@ -96,6 +98,7 @@ class Runtime:
         for name, value in (context or {}).items():
             self.host.context[name] = to_rtfs(value)
         self.machine = Machine(self.host, None, limits)
+        self.machine.native = native
         self._models = models
         self._delegate: Any = None
         self._records: Any = None

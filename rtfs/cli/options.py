@@ -44,6 +44,7 @@ def add_running(parser: Any) -> None:
     parser.add_argument("--no-models", action="store_true", help="ask no model: delegated calls become host calls `model-call:ID`")
     strategies = "the evaluator: ir compiles, tree walks the program"
     parser.add_argument("--strategy", choices=STRATEGIES, default=DEFAULT_STRATEGY, help=strategies)
+    parser.add_argument("--no-native", action="store_true", help="no machine code for functions of numbers")
     parser.add_argument("--quiet", "-q", action="store_true", help="no progress of delegated calls")
 
 
@@ -108,6 +109,7 @@ def make_runtime(
                 raise ConfigError(f"--{option.replace('_', '-')}: {name} is not a folder")
     runtime = Runtime(
         strategy=options.strategy,
+        native=not options.no_native,
         allow=[*FILE_ALLOW, *(WRITE_ALLOW if options.allow_write else ()), *(_pattern(p) for p in options.allow)],
         deny=[_pattern(p) for p in options.deny],
         read=_unique([*([folder] if read is None else read), *options.allow_read]),

@@ -6,8 +6,8 @@ division by zero, and every error.  No operation is used whose result could diff
 
 from __future__ import annotations
 
-from rtfs.eval.native.builder import FALSE, NO_VALUE, TRUE, Builder, Value, double_text, integer
-from rtfs.eval.native.kinds import BOOL, FLOAT, INT, MIN_INT, NUM, Unsupported
+from rtfs.eval.native.builder import FALSE, NO_VALUE, TRUE, TYPES, Builder, Value, double_text, integer
+from rtfs.eval.native.kinds import BOOL, FLOAT, INT, MIN_INT, MIXED, NEVER, NIL, NUM, Unsupported
 from rtfs.eval.native.symbols import math_function
 
 TYPE_CHECKING = False
@@ -279,10 +279,8 @@ def equals(b: Builder, x: Value, y: Value) -> Value:
         return FALSE
     if not x.parts:
         return TRUE
-    return Value(BOOL, b.op(f"fcmp oeq double {x.only}, {y.only}" if x.kind == FLOAT else f"icmp eq {_WIDTHS[x.kind]} {x.only}, {y.only}"))
-
-
-_WIDTHS = {INT: "i64", BOOL: "i1"}
+    test = "fcmp oeq" if x.kind == FLOAT else "icmp eq"
+    return Value(BOOL, b.op(f"{test} {TYPES[x.kind][0]} {x.only}, {y.only}"))
 
 
 def extreme(relation: str) -> Callable[[Builder, Value, Value], Value]:
@@ -329,9 +327,9 @@ def truth(b: Builder, x: Value) -> Value:
     """Whether a value is neither nil nor false."""
     if x.kind == BOOL:
         return x
-    if x.kind == "mixed":
+    if x.kind == MIXED:
         raise Unsupported("truth of a mixed value")
-    return NO_VALUE if x.kind == "never" else FALSE if x.kind == "nil" else TRUE
+    return NO_VALUE if x.kind == NEVER else FALSE if x.kind == NIL else TRUE
 
 
 def negation(b: Builder, x: Value) -> Value:

@@ -1,7 +1,8 @@
 """The ordinary code of a function, with the turns of its loops counted.
 
-A loop that runs for minutes inside one call cannot be exchanged while it runs.  So the first calls of a function with a loop go to a
-version of it that raises `Hot` after so many turns; the call is then made again by machine code.  Other functions never pay for that.
+A loop that runs for minutes inside one call cannot be exchanged while it runs.  So the first calls of a function with a loop go to
+a version of it that raises `Hot` after so many turns; the call is then made again by machine code.  Other functions never pay for
+that.
 """
 
 from __future__ import annotations

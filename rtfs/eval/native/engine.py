@@ -106,5 +106,3 @@ def layout_is_known() -> bool:
         return False
     types = all(ctypes.c_void_p.from_address(id(v) + TYPE_OFFSET).value == id(type(v)) for v in (1, 2**70, 1.5, True))
     return types and ctypes.c_double.from_address(id(1.5) + FLOAT_OFFSET).value == 1.5
-
-

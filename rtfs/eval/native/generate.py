@@ -1,8 +1,8 @@
 """IR to LLVM: the machine code of one instance of a function.
 
-A function takes its operands, the least address its stack may reach, and its *fuel*: how many calls and turns of loops until the next
-poll.  It gives its value and the fuel that is left; a negative fuel says that the call is given up (`GIVEN_UP`), or that Python has
-an exception for us (`RAISED`), and the caller passes that on.
+A function takes its operands, the least address its stack may reach, and its *fuel*: how many calls and turns of loops until the
+next poll.  It gives its value and the fuel that is left; a negative fuel says that the call is given up (`GIVEN_UP`), or that
+Python has an exception for us (`RAISED`), and the caller passes that on.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from rtfs.eval.native import arithmetic
 from rtfs.eval.native.builder import FALSE, NO_VALUE, TRUE, TYPES, Builder, Value, integer
-from rtfs.eval.native.infer import Inference, Instance, parameter_kinds, truth_of
+from rtfs.eval.native.infer import Inference, truth_of
+from rtfs.eval.native.instances import Instance, parameter_kinds
 from rtfs.eval.native.kinds import BOOL, INT, NEVER, NUM, annotation
 from rtfs.eval.native.operators import operator
 from rtfs.ir import nodes as ir

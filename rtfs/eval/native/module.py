@@ -9,7 +9,8 @@ from __future__ import annotations
 from rtfs.eval.native.arithmetic import DECLARATIONS
 from rtfs.eval.native.builder import TYPES
 from rtfs.eval.native.generate import FUEL, RAISED, Generator, puts_inside, result_type
-from rtfs.eval.native.infer import Inference, Instance, reachable
+from rtfs.eval.native.infer import Inference
+from rtfs.eval.native.instances import Instance, reachable
 from rtfs.eval.native.kinds import BOOL, FLOAT, INT
 from rtfs.eval.native.symbols import python_function, python_object
 
@@ -177,5 +178,3 @@ def _entry(root: Instance, symbol: str) -> str:
         "}",
         "!1 = !{!\"branch_weights\", i32 100000, i32 1}",
     ]) + "\n"  # fmt: skip
-
-

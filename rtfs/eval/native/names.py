@@ -92,5 +92,3 @@ class Names:
 def is_plain(spec: ast.Fn) -> bool:
     """Whether calls of the function run here, with a fixed number of operands."""
     return spec.rest is None and (spec.hint is None or spec.hint.target == "local")
-
-

@@ -7,10 +7,12 @@ are only known to be numbers.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from rtfs.eval.native import arithmetic as code
 from rtfs.eval.native.builder import FALSE, NO_VALUE, TRUE, Builder, Value
 from rtfs.eval.native.kinds import BOOL, FLOAT, INT, MIXED, NEVER, NIL, NUM, NUMBERS, Unsupported, combinations, join
+from rtfs.eval.native.symbols import math_function
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,7 +92,7 @@ def _floats_by(name: str) -> Callable[[Kinds], str]:
     def result(kinds: Kinds) -> str:
         kind = _arithmetic(kinds)
         if kind == FLOAT:
-            code.math_function(name)
+            math_function(name)
         return kind
 
     return result
@@ -135,7 +137,7 @@ class Operator:
         if len(kinds) < 2 or self.binary is None:
             raise Unsupported("number of operands")
         if self.chained:
-            found = [self.binary.kind([x, y]) for x, y in zip(kinds, kinds[1:], strict=False)]
+            found = [self.binary.kind([x, y]) for x, y in pairwise(kinds)]
             return NEVER if NEVER in found else BOOL
         total = kinds[0]
         for kind in kinds[1:]:
@@ -150,7 +152,7 @@ class Operator:
             return self.unary.apply(b, values)
         assert self.binary is not None
         if self.chained:
-            tests = [self.binary.apply(b, [x, y]).only for x, y in zip(values, values[1:], strict=False)]
+            tests = [self.binary.apply(b, [x, y]).only for x, y in pairwise(values)]
             held = tests[0]
             for test in tests[1:]:
                 held = b.op(f"and i1 {held}, {test}")

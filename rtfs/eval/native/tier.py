@@ -12,6 +12,7 @@ A name that the code relies on gets another value: cold again.
 
 from __future__ import annotations
 
+from rtfs.eval.compiled.support import transparent
 from rtfs.eval.native.candidates import Look, is_candidate, look_at
 from rtfs.eval.native.kinds import FLOAT, INT, NEVER, Unsupported, annotation, join, of_constant
 from rtfs.eval.native.module import UNFIT
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from rtfs.eval.compiled.link import Linker
-    from rtfs.eval.native.infer import Inference, Instance
+    from rtfs.eval.native.infer import Inference
+    from rtfs.eval.native.instances import Instance
 
 #: How much a function has to run before it is compiled, in calls and turns of loops, each times the nodes of the function's source:
 #: measured, 10 to 25 ms of the ordinary tier.  Compiling takes 6 to 25 ms, and the first time 35 ms more, for loading LLVM.
@@ -95,6 +97,7 @@ class Candidate:
 
     # --- cold ---
 
+    @transparent
     def _first(self, *args: Any) -> Any:
         """The first call."""
         if self._heat <= 0:
@@ -113,6 +116,7 @@ class Candidate:
             return self.hot(args)
         return LEAVE
 
+    @transparent
     def _warm_up(self, args: tuple[Any, ...]) -> Any:
         """Have the turns of loops counted, if there can be machine code at all."""
         from rtfs.eval.native.counting import counted
