@@ -42,21 +42,22 @@ class Look(Struct):
     """What a look at a body shows."""
 
     loops: bool
-    """It may take long within one call."""
+    """It may take long within one call, without calling itself."""
     worth: bool
     """Machine code may be faster."""
     size: int
     """Nodes of source."""
 
 
-def look_at(spec: ast.Fn, is_builtin: Callable[[str], bool]) -> Look | None:
+def look_at(name: str, spec: ast.Fn, is_builtin: Callable[[str], bool]) -> Look | None:
     """
     Args:
+        name: of the function.
         is_builtin: whether a name is one of the library's.
     Returns:
         None when the body holds what has no machine code.
     """
-    loops, calls, count = False, False, 0
+    loops, calls, recursive, count = False, False, False, 0
     waiting: list[Any] = [spec.body]
     while waiting:
         item = waiting.pop()
@@ -64,12 +65,13 @@ def look_at(spec: ast.Fn, is_builtin: Callable[[str], bool]) -> Look | None:
             waiting.extend(item)
             continue
         if isinstance(item, ast.Call) and isinstance(item.function, ast.Global):
-            name = item.function.name
-            if name == "reduce":
+            called = item.function.name
+            if called == "reduce":
                 loops = True
                 waiting.extend(item.args[1:])  # its function may be a literal
                 continue
-            calls = calls or not is_builtin(name)
+            calls = calls or not is_builtin(called)
+            recursive = recursive or called == name
         if isinstance(item, _NEVER):
             return None
         if isinstance(item, ast.Node):
@@ -80,7 +82,7 @@ def look_at(spec: ast.Fn, is_builtin: Callable[[str], bool]) -> Look | None:
         elif not isinstance(item, (ast.LetBinding, ast.MatchClause, ast.ForClause)):
             continue
         waiting.extend(getattr(item, field) for field in item._fields if field not in _SKIPPED)
-    return Look(loops, loops or calls or count >= _FEWEST_NODES, count)
+    return Look(loops and not recursive, loops or calls or count >= _FEWEST_NODES, count)
 
 
 _SKIPPED = frozenset(("span", "scope", "type", "binding", "pattern"))

@@ -23,8 +23,12 @@ class Hot(Exception):
 
 
 _STUB = """\
-def made(candidate, entry, ordinary, leave, unfit, bailed):
+def made(candidate, entry, ordinary, left, leave, unfit, bailed):
     def stub({operands}):
+        nonlocal left
+        if left:
+            left -= 1
+            return ordinary({operands})
         result = entry({operands})
         if result is leave:
             return ordinary({operands})
@@ -39,9 +43,9 @@ def made(candidate, entry, ordinary, leave, unfit, bailed):
             finally:
                 candidate.rerun_ends()
         return result
-    def switch(new_entry, new_ordinary):
-        nonlocal entry, ordinary
-        entry, ordinary = new_entry, new_ordinary
+    def switch(*new):
+        nonlocal entry, ordinary, left
+        entry, ordinary, left = new
     return stub, switch
 """
 
@@ -71,9 +75,19 @@ def _define(template: str, count: int) -> Any:
     return found
 
 
-def stub(candidate: Any, entry: Any, ordinary: Any, count: int) -> tuple[Any, Any]:
-    """A function that asks `entry` first, and `ordinary` where that gives no value; and what gives it two others."""
-    stub_, switch = _define(_STUB, count)(candidate, entry, ordinary, LEAVE, UNFIT, BAILED)
+def stub(candidate: Any, entry: Any, ordinary: Any, left: int, count: int) -> tuple[Any, Any]:
+    """A function that stands for another one.
+
+    Args:
+        candidate: told of what machine code does not take, or gives up.
+        entry: asked first; gives a value, `LEAVE`, `UNFIT` or `BAILED`.
+        ordinary: answers where that gives no value.
+        left: so many calls go to `ordinary` straight away.
+        count: of operands.
+    Returns:
+        The function, and what replaces `entry`, `ordinary` and `left`.
+    """
+    stub_, switch = _define(_STUB, count)(candidate, entry, ordinary, left, LEAVE, UNFIT, BAILED)
     return stub_, switch
 
 

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from rtfs.eval.native.instances import Instance
 
 #: How much a function has to run before it is compiled, in calls and turns of loops, each times the nodes of the function's source:
-#: measured, 10 to 25 ms of the ordinary tier.  Compiling takes 6 to 25 ms, and the first time 35 ms more, for loading LLVM.
-HEAT = 3_000_000
-#: The call at which a function without loops is looked at closely.
+#: measured, 5 to 20 ms of the ordinary tier.  Compiling takes 6 to 25 ms, and the first time 35 ms more, for loading LLVM.
+HEAT = 2_000_000
+#: After so many calls a function without loops is looked at closely.
 _LOOK_AT = 64
 #: How often a function may be compiled again because a name has changed, or other kinds of operands came.
 _REVISIONS = 4
@@ -65,11 +65,10 @@ class Candidate:
         self.names: set[str] = set()
         self.code: Any = None
         self.off = False
-        self._entry: Any = self._first
-        self._heat = HEAT
         self._bails = 0
         self._revisions = 0
-        self.stub, self._switch = stub(self, self._entry, self.ordinary, self.count)
+        self._entry, self._left = self._beginning()
+        self.stub, self._switch = stub(self, self._entry, self.ordinary, self._left, self.count)
         function.py = function.env = self.stub
         self._version: tuple[str, Any, Any] | None = None  # name, ordinary function and switch
         self._stand_for_version()
@@ -80,53 +79,51 @@ class Candidate:
         version = linker.versions.get(self.name)
         if version is not None and version.spec is self.function.spec:
             ordinary = linker.globals[version.key]
-            linker.globals[version.key], switch = stub(self, self._entry, ordinary, self.count)
+            linker.globals[version.key], switch = stub(self, self._entry, ordinary, self._left, self.count)
             self._version = version.key, ordinary, switch
 
-    def enter(self, entry: Any) -> None:
-        """Let the stubs ask `entry` from now on."""
-        self._entry = entry
+    def enter(self, entry: Any, left: int = 0) -> None:
+        """Let the stubs ask `entry` from now on, after `left` calls."""
+        self._entry, self._left = entry, left
         self.update()
 
     def update(self) -> None:
-        entry = leave if self.tier.suspended else self._entry
-        self._switch(entry, self.ordinary)
+        entry, left = (leave, 0) if self.tier.suspended else (self._entry, self._left)
+        self._switch(entry, self.ordinary, left)
         if self._version is not None:
             _, ordinary, switch = self._version
-            switch(entry, ordinary)
+            switch(entry, ordinary, left)
 
     # --- cold ---
 
-    @transparent
-    def _first(self, *args: Any) -> Any:
-        """The first call."""
-        if self._heat <= 0:
-            return self.hot(args)
-        if self.loops:
-            return self._warm_up(args)
-        self.enter(self._cold)
+    def _beginning(self) -> tuple[Any, int]:
+        """The first stage: an entry, and how many calls go by before."""
+        if not HEAT:
+            return self._heated, 0
+        return (self._warm_up, 0) if self.loops else (self._look, _LOOK_AT)
+
+    def _look(self, *args: Any) -> Any:
+        """After some calls of a function without loops: can there be machine code at all?"""
+        if self._analysed(args) is not None:
+            self.enter(self._heated, HEAT // self._weight)
         return LEAVE
 
-    def _cold(self, *args: Any) -> Any:
-        """The calls of a function without loops."""
-        self._heat -= self._weight
-        if self._heat == HEAT - _LOOK_AT * self._weight:
-            self._analysed(args)
-        elif self._heat <= 0:
-            return self.hot(args)
-        return LEAVE
+    def _heated(self, *args: Any) -> Any:
+        return self.hot(args)
 
     @transparent
-    def _warm_up(self, args: tuple[Any, ...]) -> Any:
-        """Have the turns of loops counted, if there can be machine code at all."""
+    def _warm_up(self, *args: Any) -> Any:
+        """The first call of a function with loops: have their turns counted, if there can be machine code."""
         from rtfs.eval.native.counting import counted
 
         if self._analysed(args) is None:
             return LEAVE
+        turns = HEAT // self._weight
 
         def turn() -> None:
-            self._heat -= self._weight
-            if self._heat <= 0 and not self.off:
+            nonlocal turns
+            turns -= 1
+            if turns < 0 and not self.off:
                 raise Hot
 
         version = counted(self.tier.linker, self.function.spec, turn)
@@ -228,8 +225,7 @@ class Candidate:
         """A name that the code relies on has another value: begin again."""
         self.code = None
         if self._revise():
-            self._heat = HEAT
-            self.enter(self._first)
+            self.enter(*self._beginning())
 
     def replaced(self) -> None:
         """The ordinary tier gave the function new code."""
@@ -273,7 +269,7 @@ class NativeTier:
             if not candidate.off and name in candidate.names:
                 candidate.reset()
         if type(value) is Function and is_candidate(value):
-            look = look_at(value.spec, self.linker.namespace.is_builtin)
+            look = look_at(name, value.spec, self.linker.namespace.is_builtin)
             if look is not None and look.worth:
                 self._candidates[name] = Candidate(self, name, value, look)
 
@@ -322,7 +318,7 @@ def _engine() -> Any:
 
         try:
             _loaded.append(engine.Engine() if engine.layout_is_known() else None)
-        except (ImportError, OSError):
+        except (ImportError, AttributeError, OSError, RuntimeError):  # missing, too old, or not for this processor
             _loaded.append(None)
     return _loaded[0]
 

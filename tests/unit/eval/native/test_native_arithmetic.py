@@ -17,7 +17,28 @@ from tests.support.native import machine_code
 
 INT, FLOAT, NUM = "int", "float", "num"
 LEAST, MOST = -(2**63), 2**63 - 1
-INTEGERS = [0, 1, -1, 2, -2, 3, 7, -7, 10, 2**31, 2**52 + 1, 2**53, 2**53 + 1, -(2**53) - 1, 2**62, -(2**62), 3037000500, MOST - 1, MOST, LEAST]
+INTEGERS = [
+    0,
+    1,
+    -1,
+    2,
+    -2,
+    3,
+    7,
+    -7,
+    10,
+    2**31,
+    2**52 + 1,
+    2**53,
+    2**53 + 1,
+    -(2**53) - 1,
+    2**62,
+    -(2**62),
+    3037000500,
+    MOST - 1,
+    MOST,
+    LEAST,
+]
 FLOATS = [
     0.0, -0.0, 0.5, -0.5, 0.49999999999999994, 1.0, -1.0, 1.5, 2.0, 2.5, -2.5, 3.7, -3.7, 7.0, 1e-300, 5e-324, 1e300, 2.0**52 + 1,
     2.0**53, 2.0**53 + 2, 2.0**62, 2.0**63, -(2.0**63), 2.0**63 - 1024, 2.0**64, math.inf, -math.inf, math.nan,
@@ -101,7 +122,15 @@ def test_integers_and_floats_are_compared_exactly(op: str) -> None:
 def test_operands_of_another_kind_are_refused() -> None:
     native = machine_code("(defn f [a b c] (if c (+ a b) a))", "f", INT, FLOAT, "bool")
     assert native(1, 2.0, True) == 3.0
-    for operands in ((1.0, 2.0, True), (True, 2.0, True), (1, 2, True), (1, 2.0, 1), (1, 2.0, None), (2**63, 2.0, True), ("1", 2.0, True)):
+    for operands in (
+        (1.0, 2.0, True),
+        (True, 2.0, True),
+        (1, 2, True),
+        (1, 2.0, 1),
+        (1, 2.0, None),
+        (2**63, 2.0, True),
+        ("1", 2.0, True),
+    ):
         assert native(*operands) is UNFIT, operands
 
 

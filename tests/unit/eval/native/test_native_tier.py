@@ -170,7 +170,7 @@ def test_a_redefined_callee_is_called(at_once: None) -> None:
     program.run("(set! step (fn [x] (+ x 2)))")
     assert program.run("(f 5)") == 10
     program.run('(def step (fn [x] (str x "!")))')
-    assert program.run('(try (f 1) (catch e (:message e)))') == "f, result: Type mismatch: expected int, got string"
+    assert program.run("(try (f 1) (catch e (:message e)))") == "f, result: Type mismatch: expected int, got string"
 
 
 def test_a_redefined_function_no_longer_calls_itself(at_once: None) -> None:
@@ -208,7 +208,9 @@ def test_a_name_that_changes_again_and_again_ends_it(at_once: None) -> None:
 
 
 def test_a_module_s_functions_are_its_own(at_once: None, tmp_path: Any) -> None:
-    (tmp_path / "sums.rtfs").write_text(f"(module sums (:exports [total twice]) {TOTAL} (defn twice [n : int] : int (* 2 (total n))))")
+    (tmp_path / "sums.rtfs").write_text(
+        f"(module sums (:exports [total twice]) {TOTAL} (defn twice [n : int] : int (* 2 (total n))))"
+    )
     program = Runtime(strategy="ir", models=None, environ={}, module_path=[tmp_path])
     assert program.run("(import sums) [(sums/total 10) (sums/twice 10)]") == [45, 90]
     program.run("(defn f [n : int] : int (loop [i 0 a 0] (if (= i n) a (recur (inc i) (+ a (sums/total i))))))")
