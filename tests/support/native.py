@@ -36,7 +36,7 @@ def inferred(definitions: str, name: str, *kinds: str) -> Any:
 
 
 def machine_code(definitions: str, name: str, *kinds: str) -> Any:
-    """The C function of a function: it gives a value, `module.UNFIT` or `module.BAILED`."""
+    """The C function of a function: it gives a value, `signals.UNFIT` or `signals.BAILED`."""
     root, inference = inferred(definitions, name, *kinds)
     return engine().compile(module_text(inference, root), name).callable()
 

@@ -12,10 +12,8 @@ from rtfs.eval.native.generate import FUEL, RAISED, Generator, puts_inside, resu
 from rtfs.eval.native.infer import Inference
 from rtfs.eval.native.instances import Instance, reachable
 from rtfs.eval.native.kinds import BOOL, FLOAT, INT
+from rtfs.eval.native.signals import BAILED, UNFIT
 from rtfs.eval.native.symbols import python_function, python_object
-
-#: What the C function gives instead of a value: it cannot take these operands; the machine code gave the call up.
-UNFIT, BAILED = object(), object()
 
 #: How much of the C stack machine code may use.  CPython leaves a thread 8 MiB, or 512 KiB at the least; what needs more than this
 #: is left to the ordinary tier, whose frames are on the heap.  At 16 bytes a call and more, no recursion gets deeper here than the

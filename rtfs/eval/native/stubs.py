@@ -8,19 +8,11 @@ from C.
 from __future__ import annotations
 
 from rtfs.eval.compiled.places import TRANSPARENT
-from rtfs.eval.native.module import BAILED, UNFIT
+from rtfs.eval.native.signals import BAILED, LEAVE, UNFIT, Hot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-#: Given instead of a value: the ordinary function is to answer.
-LEAVE: Any = object()
-
-
-class Hot(Exception):
-    """A function has run for long: raised by the version of it that counts its turns, and caught around it."""
-
 
 _STUB = """\
 def made(candidate, entry, ordinary, left, leave, unfit, bailed):

@@ -15,9 +15,9 @@ from __future__ import annotations
 from rtfs.eval.compiled.support import transparent
 from rtfs.eval.native.candidates import Look, is_candidate, look_at
 from rtfs.eval.native.kinds import FLOAT, INT, NEVER, Unsupported, annotation, join, of_constant
-from rtfs.eval.native.module import UNFIT
 from rtfs.eval.native.names import Names
-from rtfs.eval.native.stubs import LEAVE, Hot, leave, stub, warming
+from rtfs.eval.native.signals import LEAVE, UNFIT, Hot
+from rtfs.eval.native.stubs import leave, stub, warming
 from rtfs.values.functions import Function
 
 TYPE_CHECKING = False
@@ -114,7 +114,7 @@ class Candidate:
     @transparent
     def _warm_up(self, *args: Any) -> Any:
         """The first call of a function with loops: have their turns counted, if there can be machine code."""
-        from rtfs.eval.native.counting import counted
+        from rtfs.eval.native.warmup import counted
 
         if self._analysed(args) is None:
             return LEAVE

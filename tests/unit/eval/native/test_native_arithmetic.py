@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("llvmlite")
 
 from rtfs.errors import RtfsError
-from rtfs.eval.native.module import BAILED, UNFIT
+from rtfs.eval.native.signals import BAILED, UNFIT
 from rtfs.semantics.library import find_builtin
 from tests.support.native import machine_code
 
