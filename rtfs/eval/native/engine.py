@@ -13,6 +13,14 @@ if TYPE_CHECKING:
 
 _METH_FASTCALL = 0x0080
 
+#: What LLVM does before it writes machine code.  Its own list for -O2 takes three times as long, and what it gives is no faster:
+#: measured on fib, tak, mandelbrot and loops of integers and floats.
+_PASSES = (
+    *("always_inliner", "sroa", "simplify_cfg", "instruction_combine"),
+    *("ipsccp", "jump_threading", "simplify_cfg", "instruction_combine", "simplify_cfg"),
+    *("loop_rotate", "instruction_combine", "simplify_cfg"),
+)
+
 
 class _MethodDef(ctypes.Structure):
     """`PyMethodDef`"""
@@ -89,11 +97,11 @@ class Engine:
         module = llvm.parse_assembly(text)
         module.verify()
         machine = self._target.create_target_machine(cpu=self._cpu, features=self._features, opt=2)
+        passes = llvm.create_new_module_pass_manager()
+        for name in _PASSES:
+            getattr(passes, f"add_{name}_pass")()
         options = llvm.create_pipeline_tuning_options(speed_level=2)
-        # nothing here has loops that gain from these: every turn tests for overflow
-        options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False
-        passes = llvm.create_pass_builder(machine, options)
-        passes.getModulePassManager().run(module, passes)
+        passes.run(module, llvm.create_pass_builder(machine, options))
         return module, machine
 
 

@@ -35,6 +35,8 @@ _MAX_TURNS = MAX_RESULT_BYTES // RANGE_ITEM_BYTES
 _RARE = ", !prof !0"
 #: A function that calls itself is put inside itself once, if it is not larger than this: half the calls.
 _SMALL = 80
+#: One that calls nothing is put where it is called, if it is not larger than this.
+_TINY = 40
 
 
 def result_type(kind: str) -> str:
@@ -86,7 +88,7 @@ class Generator(Builder):
     def _function(self, operands: str) -> str:
         type_ = result_type(self.here.result)
         name = self.symbol(self.here, self.inside)
-        attributes = "#1" if self.inside else "#0"
+        attributes = "#1" if self.inside or is_put_in_place(self.here) else "#0"
         head = f"define internal fastcc {type_} {name}({operands}{', ' if operands else ''}ptr %limit, i64 %fuel) {attributes} {{"
         ends = ["bail:", f"  store i64 {GIVEN_UP}, ptr {self.fuel}", "  br label %leave"] if self.bails else []
         count = len(TYPES[self.here.result])
@@ -309,6 +311,11 @@ class Generator(Builder):
 def puts_inside(instance: Instance) -> bool:
     """Whether a copy of a function is put where it calls itself."""
     return instance in instance.calls and instance.size <= _SMALL
+
+
+def is_put_in_place(instance: Instance) -> bool:
+    """Whether a copy of a function is put wherever it is called."""
+    return not instance.calls and instance.size <= _TINY
 
 
 def _plain(symbol: str) -> str:

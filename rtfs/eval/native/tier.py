@@ -5,7 +5,7 @@ goes from stage to stage:
 
 - cold: the ordinary function answers, and calls are counted; of a function with loops the turns are counted too;
 - hot, after so much of both: compiled, and from then on machine code answers;
-- dropped: the ordinary function is put back, because there is no machine code for it, or because it gave too many calls up.
+- dropped: the ordinary function is put back, because there is no machine code for it, or it gave too many calls up.
 
 A name that the code relies on gets another value: cold again.
 """
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from rtfs.eval.native.instances import Instance
 
 #: How much a function has to run before it is compiled, in calls and turns of loops, each times the nodes of the function's source:
-#: measured, 5 to 20 ms of the ordinary tier.  Compiling takes 6 to 25 ms, and the first time 35 ms more, for loading LLVM.
+#: measured, 5 to 20 ms of the ordinary tier.  Compiling takes 8 to 16 ms, and the first time 35 ms more, for loading LLVM.
 HEAT = 2_000_000
 #: After so many calls a function without loops is looked at closely.
 _LOOK_AT = 64
 #: How often a function may be compiled again because a name has changed, or other kinds of operands came.
 _REVISIONS = 4
-#: A function is dropped after so many calls that were given up, if they are more than one in four.
-_BAILS = 16
+#: A function is dropped after so many calls that machine code did not take or gave up, if they are more than one in four.
+_MISSES = 16
 #: Calls made anew inside one another before all functions go to the ordinary tier, until the outermost is done: a recursion that
 #: cannot be carried out here would otherwise be tried again at every level.
 _RERUNS = 8
@@ -65,7 +65,7 @@ class Candidate:
         self.names: set[str] = set()
         self.code: Any = None
         self.off = False
-        self._bails = 0
+        self._misses = 0
         self._revisions = 0
         self._entry, self._left = self._beginning()
         self.stub, self._switch = stub(self, self._entry, self.ordinary, self._left, self.count)
@@ -184,13 +184,17 @@ class Candidate:
         except Unsupported:
             self.drop()
             return LEAVE
+        self._misses = 0
         self.enter(self.code.callable())
         return leave() if self.tier.suspended else self._entry(*args)
 
     def refit(self, args: tuple[Any, ...]) -> Any:
         """Machine code did not take the operands: compile it again if they are of another kind than those that came before."""
         before = self.kinds
-        if self.code is None or self._kinds(args) in (None, before) or not self._revise():
+        if self._kinds(args) in (None, before):
+            self._missed()
+            return LEAVE
+        if not self._revise():
             return LEAVE
         self.code = None
         result = self.hot(args)
@@ -205,11 +209,15 @@ class Candidate:
 
     # --- calls that are given up ---
 
+    def _missed(self) -> None:
+        """A call was not carried out by machine code."""
+        self._misses += 1
+        if self.code is not None and self._misses >= _MISSES and self._misses * 4 > self.code.calls.value:
+            self.drop()
+
     def rerun_begins(self) -> None:
         """Machine code gave the call up, and the ordinary function is about to answer."""
-        self._bails += 1
-        if self.code is not None and self._bails >= _BAILS and self._bails * 4 > self.code.calls.value:
-            self.drop()
+        self._missed()
         self.tier.reruns += 1
         if self.tier.reruns > _RERUNS:
             self.tier.suspend(True)

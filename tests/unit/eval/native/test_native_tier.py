@@ -285,6 +285,15 @@ def test_a_function_that_is_often_given_up_is_dropped(at_once: None) -> None:
     assert stage(program, "mix") == "dropped"
 
 
+def test_a_function_of_large_integers_is_dropped(at_once: None) -> None:
+    program = runtime()
+    program.run("(defn f [n : int] : int (loop [i 0 n n] (if (= i 3) n (recur (inc i) (+ n i)))))")
+    assert program.run("(f 1)") == 4
+    for n in range(40):
+        assert program.run(f"(f {2**64 + n})") == 2**64 + n + 3
+    assert stage(program, "f") == "dropped"
+
+
 # --- interruptions -------------------------------------------------------------------------------
 
 
