@@ -393,3 +393,16 @@ def test_unknown_objects_turn_it_off(monkeypatch: pytest.MonkeyPatch, at_once: N
     program.run(TOTAL)
     assert program.run("(total 1000)") == 499500
     assert stage(program, "total") == "dropped"
+
+
+def test_the_command_line_can_switch_it_off(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from rtfs.cli.main import main
+
+    made: list[str] = []
+    monkeypatch.setattr(tier, "HEAT", 0)
+    monkeypatch.setattr(tier.Candidate, "hot", lambda self, args: made.append(self.name) or tier.LEAVE)
+    for options, expected in (([], ["total"]), (["--no-native"], [])):
+        made.clear()
+        assert main(["eval", "--strategy", "ir", *options, TOTAL, "(total 10)"]) == 0
+        assert capsys.readouterr().out.endswith("45\n")
+        assert made == expected
