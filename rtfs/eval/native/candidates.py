@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 #: operations cost in the ordinary tier.
 _FEWEST_NODES = 24
 
+#: A call of another function takes as long as so many nodes.
+_CALL_NODES = 10
+
 _LOOPS = (ast.Loop, ast.Recur, ast.SelfCall, ast.Dotimes, ast.For)
 #: Nodes that have no machine code.
 _NEVER = (ast.Fn, ast.MakeVector, ast.MakeMap, ast.Try, ast.HostForm, ast.Parallel, ast.Template, ast.SetGlobal)
@@ -46,7 +49,7 @@ class Look(Struct):
     worth: bool
     """Machine code may be faster."""
     size: int
-    """Nodes of source."""
+    """How much is done in a call or a turn: nodes of source."""
 
 
 def look_at(name: str, spec: ast.Fn, is_builtin: Callable[[str], bool]) -> Look | None:
@@ -70,7 +73,9 @@ def look_at(name: str, spec: ast.Fn, is_builtin: Callable[[str], bool]) -> Look 
                 loops = True
                 waiting.extend(item.args[1:])  # its function may be a literal
                 continue
-            calls = calls or not is_builtin(called)
+            if not is_builtin(called):
+                calls = True
+                count += _CALL_NODES
             recursive = recursive or called == name
         if isinstance(item, _NEVER):
             return None

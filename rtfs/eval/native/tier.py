@@ -4,7 +4,7 @@ A function that may have machine code is replaced by a *stub*, in the function v
 goes from stage to stage:
 
 - cold: the ordinary function answers, and calls are counted; of a function with loops the turns are counted too;
-- hot, after so much of both: compiled, and from then on machine code answers;
+- hot, after so much of both, sooner when a function that it calls is: compiled, and from then on machine code answers;
 - dropped: the ordinary function is put back, because there is no machine code for it, or it gave too many calls up.
 
 A name that the code relies on gets another value: cold again.
@@ -28,9 +28,13 @@ if TYPE_CHECKING:
     from rtfs.eval.native.infer import Inference
     from rtfs.eval.native.instances import Instance
 
-#: How much a function has to run before it is compiled, in calls and turns of loops, each times the nodes of the function's source:
-#: measured, 5 to 20 ms of the ordinary tier.  Compiling takes 8 to 16 ms, and the first time 35 ms more, for loading LLVM.
-HEAT = 2_000_000
+#: How much a function has to run before it is compiled, in calls and turns of loops, each times the size of the function: measured,
+#: 2 to 8 ms of the ordinary tier, while compiling takes 8 to 16 ms.
+HEAT = 800_000
+#: So many times as much while LLVM is not loaded yet, which takes another 35 ms.
+_FIRST = 4
+#: So many times less once a function that it calls is hot: what is left of its time goes into calls of that.
+_CALLER = 64
 #: After so many calls a function without loops is looked at closely.
 _LOOK_AT = 64
 #: How often a function may be compiled again because a name has changed, or other kinds of operands came.
@@ -67,6 +71,7 @@ class Candidate:
         self.off = False
         self._misses = 0
         self._revisions = 0
+        self._turns = [0]  # of loops that are left; shared with the version that counts them
         self._entry, self._left = self._beginning()
         self.stub, self._switch = stub(self, self._entry, self.ordinary, self._left, self.count)
         function.py = function.env = self.stub
@@ -98,14 +103,24 @@ class Candidate:
 
     def _beginning(self) -> tuple[Any, int]:
         """The first stage: an entry, and how many calls go by before."""
-        if not HEAT:
+        if not HEAT:  # tests
             return self._heated, 0
         return (self._warm_up, 0) if self.loops else (self._look, _LOOK_AT)
+
+    def _patience(self) -> int:
+        """Calls or turns until the function is hot."""
+        return (HEAT if _loaded else HEAT * _FIRST) // self._weight
+
+    def hurry(self) -> None:
+        """A function that this one calls is hot."""
+        if self.code is None and not self.off:
+            self._turns[0] //= _CALLER
+            self.enter(self._entry, self._left // _CALLER)
 
     def _look(self, *args: Any) -> Any:
         """After some calls of a function without loops: can there be machine code at all?"""
         if self._analysed(args) is not None:
-            self.enter(self._heated, HEAT // self._weight)
+            self.enter(self._heated, self._patience())
         return LEAVE
 
     def _heated(self, *args: Any) -> Any:
@@ -118,12 +133,11 @@ class Candidate:
 
         if self._analysed(args) is None:
             return LEAVE
-        turns = HEAT // self._weight
+        left = self._turns = [self._patience()]
 
         def turn() -> None:
-            nonlocal turns
-            turns -= 1
-            if turns < 0 and not self.off:
+            left[0] -= 1
+            if left[0] < 0 and not self.off:
                 raise Hot
 
         version = counted(self.tier.linker, self.function.spec, turn)
@@ -186,6 +200,7 @@ class Candidate:
             return LEAVE
         self._misses = 0
         self.enter(self.code.callable())
+        self.tier.is_hot(self.name)
         return leave() if self.tier.suspended else self._entry(*args)
 
     def refit(self, args: tuple[Any, ...]) -> Any:
@@ -291,6 +306,11 @@ class NativeTier:
         """Remember which names a candidate relies on."""
         for name in candidate.names:
             self._watchers.setdefault(name, set()).add(candidate)
+
+    def is_hot(self, name: str) -> None:
+        """A function has machine code from now on."""
+        for candidate in self._watchers.get(name, ()):
+            candidate.hurry()
 
     def relink(self, name: str, function: Function) -> None:
         if self.linker.namespace.values.get(name) is function:

@@ -59,6 +59,13 @@ def test_the_turns_of_all_calls_count() -> None:
     assert stage(program, "total") == "hot"
 
 
+def test_what_calls_a_hot_function_is_hot_soon() -> None:
+    program = runtime()
+    program.run(TOTAL + "(defn outer [n : int] : int (loop [i 0 sum 0] (if (= i n) sum (recur (inc i) (+ sum (total 1000))))))")
+    assert program.run("(outer 2000)") == 999000000
+    assert [stage(program, name) for name in ("total", "outer")] == ["hot", "hot"]
+
+
 @pytest.mark.parametrize(
     "text",
     [
