@@ -19,7 +19,10 @@ class TailCall:
 
 
 class Again:
-    """Run the loop or function around once more, with these values; `place` as in a tail call."""
+    """Run the loop or function around once more, with these values; `place` as in a tail call.
+
+    In the tree evaluator `args` may be None: the values are in the variables already.
+    """
 
     __slots__ = ("args", "place")
 

@@ -78,7 +78,7 @@ def call_builtin(function: Builtin, args: list[Any]) -> Any:
     if count == 1:
         return target(args[0])
     if count == 2:
-        return target(args[0], args[1])
+        return function.two(args[0], args[1])
     if count == 3:
         return target(args[0], args[1], args[2])
     if count == 0:

@@ -28,9 +28,10 @@ class Binding:
         late: bound by `def` inside a body (or by `letrec`), so a use may come before its value.
         uses: how often it is read.
         assigned: whether `set!` changes it.
+        captured: whether a function inside the one that binds it uses it.
     """
 
-    __slots__ = ("name", "span", "late", "uses", "assigned")
+    __slots__ = ("name", "span", "late", "uses", "assigned", "captured")
 
     def __init__(self, name: str, span: Span | None, late: bool = False) -> None:
         self.name = name
@@ -38,6 +39,7 @@ class Binding:
         self.late = late
         self.uses = 0
         self.assigned = False
+        self.captured = False
 
     def __repr__(self) -> str:
         return f"<{self.name}>"

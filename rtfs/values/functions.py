@@ -22,20 +22,38 @@ class Builtin:
         low, high: how many operands it takes; `high` is None when there is no upper limit.
         doc: one line for `:doc` and the generated table.
         takes: bit `n` tells whether it takes `n` operands, for `n` up to 7: what a call looks at.
+        two: the Python callable for exactly two operands.
     """
 
-    __slots__ = ("name", "call", "low", "high", "doc", "takes")
+    __slots__ = ("name", "call", "low", "high", "doc", "takes", "two")
 
-    def __init__(self, name: str, call: Callable[..., Any], low: int, high: int | None, doc: str = "") -> None:
+    def __init__(
+        self,
+        name: str,
+        call: Callable[..., Any],
+        low: int,
+        high: int | None,
+        doc: str = "",
+        two: Callable[[Any, Any], Any] | None = None,
+    ) -> None:
         self.name = name
         self.call = call
         self.low = low
         self.high = high
         self.doc = doc
         self.takes = sum(1 << n for n in range(8) if n >= low and (high is None or n <= high))
+        self.two = two or call
 
     def __repr__(self) -> str:
         return f"#<fn {self.name}>"
+
+
+def _one(function: Function, a: Any) -> Any:
+    return function.code(function, [a])
+
+
+def _two(function: Function, a: Any, b: Any) -> Any:
+    return function.code(function, [a, b])
 
 
 class Function:
@@ -50,12 +68,22 @@ class Function:
         meta: the general metadata as an RTFS map, for `(meta f)`.
         module: name of the module it was defined in, or None; part of its qualified name.
         py, arity: a Python function that takes the operands one by one, and how many; -1 when there is none.
+        one, two: `code` for one and for two operands, `one(function, a)`; faster where the function takes so many.
     """
 
-    __slots__ = ("name", "spec", "code", "enter", "env", "meta", "module", "py", "arity")
+    __slots__ = ("name", "spec", "code", "enter", "env", "meta", "module", "py", "arity", "one", "two")
 
     def __init__(
-        self, name: str | None, spec: Any, code: Any, enter: Any, env: Any, meta: Any = None, module: str | None = None
+        self,
+        name: str | None,
+        spec: Any,
+        code: Any,
+        enter: Any,
+        env: Any,
+        meta: Any = None,
+        module: str | None = None,
+        one: Any = _one,
+        two: Any = _two,
     ) -> None:
         self.name = name
         self.spec = spec
@@ -66,6 +94,8 @@ class Function:
         self.module = module
         self.py: Any = None
         self.arity = -1
+        self.one = one
+        self.two = two
 
     def __repr__(self) -> str:
         return f"#<fn {self.name}>" if self.name else "#<fn>"

@@ -152,7 +152,7 @@ def adapter(function: Any, count: int) -> Callable[..., Any]:
         whole: Callable[..., Any] = function.py
         return whole
     if kind is Builtin and function.low <= count and (function.high is None or count <= function.high):
-        return function.call  # type: ignore[no-any-return]
+        return function.two if count == 2 else function.call  # type: ignore[no-any-return]
     operands = _operands(count)
     make = _define(
         ("adapter", count),

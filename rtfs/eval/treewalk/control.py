@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rtfs.errors import EvalError, LimitExceeded, RtfsError
-from rtfs.eval.treewalk.walker import UNBOUND, Env, Layout, Run, TreeWalker, compiles
+from rtfs.eval.treewalk.walker import Env, Layout, Run, TreeWalker, compiles, within
 from rtfs.semantics.machine import error_value
 from rtfs.semantics.patterns import no_match
 from rtfs.syntax import nodes as ast
@@ -71,10 +71,10 @@ def _match(w: TreeWalker, node: ast.Match, layout: Layout | None) -> Run:
     subject = w.compile(node.value, layout)
     clauses: list[tuple[Any, Run | None, Run, list[Any] | None]] = []
     for clause in node.clauses:
-        inner = Layout(layout, clause.scope.bindings) if clause.scope.bindings else layout
+        inner = within(layout, clause.scope.bindings) if clause.scope.bindings else layout
         match = w.patterns(inner).matcher(clause.pattern)
         guard = w.compile(clause.guard, inner) if clause.guard is not None else None
-        blank = [UNBOUND] * len(clause.scope.bindings) if clause.scope.bindings else None
+        blank = inner.blank if inner is not None and inner is not layout else None
         clauses.append((match, guard, w.compile(clause.body, inner), blank))
     span = node.span
 
@@ -100,9 +100,9 @@ def _try(w: TreeWalker, node: ast.Try, layout: Layout | None) -> Run:
     body = w.compile(node.body, layout)
     catches: list[tuple[Any, Run, int | None, list[Any] | None]] = []
     for clause in node.catches:
-        inner = Layout(layout, clause.scope.bindings) if clause.scope.bindings else layout
+        inner = within(layout, clause.scope.bindings) if clause.scope.bindings else layout
         slot = inner.slots[clause.binding] if clause.binding is not None and inner is not None else None
-        blank = [UNBOUND] * len(clause.scope.bindings) if clause.scope.bindings else None
+        blank = inner.blank if inner is not None and inner is not layout else None
         catches.append((_selector(w, clause.selector), w.compile(clause.body, inner), slot, blank))
     final = w.compile(node.final, layout) if node.final is not None else None
     machine = w.machine

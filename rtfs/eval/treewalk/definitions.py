@@ -77,7 +77,7 @@ def _template(w: TreeWalker, node: ast.Template, layout: Layout | None) -> Run:
 
 @compiles(ast.FreshNames)
 def _fresh_names(w: TreeWalker, node: ast.FreshNames, layout: Layout | None) -> Run:
-    inner = Layout(layout, node.scope.bindings)
-    body = w.compile(node.body, inner)
+    inner = Layout(layout, node.scope.bindings, len(node.scope.bindings))
+    body, blank = w.compile(node.body, inner), inner.blank
     names, fresh = [b.name for b in node.scope.bindings], w.machine.fresh_name
-    return lambda env: body([env, *[Symbol(fresh(name)) for name in names]])
+    return lambda env: body([env, *[Symbol(fresh(name)) for name in names], *blank])

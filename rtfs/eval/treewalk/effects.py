@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rtfs.errors import EvalError, LimitExceeded, RtfsError
-from rtfs.eval.treewalk.walker import UNBOUND, Env, Layout, Run, TreeWalker, compiles
+from rtfs.eval.treewalk.walker import Env, Layout, Run, TreeWalker, compiles
 from rtfs.semantics.typecheck import validation_error
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
@@ -51,8 +51,8 @@ def _options(w: TreeWalker, options: ast.StepOptions, layout: Layout | None) -> 
     inner = layout
     blank: list[Any] = []
     if options.scope is not None:
-        inner = Layout(layout, options.scope.bindings)
-        blank = [UNBOUND] * (len(options.scope.bindings) - 1)
+        inner = Layout(layout, options.scope.bindings, 1)
+        blank = inner.blank
 
     def open_step(env: Env) -> Env:
         if exposed is not None or keys is not None:
@@ -140,9 +140,8 @@ def _parallel(w: TreeWalker, node: ast.Parallel, layout: Layout | None) -> Run:
 @compiles(ast.WithResource)
 def _with_resource(w: TreeWalker, node: ast.WithResource, layout: Layout | None) -> Run:
     value, check = w.compile(node.value, layout), w.check(node.type)
-    inner = Layout(layout, node.scope.bindings)
-    body = w.compile(node.body, inner)
-    blank = [UNBOUND] * (len(node.scope.bindings) - 1)
+    inner = Layout(layout, node.scope.bindings, 1)
+    body, blank = w.compile(node.body, inner), inner.blank
     name, span, host, machine = node.binding.name, node.value.span, w.machine.host, w.machine
 
     def run_with(env: Env) -> Any:

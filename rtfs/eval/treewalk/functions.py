@@ -1,47 +1,44 @@
-"""Functions and calls: binding arguments, checking types, tail calls, `recur`, delegation."""
+"""Functions: binding arguments, checking types, starting again on `recur`, delegation."""
 
 from __future__ import annotations
 
-from rtfs.errors import Frame, LimitExceeded, RtfsError
+from rtfs.errors import RtfsError
 from rtfs.eval.tails import Again, TailCall
-from rtfs.eval.treewalk.walker import UNBOUND, Env, Layout, Run, TreeWalker, compiles, locate
-from rtfs.semantics.calls import call
+from rtfs.eval.treewalk.walker import Env, Layout, Run, TreeWalker, compiles, finish, locate
 from rtfs.semantics.faults import arity_error, type_error
 from rtfs.semantics.machine import Machine
 from rtfs.semantics.typecheck import validation_error
-from rtfs.source import Span
 from rtfs.syntax import nodes as ast
-from rtfs.values.functions import Builtin, Function
+from rtfs.values.functions import Function
 from rtfs.values.sequences import List, Sequence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-MAX_TRACE = 200
-
 
 @compiles(ast.Fn)
 def _fn(w: TreeWalker, node: ast.Fn, layout: Layout | None) -> Run:
-    machine, invoke = w.machine, w.invoke
+    machine = w.machine
     if node.self_binding is not None:
         layout = Layout(layout, [node.self_binding])
-    enter = _body(w, node, layout)
+    enter, entries = _body(w, node, layout)
     if node.hint is not None and node.hint.target != "local":
-        enter = _delegated(w, node, enter)
+        enter, entries = _delegated(w, node, enter), {}
     if machine.metered:
         enter = _metered(machine, enter)
+    code = entries.pop("code", w.invoke)
     name, meta, module = node.name, node.meta, w.namespace.name
 
     if node.self_binding is not None:
 
         def make_named(env: Env) -> Function:
             frame = [env, None]
-            frame[1] = function = Function(name, node, invoke, enter, frame, meta, module)
+            frame[1] = function = Function(name, node, code, enter, frame, meta, module, **entries)
             return function
 
         return make_named
-    return lambda env: Function(name, node, invoke, enter, env, meta, module)
+    return lambda env: Function(name, node, code, enter, env, meta, module, **entries)
 
 
 def _metered(machine: Machine, enter: Any) -> Any:
@@ -58,11 +55,12 @@ def _label(node: ast.Fn) -> str:
     return node.name or "<fn>"
 
 
-def _body(w: TreeWalker, node: ast.Fn, layout: Layout | None) -> Any:
-    """`enter(function, args)`: binds arguments, checks types, runs the body, and starts again on `recur`."""
-    inner = Layout(layout, node.scope.bindings)
+def _body(w: TreeWalker, node: ast.Fn, layout: Layout | None) -> tuple[Any, dict[str, Any]]:
+    """`enter(function, args)`: binds arguments, checks types, runs the body, and starts again on `recur`; and the faster ones of
+    the functions that make a whole call, by their names in `Function`."""
     count, variadic = len(node.params), node.rest is not None
-    blank = [UNBOUND] * (len(node.scope.bindings) - count - variadic)
+    bindings = node.scope.bindings
+    inner = Layout(layout, bindings, count + variadic)
     label = _label(node)
     checks = [
         (i, check, f"{label}, parameter {i + 1 if p.name == '_' else p.name}")
@@ -77,8 +75,14 @@ def _body(w: TreeWalker, node: ast.Fn, layout: Layout | None) -> Any:
         if not isinstance(p.pattern, (ast.BindPattern, ast.WildcardPattern))
     ]
     result_check = w.check(node.result)
-    body = w.compile(node.body, inner)
-    tick = w.machine.tick if w.machine.metered else None
+    plain = not (variadic or checks or binders or result_check)
+    # the variables of a function that starts again are the old ones, unless somebody could tell the difference
+    same = plain and not any(b.captured or b.late for b in bindings)
+    outer, w.in_place = w.in_place, (inner, 1) if same else None
+    body, blank = w.compile(node.body, inner), inner.blank
+    w.in_place = outer
+    machine = w.machine
+    max_depth, tick = machine.max_depth, machine.tick if machine.metered else None
     body_span = node.body.span
     expected, invoke = node.arity_text, w.invoke
 
@@ -135,20 +139,86 @@ def _body(w: TreeWalker, node: ast.Fn, layout: Layout | None) -> Any:
             raise failure
         return result
 
-    def enter_plain(function: Function, args: list[Any]) -> Any:
-        """The same where there is nothing to check."""
+    if not plain:
+        return enter, {}
+
+    def start(function: Function, args: list[Any]) -> list[Any]:
+        """The environment of a call."""
         if len(args) != count:
             raise arity_error(label, expected, len(args), hint=node.arity_hint)
-        result = body([function.env, *args, *blank])
+        return [function.env, *args, *blank]
+
+    def enter_plain(function: Function, args: list[Any]) -> Any:
+        """The same where there is nothing to check."""
+        frame = start(function, args)
+        result = body(frame)
+        return again(function, frame, result) if type(result) is Again else result
+
+    def again(function: Function, frame: list[Any], result: Any) -> Any:
+        """What the body gives in the end, after it has answered with `recur` once."""
         while type(result) is Again:
             if tick is not None:
                 tick()
-            result = body([function.env, *result.args, *blank])
+            if result.args is not None:  # else they are in the frame
+                frame = [function.env, *result.args, *blank]
+            result = body(frame)
         return result
 
-    if variadic or needs_preparing or result_check is not None:
-        return enter
-    return enter_plain
+    # `invoke` and `enter_plain` in one, for any list of operands, for one operand, for two: a Python call less for each call, and
+    # without a list of operands half a call more
+
+    def code(function: Function, args: list[Any]) -> Any:
+        depth = machine.depth
+        if depth >= max_depth:
+            raise machine.too_deep()
+        machine.depth = depth + 1
+        try:
+            if tick is not None:
+                tick()
+            frame = [function.env, *args, *blank] if len(args) == count else start(function, args)
+            result = body(frame)
+            kind = type(result)
+            if kind is Again:
+                result = again(function, frame, result)
+            return finish(result) if kind is Again or kind is TailCall else result
+        finally:
+            machine.depth = depth
+
+    def one(function: Function, a: Any) -> Any:
+        depth = machine.depth
+        if depth >= max_depth:
+            raise machine.too_deep()
+        machine.depth = depth + 1
+        try:
+            if tick is not None:
+                tick()
+            frame = [function.env, a, *blank]
+            result = body(frame)
+            kind = type(result)
+            if kind is Again:
+                result = again(function, frame, result)
+            return finish(result) if kind is Again or kind is TailCall else result
+        finally:
+            machine.depth = depth
+
+    def two(function: Function, a: Any, b: Any) -> Any:
+        depth = machine.depth
+        if depth >= max_depth:
+            raise machine.too_deep()
+        machine.depth = depth + 1
+        try:
+            if tick is not None:
+                tick()
+            frame = [function.env, a, b, *blank]
+            result = body(frame)
+            kind = type(result)
+            if kind is Again:
+                result = again(function, frame, result)
+            return finish(result) if kind is Again or kind is TailCall else result
+        finally:
+            machine.depth = depth
+
+    return enter_plain, {"code": code} | ({"one": one} if count == 1 else {"two": two} if count == 2 else {})
 
 
 def _rest_list(value: Any, index: int, place: Any) -> List:
@@ -167,122 +237,3 @@ def _delegated(w: TreeWalker, node: ast.Fn, local: Any) -> Any:
     from rtfs.semantics.delegated import delegated_enter
 
     return delegated_enter(w.machine, w.namespace, node, local, w.invoke)
-
-
-@compiles(ast.Call)
-def _call(w: TreeWalker, node: ast.Call, layout: Layout | None) -> Run:
-    if node.tail:
-        tail: Run = _tail_call(w, node, layout)
-        return tail
-    head = w.compile(node.function, layout)
-    span = node.span
-    arg_spans = tuple([arg.span for arg in node.args])
-    name = _call_name(node.function)
-    runs = w.compile_all(node.args, layout)
-
-    def fail(error: Exception, function: Any) -> None:
-        """Called on the way of an error through this call."""
-        if isinstance(error, RtfsError):
-            if type(error) is LimitExceeded:
-                error.release()
-            locate(error, span, arg_spans)
-            if type(function) is Function and len(error.trace) < MAX_TRACE:
-                error.trace.append(Frame(function.name or name, span))
-
-    # calls of globals with one or two operands are most calls: for them the look-up of the name is done in place
-    get, label = w.namespace.values.get, node.function.name if isinstance(node.function, ast.Global) else None
-    if label is not None and len(runs) == 1:
-        first = runs[0]
-
-        def call_one(env: Env) -> Any:
-            function = get(label) or head(env)
-            a = first(env)
-            try:
-                kind = type(function)
-                if kind is Builtin and function.takes & 2:
-                    return function.call(a)
-                if kind is Function:
-                    return function.code(function, [a])
-                return call(function, [a])
-            except RtfsError as error:
-                fail(error, function)
-                raise
-
-        return call_one
-    if label is not None and len(runs) == 2:
-        first, second = runs
-
-        def call_two(env: Env) -> Any:
-            function = get(label) or head(env)
-            a = first(env)
-            b = second(env)
-            try:
-                kind = type(function)
-                if kind is Builtin and function.takes & 4:
-                    return function.call(a, b)
-                if kind is Function:
-                    return function.code(function, [a, b])
-                return call(function, [a, b])
-            except RtfsError as error:
-                fail(error, function)
-                raise
-
-        return call_two
-
-    def call_any(env: Env) -> Any:
-        function = head(env)
-        args = [run(env) for run in runs]
-        try:
-            if type(function) is Function:
-                return function.code(function, args)
-            return call(function, args)
-        except RtfsError as error:
-            fail(error, function)
-            raise
-
-    return call_any
-
-
-def _call_name(node: ast.Node) -> str:
-    if isinstance(node, ast.Global):
-        return node.name
-    if isinstance(node, ast.Local):
-        return node.binding.name
-    return "<fn>"
-
-
-@compiles(ast.SelfCall)
-def _tail_call(w: TreeWalker, node: ast.Call | ast.SelfCall, layout: Layout | None) -> Run:
-    """A call whose value is the value of the function around it: the frame is given up for it."""
-    head = w.compile(node.function, layout)
-    runs = w.compile_all(node.args, layout)
-    place = _place(node)
-    two = len(runs) == 2
-
-    def tail_call(env: Env) -> Any:
-        function = head(env)
-        args = [run(env) for run in runs]
-        kind = type(function)
-        if kind is Function:
-            return TailCall(function, args, place)
-        try:
-            if kind is Builtin and two and function.takes & 4:
-                return function.call(args[0], args[1])
-            return call(function, args)
-        except RtfsError as error:
-            locate(error, *place)
-            raise
-
-    return tail_call
-
-
-@compiles(ast.Recur)
-def _recur(w: TreeWalker, node: ast.Recur, layout: Layout | None) -> Run:
-    runs = w.compile_all(node.args, layout)
-    place = _place(node)
-    return lambda env: Again([run(env) for run in runs], place)
-
-
-def _place(node: ast.Call | ast.SelfCall | ast.Recur) -> tuple[Span | None, tuple[Span | None, ...]]:
-    """Span of a call and of its operands, for `locate`."""
-    return node.span, tuple([arg.span for arg in node.args])

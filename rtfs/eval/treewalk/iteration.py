@@ -5,7 +5,7 @@ from __future__ import annotations
 from rtfs.errors import EvalError
 from rtfs.eval.tails import Again
 from rtfs.eval.treewalk.names import bind_all_of
-from rtfs.eval.treewalk.walker import UNBOUND, Env, Layout, Run, TreeWalker, compiles
+from rtfs.eval.treewalk.walker import Env, Layout, Run, TreeWalker, compiles, within
 from rtfs.semantics.faults import type_error
 from rtfs.semantics.typecheck import validation_error
 from rtfs.syntax import nodes as ast
@@ -39,12 +39,12 @@ def _for(w: TreeWalker, node: ast.For, layout: Layout | None) -> Run:
     name = "for" if node.collect else "doseq"
     tick = w.machine.tick if w.machine.metered else None
     current = layout
-    stages: list[tuple[Layout | None, ast.ForClause]] = []
+    stages: list[tuple[Layout | None, Layout | None, ast.ForClause]] = []
     for clause in node.clauses:
         outer = current
         if clause.kind in ("each", "let"):
-            current = Layout(current, clause.scope.bindings)
-        stages.append((outer, clause))
+            current = within(current, clause.scope.bindings)
+        stages.append((outer, current, clause))
     body = w.compile(node.body, current)
 
     def collect(env: Env, out: list[Any]) -> Any:
@@ -56,8 +56,8 @@ def _for(w: TreeWalker, node: ast.For, layout: Layout | None) -> Run:
         return None
 
     step: Any = collect if node.collect else discard
-    for outer, clause in reversed(stages):
-        step = _for_stage(w, clause, outer, step, name, tick)
+    for outer, inner, clause in reversed(stages):
+        step = _for_stage(w, clause, outer, inner, step, name, tick)
 
     def run_for(env: Env) -> Any:
         out: list[Any] = []
@@ -67,7 +67,9 @@ def _for(w: TreeWalker, node: ast.For, layout: Layout | None) -> Run:
     return run_for
 
 
-def _for_stage(w: TreeWalker, clause: ast.ForClause, outer: Layout | None, step: Any, name: str, tick: Any) -> Any:
+def _for_stage(
+    w: TreeWalker, clause: ast.ForClause, outer: Layout | None, inner: Layout | None, step: Any, name: str, tick: Any
+) -> Any:
     """One clause as a function of environment and output; the answer _STOP ends the loop around it."""
     if clause.kind == "when" or clause.kind == "while":
         assert clause.value is not None
@@ -81,13 +83,13 @@ def _for_stage(w: TreeWalker, clause: ast.ForClause, outer: Layout | None, step:
             return step(env, out)
 
         return guard
-    inner = Layout(outer, clause.scope.bindings)
-    blank = [UNBOUND] * len(clause.scope.bindings)
+    assert inner is not None
+    blank = inner.blank if inner is not outer else None
     if clause.kind == "let":
         bind_all = bind_all_of(w, clause.bindings, inner)
 
         def bind(env: Env, out: list[Any]) -> Any:
-            frame = [env, *blank]
+            frame = env if blank is None else [env, *blank]
             bind_all(frame)
             return step(frame, out)
 
@@ -106,7 +108,7 @@ def _for_stage(w: TreeWalker, clause: ast.ForClause, outer: Layout | None, step:
         for item in items:
             if tick is not None:
                 tick(span)
-            frame = [env, *blank]
+            frame = env if blank is None else [env, *blank]
             binder(item, frame)
             if step(frame, out) is _STOP:
                 break
@@ -117,9 +119,8 @@ def _for_stage(w: TreeWalker, clause: ast.ForClause, outer: Layout | None, step:
 
 @compiles(ast.Dotimes)
 def _dotimes(w: TreeWalker, node: ast.Dotimes, layout: Layout | None) -> Run:
-    count, inner = w.compile(node.count, layout), Layout(layout, node.scope.bindings)
-    body = w.compile(node.body, inner)
-    blank = [UNBOUND] * (len(node.scope.bindings) - 1)
+    count, inner = w.compile(node.count, layout), Layout(layout, node.scope.bindings, 1)
+    body, blank = w.compile(node.body, inner), inner.blank
     span = node.count.span
     tick = w.machine.tick if w.machine.metered else None
 
@@ -143,10 +144,9 @@ def _dotimes(w: TreeWalker, node: ast.Dotimes, layout: Layout | None) -> Run:
 
 @compiles(ast.Loop)
 def _loop(w: TreeWalker, node: ast.Loop, layout: Layout | None) -> Run:
-    inner = Layout(layout, node.scope.bindings)
+    inner = within(layout, node.scope.bindings)
+    first = inner.slots[node.scope.bindings[0]] if node.scope.bindings else 1
     bind_all = bind_all_of(w, node.bindings, inner, "loop")
-    body = w.compile(node.body, inner)
-    blank = [UNBOUND] * len(node.scope.bindings)
     compiler = w.patterns(inner)
     # what `recur` gives goes through the same checks and patterns as the first values
     again = [
@@ -156,10 +156,14 @@ def _loop(w: TreeWalker, node: ast.Loop, layout: Layout | None) -> Run:
     simple = all(isinstance(b.pattern, ast.BindPattern) and b.type is None for b in node.bindings) and len(node.bindings) == len(
         node.scope.bindings
     )
+    outer, w.in_place = w.in_place, (inner, first) if simple and inner is layout else None
+    body = w.compile(node.body, inner)
+    w.in_place = outer
+    blank = inner.blank if inner is not layout else None
     tick, span = w.machine.tick if w.machine.metered else None, node.span
 
     def run_loop(env: Env) -> Any:
-        frame = [env, *blank]
+        frame = env if blank is None else [env, *blank]
         bind_all(frame)
         while True:
             result = body(frame)
@@ -168,10 +172,10 @@ def _loop(w: TreeWalker, node: ast.Loop, layout: Layout | None) -> Run:
             if tick is not None:
                 tick(span)
             values = result.args
-            if simple:
-                frame = [env, *values]
+            if values is None:  # written in place
                 continue
-            frame = [env, *blank]
+            if blank is not None:
+                frame = [env, *blank]
             for i in range(len(values)):
                 bind, check, label = again[i]
                 if check is not None and (mismatch := check(values[i])) is not None:

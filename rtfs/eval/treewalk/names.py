@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rtfs.errors import EvalError
-from rtfs.eval.treewalk.walker import UNBOUND, Env, Layout, Run, TreeWalker, compiles, storer
+from rtfs.eval.treewalk.walker import UNBOUND, Env, Layout, Run, TreeWalker, compiles, storer, within
 from rtfs.semantics.typecheck import validation_error
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
@@ -111,6 +111,14 @@ def bind_all_of(w: TreeWalker, bindings: tuple[ast.LetBinding, ...], layout: Lay
             bind = compiler.binder(b.pattern)
             label = "pattern"
         steps.append((w.compile(b.value, layout), w.check(b.type), bind, f"{form} {label}", b.value.span))
+    if all(check is None and type(bind) is int for _, check, bind, _, _ in steps):
+        plain = [(run, slot) for run, _, slot, _, _ in steps]
+
+        def bind_plain(env: Env) -> None:
+            for run, slot in plain:
+                env[slot] = run(env)
+
+        return bind_plain
 
     def bind_all(env: Env) -> None:
         for run, check, bind, label, span in steps:
@@ -132,17 +140,39 @@ def _let(w: TreeWalker, node: ast.Let, layout: Layout | None) -> Run:
     bindings = node.scope.bindings
     if not bindings and not node.bindings:
         return w.compile(node.body, layout)
-    inner = Layout(layout, bindings)
+    inner = within(layout, bindings)
+    if inner is layout and len(node.bindings) == 1:
+        first = node.bindings[0]
+        if isinstance(first.pattern, ast.BindPattern) and first.type is None:
+            return _let_one(w, first, node.body, inner, inner.slots[first.pattern.binding])
     bind_all = bind_all_of(w, node.bindings, inner)
     body = w.compile(node.body, inner)
-    blank = [UNBOUND] * len(bindings)
+    if inner is layout:
 
-    def run_let(env: Env) -> Any:
+        def run_let(env: Env) -> Any:
+            bind_all(env)
+            return body(env)
+
+        return run_let
+    blank = inner.blank
+
+    def run_let_apart(env: Env) -> Any:
         frame = [env, *blank]
         bind_all(frame)
         return body(frame)
 
-    return run_let
+    return run_let_apart
+
+
+def _let_one(w: TreeWalker, binding: ast.LetBinding, rest: ast.Node, layout: Layout, slot: int) -> Run:
+    """A `let` of one name, as macros make them: a fifth of the time of a program that is made of them."""
+    value, body = w.compile(binding.value, layout), w.compile(rest, layout)
+
+    def run_let_one(env: Env) -> Any:
+        env[slot] = value(env)
+        return body(env)
+
+    return run_let_one
 
 
 @compiles(ast.Def)

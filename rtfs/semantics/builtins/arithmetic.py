@@ -44,27 +44,35 @@ def _fold(operation: str, apply: Callable[[Any, Any], Any], operands: list[Any])
     return total
 
 
-@builtin("+", 1, None)
-def add(a: Any, b: Any = MISSING, *rest: Any) -> Any:
-    """`(+ a b …)`: the sum; a float if any operand is."""
+def _sum(a: Any, b: Any) -> Any:
     kind, other = type(a), type(b)
-    if (kind is int or kind is float) and (other is int or other is float) and not rest:
+    if (kind is int or kind is float) and (other is int or other is float):
         try:
             return a + b
         except OverflowError:
             pass
+    return _fold("+", operator.add, [a, b])
+
+
+@builtin("+", 1, None, two=_sum)
+def add(a: Any, b: Any = MISSING, *rest: Any) -> Any:
+    """`(+ a b …)`: the sum; a float if any operand is."""
     return _fold("+", operator.add, given(a, b, rest))
 
 
-@builtin("-", 1, None)
-def subtract(a: Any, b: Any = MISSING, *rest: Any) -> Any:
-    """`(- a b …)`: what is left of `a`; `(- a)` negates."""
+def _difference(a: Any, b: Any) -> Any:
     kind, other = type(a), type(b)
-    if (kind is int or kind is float) and (other is int or other is float) and not rest:
+    if (kind is int or kind is float) and (other is int or other is float):
         try:
             return a - b
         except OverflowError:
             pass
+    return _fold("-", operator.sub, [a, b])
+
+
+@builtin("-", 1, None, two=_difference)
+def subtract(a: Any, b: Any = MISSING, *rest: Any) -> Any:
+    """`(- a b …)`: what is left of `a`; `(- a)` negates."""
     if b is MISSING:
         return -number("-", a, 0)
     return _fold("-", operator.sub, given(a, b, rest))
@@ -77,22 +85,25 @@ def _product(a: Any, b: Any) -> Any:
     return result
 
 
-@builtin("*", 1, None)
+def _times(a: Any, b: Any) -> Any:
+    kind, other = type(a), type(b)
+    if kind is int and other is int:
+        # checked afterwards: the product of two integers within the limit is harmless, only a chain of them grows
+        result = a * b
+        if result.bit_length() >= LONG_INTEGER_BITS:
+            check_integer("*", result.bit_length())
+        return result
+    if (kind is float and (other is float or other is int)) or (kind is int and other is float):
+        try:
+            return a * b
+        except OverflowError:
+            pass
+    return _fold("*", _product, [a, b])
+
+
+@builtin("*", 1, None, two=_times)
 def multiply(a: Any, b: Any = MISSING, *rest: Any) -> Any:
     """`(* a b …)`: the product; a float if any operand is."""
-    kind, other = type(a), type(b)
-    if not rest:
-        if kind is int and other is int:
-            # checked afterwards: the product of two integers within the limit is harmless, only a chain of them grows
-            result = a * b
-            if result.bit_length() >= LONG_INTEGER_BITS:
-                check_integer("*", result.bit_length())
-            return result
-        elif (kind is float and (other is float or other is int)) or (kind is int and other is float):
-            try:
-                return a * b
-            except OverflowError:
-                pass
     return _fold("*", _product, given(a, b, rest))
 
 
@@ -113,12 +124,16 @@ def quotient(a: Any, b: Any) -> Any:
     return int(result) if result.is_integer() else result
 
 
-@builtin("/", 1, None)
+def _ratio(a: Any, b: Any) -> Any:
+    kind, other = type(a), type(b)
+    if (kind is int or kind is float) and (other is int or other is float):
+        return quotient(a, b)
+    return _fold("/", quotient, [a, b])
+
+
+@builtin("/", 1, None, two=_ratio)
 def divide(a: Any, b: Any = MISSING, *rest: Any) -> Any:
     """`(/ a b …)`: real division, left to right; a whole result is an integer. `(/ a)` is `a`."""
-    kind, other = type(a), type(b)
-    if (kind is int or kind is float) and (other is int or other is float) and not rest:
-        return quotient(a, b)
     return _fold("/", quotient, given(a, b, rest))
 
 

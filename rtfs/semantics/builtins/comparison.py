@@ -18,15 +18,17 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-@builtin("=", 1, None)
+def _same(a: Any, b: Any) -> bool:
+    kind = type(a)
+    if kind is int or kind is str:
+        return type(b) is kind and a == b
+    return equal(a, b)
+
+
+@builtin("=", 1, None, two=_same)
 def equals(a: Any, b: Any = MISSING, *rest: Any) -> bool:
     """`(= a b …)`: all equal, by structure and kind: `(= 1 1.0)` is false."""
-    if not rest:
-        kind = type(a)
-        if kind is int or kind is str:
-            return b is MISSING or (type(b) is kind and a == b)
-        return b is MISSING or equal(a, b)
-    return equal(a, b) and all(equal(a, other) for other in rest)
+    return b is MISSING or (_same(a, b) and all(equal(a, other) for other in rest))
 
 
 @builtin("not=", 2, aliases=("!=",))
@@ -62,37 +64,53 @@ def _chain(operation: str, holds: Callable[[Any, Any], bool], operands: list[Any
 # Four times the same body, because `<` is as hot as `+` and a comparison passed in as a function would double its cost.
 
 
-@builtin("<", 1, None)
+def _is_less(a: Any, b: Any) -> Any:
+    kind, other = type(a), type(b)
+    if (kind is int or kind is float) and (other is int or other is float):
+        return a < b
+    return _chain("<", operator.lt, [a, b])
+
+
+@builtin("<", 1, None, two=_is_less)
 def less(a: Any, b: Any = MISSING, *rest: Any) -> bool:
     """`(< a b …)`: numbers or strings in strictly rising order."""
-    kind, other = type(a), type(b)
-    if (kind is int or kind is float) and (other is int or other is float) and not rest:
-        return bool(a < b)
     return _chain("<", operator.lt, given(a, b, rest))
 
 
-@builtin(">", 1, None)
+def _is_greater(a: Any, b: Any) -> Any:
+    kind, other = type(a), type(b)
+    if (kind is int or kind is float) and (other is int or other is float):
+        return a > b
+    return _chain(">", operator.gt, [a, b])
+
+
+@builtin(">", 1, None, two=_is_greater)
 def greater(a: Any, b: Any = MISSING, *rest: Any) -> bool:
     """`(> a b …)`: numbers or strings in strictly falling order."""
-    kind, other = type(a), type(b)
-    if (kind is int or kind is float) and (other is int or other is float) and not rest:
-        return bool(a > b)
     return _chain(">", operator.gt, given(a, b, rest))
 
 
-@builtin("<=", 1, None)
+def _is_at_most(a: Any, b: Any) -> Any:
+    kind, other = type(a), type(b)
+    if (kind is int or kind is float) and (other is int or other is float):
+        return a <= b
+    return _chain("<=", operator.le, [a, b])
+
+
+@builtin("<=", 1, None, two=_is_at_most)
 def at_most(a: Any, b: Any = MISSING, *rest: Any) -> bool:
     """`(<= a b …)`: numbers or strings, none smaller than the one before."""
-    kind, other = type(a), type(b)
-    if (kind is int or kind is float) and (other is int or other is float) and not rest:
-        return bool(a <= b)
     return _chain("<=", operator.le, given(a, b, rest))
 
 
-@builtin(">=", 1, None)
+def _is_at_least(a: Any, b: Any) -> Any:
+    kind, other = type(a), type(b)
+    if (kind is int or kind is float) and (other is int or other is float):
+        return a >= b
+    return _chain(">=", operator.ge, [a, b])
+
+
+@builtin(">=", 1, None, two=_is_at_least)
 def at_least(a: Any, b: Any = MISSING, *rest: Any) -> bool:
     """`(>= a b …)`: numbers or strings, none larger than the one before."""
-    kind, other = type(a), type(b)
-    if (kind is int or kind is float) and (other is int or other is float) and not rest:
-        return bool(a >= b)
     return _chain(">=", operator.ge, given(a, b, rest))

@@ -65,10 +65,11 @@ class Place:
 
     `names` maps a name to its binding; `parent` is the place around; `owner` lists the bindings of the nearest scope,
     which `def` inside a body adds to.  `function_tail` is true in tail position of a function, and `free_tail` where its value
-    is also returned unchecked, so that any call may take over the frame.
+    is also returned unchecked, so that any call may take over the frame.  `function` is the place of the nearest function's
+    parameters, None outside of functions.
     """
 
-    __slots__ = ("names", "parent", "owner", "tail", "function_tail", "free_tail")
+    __slots__ = ("names", "parent", "owner", "tail", "function_tail", "free_tail", "function")
 
     def __init__(
         self,
@@ -85,12 +86,16 @@ class Place:
         self.tail = tail
         self.function_tail = function_tail
         self.free_tail = free_tail
+        self.function: Place | None = parent.function if parent is not None else None
 
     def lookup(self, name: str) -> ast.Binding | None:
+        """What the name is bound to here, if it is; a binding from around the function is captured by it."""
         place: Place | None = self
         while place is not None:
             found = place.names.get(name)
             if found is not None:
+                if place.function is not self.function:
+                    found.captured = True
                 return found
             place = place.parent
         return None
@@ -123,7 +128,7 @@ class Place:
         if self.tail is None and not self.function_tail:
             return self
         inner = Place(self.parent, self.owner)
-        inner.names = self.names
+        inner.names, inner.function = self.names, self.function
         return inner
 
     @property

@@ -179,6 +179,7 @@ def function(
         self_binding = outer.bind(a.bindable(own_name, form.spans[1]), form.spans[1])
 
     inner = Place(outer, owner)
+    inner.function = inner
     params, rest = parameters(a, params_form, params_span, inner, plain_only=form.name == "lambda")
     used, result = _return_type(a, form, at)
     at += used
