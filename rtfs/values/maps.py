@@ -1,9 +1,8 @@
 """Maps: immutable, insertion-ordered, any immutable value as key.
 
 Up to `_COPY_BELOW` entries, and for anything built in bulk, a map is a Python dict that is copied when it
-changes; an older map never sees a change.  When a larger one is changed it becomes a persistent
-pair: a hash trie from key to position (`rpds`) and a vector of entries in insertion order.  Removed entries
-leave a gap; the vector is packed when half of it is gaps.
+changes; an older map never sees a change.  A larger one that is changed becomes an `Overlay`: the dict as it
+was and, over it, the entries that differ, of which a change copies a few.
 
 RTFS tells `1`, `1.0` and `true` apart and Python's dict does not, so booleans and floats are stored under a
 `_Key` that carries their kind.
@@ -13,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from rtfs.values.overlay import Overlay
 from rtfs.values.scalars import Where
 from rtfs.values.sequences import Vector
 
@@ -20,9 +20,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_COPY_BELOW = 64
+_COPY_BELOW = 64  # entries: up to these a plain copy is cheaper than an overlay, and reading is
 _ABSENT: Any = object()
-_GAP: Any = object()
+_new = object.__new__
 
 
 class _Key:
@@ -49,51 +49,12 @@ def _decode(key: Any) -> Any:
     return key.value if type(key) is _Key else key
 
 
-class _Large:
-    """The persistent representation: `index` key -> position, `entries` position -> (key, value) or a gap."""
-
-    __slots__ = ("index", "entries", "count")
-
-    def __init__(self, index: Any, entries: Vector, count: int) -> None:
-        self.index = index
-        self.entries = entries
-        self.count = count
-
-    @classmethod
-    def of(cls, table: dict[Any, Any]) -> _Large:
-        from rpds import HashTrieMap  # 2 ms to import: only for programs that grow large maps
-
-        index = HashTrieMap({key: i for i, key in enumerate(table)})
-        return cls(index, Vector.adopt(list(table.items())), len(table))
-
-    def get(self, key: Any, default: Any) -> Any:
-        at = self.index.get(key)
-        return default if at is None else self.entries[at][1]
-
-    def assoc(self, key: Any, value: Any) -> _Large:
-        at = self.index.get(key)
-        if at is not None:
-            return _Large(self.index, self.entries.replace(at, (self.entries[at][0], value)), self.count)
-        return _Large(self.index.insert(key, len(self.entries)), self.entries.append((key, value)), self.count + 1)
-
-    def dissoc(self, key: Any) -> _Large:
-        at = self.index.get(key)
-        if at is None:
-            return self
-        entries = self.entries.replace(at, _GAP)
-        smaller = _Large(self.index.remove(key), entries, self.count - 1)
-        return smaller if smaller.count * 2 > len(entries) else _Large.of(smaller.table())
-
-    def table(self) -> dict[Any, Any]:
-        return {entry[0]: entry[1] for entry in self.entries.items() if entry is not _GAP}
-
-
 class Map:
     """`{k v …}`. Iteration gives keys in insertion order, as in a Python dict."""
 
     __slots__ = ("_table", "_hash", "where")
 
-    _table: dict[Any, Any] | _Large
+    _table: dict[Any, Any] | Overlay
     _hash: int | None
     where: Where | None
 
@@ -105,15 +66,15 @@ class Map:
     @classmethod
     def adopt(cls, table: dict[Any, Any]) -> Map:
         """A map that takes over a dict whose keys are neither floats nor booleans; the caller lets go of it."""
-        self = object.__new__(cls)
+        self = _new(cls)
         self._table = table
         self._hash = None
         self.where = None
         return self
 
     @staticmethod
-    def _of(table: dict[Any, Any] | _Large) -> Map:
-        new = object.__new__(Map)
+    def _of(table: dict[Any, Any] | Overlay) -> Map:
+        new = _new(Map)
         new._table = table
         new._hash = None
         new.where = None
@@ -122,8 +83,7 @@ class Map:
     # --- reading ---
 
     def __len__(self) -> int:
-        table = self._table
-        return len(table) if type(table) is dict else table.count  # type: ignore[union-attr]
+        return len(self._table)
 
     def get(self, key: Any, default: Any = None) -> Any:
         kind = type(key)
@@ -163,32 +123,39 @@ class Map:
     # --- making new ones ---
 
     def assoc(self, key: Any, value: Any) -> Map:
-        key = _encode(key)
+        kind = type(key)
+        if kind is float or kind is bool:
+            key = _Key(key)
         table = self._table
+        new = _new(Map)
         if type(table) is dict:
             if len(table) < _COPY_BELOW:
-                copy = table.copy()
+                new._table = copy = table.copy()
                 copy[key] = value
-                return Map._of(copy)
-            table = _Large.of(table)
-        return Map._of(table.assoc(key, value))  # type: ignore[union-attr]
+            else:
+                new._table = Overlay(table).assoc(key, value)
+        else:
+            new._table = table.assoc(key, value)  # type: ignore[union-attr]
+        new._hash = None
+        new.where = None
+        return new
 
     def dissoc(self, key: Any) -> Map:
         key = _encode(key)
         table = self._table
-        if type(table) is dict:
-            if key not in table:
-                return self
-            if len(table) <= _COPY_BELOW:
-                copy = table.copy()
-                del copy[key]
-                return Map._of(copy)
-            table = _Large.of(table)
-        return Map._of(table.dissoc(key))  # type: ignore[union-attr]
+        if table.get(key, _ABSENT) is _ABSENT:
+            return self
+        if len(table) <= _COPY_BELOW:
+            copy = self._dict().copy()
+            del copy[key]
+            return Map._of(copy)
+        smaller = (Overlay(table) if type(table) is dict else table).dissoc(key)  # type: ignore[union-attr]
+        # what little is left of a map does not hold on to all that it once was
+        return Map._of(smaller if smaller.count * 4 > len(smaller.base) else smaller.table())
 
     def merge(self, other: Map) -> Map:
         """All entries of both; those of `other` win, positions of this one's keys are kept."""
-        if len(other) < 8 and type(self._table) is not dict:
+        if len(self) > _COPY_BELOW and len(other) * 8 < len(self):
             new = self
             for key, value in other.items():
                 new = new.assoc(key, value)
