@@ -26,18 +26,27 @@ if TYPE_CHECKING:
 LIBRARY: dict[str, Builtin] = {}
 
 
-def builtin(name: str, low: int, high: int | None = -1, *, aliases: tuple[str, ...] = (), doc: str = "") -> Callable[[F], F]:
+def builtin(
+    name: str,
+    low: int,
+    high: int | None = -1,
+    *,
+    aliases: tuple[str, ...] = (),
+    doc: str = "",
+    fixed: dict[int, Callable[..., Any]] | None = None,
+) -> Callable[[F], F]:
     """Register a Python function as the built-in `name`.
 
     Args:
         low, high: operands it takes; without `high` exactly `low`; `high=None` means any number from `low` on.
         aliases: further names; errors speak of `name`.
         doc: one line; the function's docstring when left out.
+        fixed: number of operands -> a quicker function for exactly so many.
     """
 
     def register(function: F) -> F:
         text = doc or (function.__doc__ or "").strip().split("\n")[0]
-        entry = Builtin(name, function, low, low if high == -1 else high, text)
+        entry = Builtin(name, function, low, low if high == -1 else high, text, fixed)
         for label in (name, *aliases):
             if label in LIBRARY:
                 raise ConfigError(f"built-in {label} is registered twice")

@@ -21,13 +21,23 @@ class Builtin:
         call: the Python callable; takes the RTFS values positionally.
         low, high: how many operands it takes; `high` is None when there is no upper limit.
         doc: one line for `:doc` and the generated table.
+        fixed: number of operands -> a quicker callable for exactly so many; most have none.
         takes: bit `n` tells whether it takes `n` operands, for `n` up to 7: what a call looks at.
     """
 
-    __slots__ = ("name", "call", "low", "high", "doc", "takes")
+    __slots__ = ("name", "call", "low", "high", "doc", "fixed", "takes")
 
-    def __init__(self, name: str, call: Callable[..., Any], low: int, high: int | None, doc: str = "") -> None:
+    def __init__(
+        self,
+        name: str,
+        call: Callable[..., Any],
+        low: int,
+        high: int | None,
+        doc: str = "",
+        fixed: dict[int, Callable[..., Any]] | None = None,
+    ) -> None:
         self.name = name
+        self.fixed = fixed
         self.call = call
         self.low = low
         self.high = high
@@ -36,6 +46,10 @@ class Builtin:
 
     def __repr__(self) -> str:
         return f"#<fn {self.name}>"
+
+    def entry(self, count: int) -> Callable[..., Any]:
+        """What to call with `count` operands, which it takes."""
+        return self.call if self.fixed is None else self.fixed.get(count, self.call)
 
 
 class Function:

@@ -10,7 +10,7 @@ RTFS tells `1`, `1.0` and `true` apart and Python's dict does not, so booleans a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from rtfs.values.overlay import Overlay
 from rtfs.values.scalars import Where
@@ -40,7 +40,8 @@ class _Key:
         return hash((type(self.value).__name__, self.value))
 
 
-def _encode(key: Any) -> Any:
+def encode(key: Any) -> Any:
+    """What stands for a key in the dict of a map."""
     kind = type(key)
     return _Key(key) if kind is float or kind is bool else key
 
@@ -59,13 +60,13 @@ class Map:
     where: Where | None
 
     def __init__(self, pairs: Iterable[tuple[Any, Any]] = (), where: Where | None = None) -> None:
-        self._table = {_encode(k): v for k, v in pairs}
+        self._table = {encode(k): v for k, v in pairs}
         self._hash = None
         self.where = where
 
     @classmethod
     def adopt(cls, table: dict[Any, Any]) -> Map:
-        """A map that takes over a dict whose keys are neither floats nor booleans; the caller lets go of it."""
+        """A map that takes over a dict whose keys are as `encode` makes them; the caller lets go of it."""
         self = _new(cls)
         self._table = table
         self._hash = None
@@ -141,7 +142,7 @@ class Map:
         return new
 
     def dissoc(self, key: Any) -> Map:
-        key = _encode(key)
+        key = encode(key)
         table = self._table
         if table.get(key, _ABSENT) is _ABSENT:
             return self
@@ -162,6 +163,10 @@ class Map:
             return new
         return Map._of({**self._dict(), **other._dict()})
 
+    def with_values(self, values: list[Any]) -> Map:
+        """The map from the same keys to other values, in order."""
+        return Map._of(dict(zip(self._dict(), values)))
+
     # --- as map keys and in tests ---
 
     def __eq__(self, other: object) -> bool:
@@ -180,6 +185,19 @@ class Map:
         from rtfs.values.printing import to_readable
 
         return to_readable(self)
+
+
+def pick(key: Any, items: list[Any], other: Callable[[Any], Any]) -> list[Any]:
+    """What each of several maps holds under a key, neither a float nor a boolean; `other(item)` for an item that is no map."""
+    return [item._table.get(key) if type(item) is Map else other(item) for item in items]
+
+
+def from_columns(keys: list[Any], values: list[Any]) -> Map:
+    """The map from each key to the value at the same place, as long as the shorter list; of the same key the last value wins."""
+    kinds = set(map(type, keys))
+    if float in kinds or bool in kinds:
+        keys = [encode(key) for key in keys]
+    return Map.adopt(dict(zip(keys, values)))
 
 
 EMPTY_MAP = Map()

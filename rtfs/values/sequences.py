@@ -83,6 +83,10 @@ class Sequence:
             return self._buf[self._start + index]
         raise IndexError(index)
 
+    def at(self, index: int, default: Any) -> Any:
+        """The item at an index, `default` where there is none."""
+        return self._buf[self._start + index] if 0 <= index < self._stop - self._start else default
+
     def items(self) -> list[Any]:
         """The items as a new Python list. (A live view would grow under a loop that appends.)"""
         out: list[Any] = self._buf[self._start : self._stop]
