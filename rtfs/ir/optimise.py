@@ -62,9 +62,12 @@ PASSES: tuple[tuple[str, str], ...] = (
     ("arithmetic", "basic"),
     ("recursion", "aggressive"),
     ("pipelines", "basic"),
+    ("updates", "basic"),
     ("inlining", "basic"),
+    ("updates", "basic"),
     ("scalars", "aggressive"),
     ("kinds", "basic"),
+    ("ownership", "basic"),
 )
 
 

@@ -114,6 +114,8 @@ def used(node: ir.Node) -> list[ir.Var]:
         return [var for var in node.vars if var is not None]
     if isinstance(node, ir.Emit):
         return [node.into]
+    if isinstance(node, ir.Update):
+        return [node.old] if node.old is not None else []
     if isinstance(node, ir.Collect):
         return [node.into] if node.into is not None else []
     return []
@@ -163,6 +165,8 @@ def variables_of(unit: ir.Unit, node: ir.Node) -> set[ir.Var]:
             found.append(item.var)
         elif isinstance(item, ir.Collect) and item.into is not None:
             found.append(item.into)
+        elif isinstance(item, ir.Update) and item.old is not None:
+            found.append(item.old)
         pattern = pattern_of(item)
         if pattern is not None:
             found += [unit.vars[b] for b in bindings(pattern)]
@@ -304,6 +308,8 @@ class _Refresh:
                 var.rebound = True
         elif isinstance(node, ir.Collect) and node.into is not None:
             node.into.stores += 1
+        elif isinstance(node, ir.Update) and node.old is not None:
+            node.old.stores += 1
         elif isinstance(node, ir.Special):
             for special in node.vars:
                 if special is not None:

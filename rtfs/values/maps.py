@@ -53,15 +53,17 @@ def _decode(key: Any) -> Any:
 class Map:
     """`{k v …}`. Iteration gives keys in insertion order, as in a Python dict."""
 
-    __slots__ = ("_table", "_hash", "where")
+    __slots__ = ("_table", "_hash", "_owner", "where")
 
     _table: dict[Any, Any] | Overlay
     _hash: int | None
+    _owner: list[int] | None  # of those who change it in place: the mark of `eval.compiled.owned`
     where: Where | None
 
     def __init__(self, pairs: Iterable[tuple[Any, Any]] = (), where: Where | None = None) -> None:
         self._table = {encode(k): v for k, v in pairs}
         self._hash = None
+        self._owner = None
         self.where = where
 
     @classmethod
@@ -70,6 +72,7 @@ class Map:
         self = _new(cls)
         self._table = table
         self._hash = None
+        self._owner = None
         self.where = None
         return self
 
@@ -78,6 +81,7 @@ class Map:
         new = _new(Map)
         new._table = table
         new._hash = None
+        new._owner = None
         new.where = None
         return new
 
@@ -138,6 +142,7 @@ class Map:
         else:
             new._table = table.assoc(key, value)  # type: ignore[union-attr]
         new._hash = None
+        new._owner = None
         new.where = None
         return new
 

@@ -34,12 +34,13 @@ class Sequence:
     equality and is not kept by any operation.
     """
 
-    __slots__ = ("_buf", "_start", "_stop", "_hash", "where")
+    __slots__ = ("_buf", "_start", "_stop", "_hash", "_owner", "where")
 
     _buf: Any
     _start: int
     _stop: int
     _hash: int | None
+    _owner: list[int] | None  # of those who change it in place: the mark of `eval.compiled.owned`
     where: Where | None
 
     def __init__(self, items: Iterable[Any] = (), where: Where | None = None) -> None:
@@ -47,6 +48,7 @@ class Sequence:
         self._start = 0
         self._stop = len(self._buf)
         self._hash = None
+        self._owner = None
         self.where = where
 
     @classmethod
@@ -57,6 +59,7 @@ class Sequence:
         self._start = 0
         self._stop = len(items)
         self._hash = None
+        self._owner = None
         self.where = None
         return self
 
@@ -66,6 +69,7 @@ class Sequence:
         new._start = start
         new._stop = stop
         new._hash = None
+        new._owner = None
         new.where = None
         return new
 

@@ -11,11 +11,11 @@ from rtfs.eval.compiled.cursors import with_cursors
 from rtfs.eval.compiled.forms import ending_there, in_order, rebind
 from rtfs.eval.compiled.generate import RETURN, Destination, Frame, Generator, expression, statement
 from rtfs.eval.compiled.operators import inline
+from rtfs.eval.compiled.ownership import enter, restarted
 from rtfs.eval.compiled.patterns import check
 from rtfs.eval.compiled.versions import forget, guards
 from rtfs.ir import nodes as ir
 from rtfs.ir.passes.kinds import Version, proves
-from rtfs.source import Span
 from rtfs.values.functions import Builtin, Function
 from rtfs.values.scalars import Keyword
 
@@ -128,6 +128,7 @@ def _body(g: Generator, fn: ir.Fn, arguments: list[str], *, checked: bool = Fals
     """The statements of a function; `checked`: its arguments are known to fit their annotations."""
     if g.metered:
         g.do(g.call(" tick"))
+    enter(g, fn)
 
     def boxes() -> None:
         for i, var in enumerate(fn.params):
@@ -175,13 +176,15 @@ def check_parameter(g: Generator, fn: ir.Fn, node: ir.Check) -> None:
         check(g, node, value)
 
 
-def restart(g: Generator, fn: ir.Fn, args: list[Any], span: Span | None, arg_spans: tuple[Span | None, ...]) -> None:
-    """Start the function around again with new arguments."""
+def restart(g: Generator, fn: ir.Fn, node: ir.Recur | ir.Call) -> None:
+    """Start the function around again with the operands of `node`."""
     assert fn.ast is not None
-    outer, g.at = g.at, g.place(span, arg_spans, fn.label)
+    args, finish = restarted(g, fn.params, node.args)
+    outer, g.at = g.at, g.place(node.span, tuple([arg.span for arg in node.args]), fn.label)
     if fn.ast.rest is not None:
         args = [*args[:-1], g.call(" rest_list", args[-1], g.const(len(args) - 1))]
     rebind(g, fn.params, args)
+    finish()
     if not g.in_version:
         checks(g, fn)
     if g.metered:
@@ -271,15 +274,15 @@ def _call_statement(g: Generator, node: ir.Call, to: Destination) -> None:
         head = node.function
         fn = node.itself
         if isinstance(head, ir.Get) and head.var.function is fn:
-            _self_call(g, node, fn)
+            restart(g, fn, node)
             return
         if isinstance(head, ir.GlobalGet):
             assert fn.ast is not None
             if g.in_version:  # the name is known to keep its meaning while this runs
-                _self_call(g, node, fn)
+                restart(g, fn, node)
                 return
             flag = g.linker.flag(head.name, fn.ast)
-            g.when(g.load(flag), g.inside(lambda: _self_call(g, node, fn)))
+            g.when(g.load(flag), g.inside(lambda: restart(g, fn, node)))
     if not g.frame.fn.bounces or not bounces(g, node):
         g.deliver(_call(g, node), to)
         return
@@ -287,10 +290,6 @@ def _call_statement(g: Generator, node: ir.Call, to: Destination) -> None:
     values = g.exprs([node.function, *node.args])
     place = g.const((node.span, tuple([arg.span for arg in node.args])))
     g.add(py.Return(g.call(" tail", values[0], g.list_of(values[1:]), place)))
-
-
-def _self_call(g: Generator, node: ir.Call, fn: ir.Fn) -> None:
-    restart(g, fn, g.exprs(node.args), node.span, tuple([arg.span for arg in node.args]))
 
 
 def bounces(g: Generator, node: ir.Call) -> bool:

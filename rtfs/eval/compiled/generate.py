@@ -270,7 +270,7 @@ class Generator(Builder):
             var.py = self.unique(var.name)
         if var.py not in self._homes:
             self._homes[var.py] = self.frame if self.frame.fn is var.owner else self._frames.get(var.owner, self.frame)
-            if not var.boxed and not var.assigned and not var.early:
+            if not var.boxed and not var.assigned and not var.early and not var.owned:
                 self._fixed.add(var.py)  # changes only where a loop starts again
         return var.py
 
@@ -354,6 +354,7 @@ class Generator(Builder):
         """The whole unit as a module that defines the function `name`."""
         import rtfs.eval.compiled.calls
         import rtfs.eval.compiled.forms
+        import rtfs.eval.compiled.ownership
         import rtfs.eval.compiled.patterns
         import rtfs.eval.compiled.specials  # noqa: F401
         from rtfs.eval.compiled.calls import find_bounces

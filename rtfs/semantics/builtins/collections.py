@@ -276,7 +276,7 @@ def rename_keys(table: Any, names: Any) -> Map:
     return Map((names.get(key, key), value) for key, value in table.items())
 
 
-def _entries(operation: str, item: Any, index: int) -> list[tuple[Any, Any]]:
+def entries(operation: str, item: Any, index: int) -> list[tuple[Any, Any]]:
     """What an item adds to a map: a pair its entry, a map all of its entries."""
     kind = type(item)
     if kind is Map:
@@ -303,7 +303,7 @@ def conj(coll: Any, *more: Any) -> Any:
         return List.adopt([*reversed(more), *coll.items()])
     if kind is Map:
         for index in range(len(more)):
-            for key, value in _entries("conj", more[index], index + 1):
+            for key, value in entries("conj", more[index], index + 1):
                 coll = coll.assoc(key, value)
         return coll
     raise type_error("conj", "vector, list, map or nil", coll, 0)
@@ -325,6 +325,6 @@ def into(target: Any, source: Any) -> Any:
     if kind is Map:
         pairs: list[tuple[Any, Any]] = []
         for item in more:
-            pairs += _entries("into", item, 1)
+            pairs += entries("into", item, 1)
         return target.merge(Map(pairs))
     raise type_error("into", "vector, list, map or nil", target, 0)
