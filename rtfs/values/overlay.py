@@ -24,14 +24,24 @@ _LOW = _WIDTH - 1
 _LEAF = 16  # entries; a leaf with more becomes a node, unless its keys have the same hash
 _HASH_BITS = 64
 
-#: A leaf: key -> (place, value).  Nobody changes one that belongs to a finished overlay.
-_Leaf = dict  # of Any to tuple[int, Any]
-_EMPTY: dict[Any, tuple[int, Any]] = {}
+_ABSENT: Any = object()
+_new = object.__new__
 
-#: The place of an entry whose key is in the dict below and whose value alone differs.
-_BELOW = -1
+
+class _Added:
+    """The entry of a key that is not in the dict below, or was removed from it, with its place among those that were added."""
+
+    __slots__ = ("place", "value")
+
+    place: int
+    value: Any
+
+
 #: The entry of a key of the dict below that is removed.
-_GONE: tuple[int, Any] = (-2, None)
+_GONE = _Added()
+
+#: A leaf: key -> the value that a key of the dict below has instead, or an `_Added`.  Nobody changes one that belongs to an overlay.
+_EMPTY: dict[Any, Any] = {}
 
 
 class Overlay:
@@ -71,68 +81,67 @@ class Overlay:
             while type(node) is list:
                 bits >>= _BITS
                 node = node[bits & _LOW]
-        found = node.get(key)
-        if found is None:
+        found = node.get(key, _ABSENT)
+        if found is _ABSENT:
             return self.base.get(key, default)
-        return default if found is _GONE else found[1]
+        if type(found) is _Added:
+            return default if found is _GONE else found.value
+        return found
 
     def assoc(self, key: Any, value: Any) -> Overlay:
         """With the value of a key set; a key that is there keeps its place."""
-        base = self.ordered
-        if base is not None:
-            self = Overlay(base)
-        new: Overlay = object.__new__(Overlay)
-        new.base = base = self.base
-        new.ordered = None
-        node = self.root
-        if type(node) is dict:
-            new.root = leaf = node.copy()
-        else:
-            leaf = _copy_path(new, node, key)
-        found = leaf.get(key)
-        if found is None:
-            if key in base:
-                leaf[key] = (_BELOW, value)
-                new.count = self.count
-                new.following = self.following
-            else:
-                leaf[key] = (self.following, value)
-                new.count = self.count + 1
-                new.following = self.following + 1
-            if len(leaf) > _LEAF:
-                _split(new, key)
-        elif found is _GONE:
-            leaf[key] = (self.following, value)
-            new.count = self.count + 1
-            new.following = self.following + 1
-        else:
-            leaf[key] = (found[0], value)
-            new.count = self.count
-            new.following = self.following
-        return new
-
-    def dissoc(self, key: Any) -> Overlay:
-        """Without a key; itself if it is not there."""
-        if self.get(key, _GONE) is _GONE:
-            return self
         if self.ordered is not None:
             self = Overlay(self.ordered)
-        new: Overlay = object.__new__(Overlay)
+        new: Overlay = _new(Overlay)
         new.base = self.base
         new.ordered = None
-        new.count = self.count - 1
+        new.count = self.count
         new.following = self.following
         node = self.root
         if type(node) is dict:
             new.root = leaf = node.copy()
         else:
-            leaf = _copy_path(new, node, key)
-        if key in self.base:
+            bits = hash(key)
+            new.root = node = node.copy()
+            child = node[bits & _LOW]
+            while type(child) is list:
+                node[bits & _LOW] = child = child.copy()
+                node = child
+                bits >>= _BITS
+                child = node[bits & _LOW]
+            node[bits & _LOW] = leaf = child.copy()
+        found = leaf.get(key, _ABSENT)
+        if type(found) is not _Added and (found is not _ABSENT or key in self.base):
+            leaf[key] = value
+        else:
+            entry = _new(_Added)
+            entry.value = value
+            if found is _ABSENT or found is _GONE:
+                entry.place = new.following
+                new.following += 1
+                new.count += 1
+            else:
+                entry.place = found.place
+            leaf[key] = entry
+        if len(leaf) > _LEAF:
+            _split(new, key)
+        return new
+
+    def dissoc(self, key: Any) -> Overlay:
+        """Without a key; itself if it is not there."""
+        if self.get(key, _ABSENT) is _ABSENT:
+            return self
+        new = self.assoc(key, None)  # as much of it as will differ is now its own
+        leaf = new.root
+        bits = hash(key)
+        while type(leaf) is list:
+            leaf = leaf[bits & _LOW]
+            bits >>= _BITS
+        if key in new.base:
             leaf[key] = _GONE
-            if len(leaf) > _LEAF:
-                _split(new, key)
         else:
             del leaf[key]
+        new.count -= 1
         return new
 
     def table(self) -> dict[Any, Any]:
@@ -147,12 +156,12 @@ class Overlay:
                     waiting += node
                     continue
                 for key, entry in node.items():
-                    if entry[0] == _BELOW:
-                        found[key] = entry[1]
+                    if type(entry) is not _Added:
+                        found[key] = entry
                         continue
                     found.pop(key, None)  # removed; or removed and then added, which gave it another place
                     if entry is not _GONE:
-                        added.append((entry[0], key, entry[1]))
+                        added.append((entry.place, key, entry.value))
             added.sort(key=_place)
             for _, key, value in added:
                 found[key] = value
@@ -162,20 +171,6 @@ class Overlay:
 
 def _place(entry: tuple[int, Any, Any]) -> int:
     return entry[0]
-
-
-def _copy_path(new: Overlay, node: list[Any], key: Any) -> dict[Any, tuple[int, Any]]:
-    """Give `new` a root that is `node` with the nodes on the way to the key copied; gives the copied leaf."""
-    bits = hash(key)
-    new.root = node = node.copy()
-    child = node[bits & _LOW]
-    while type(child) is list:
-        node[bits & _LOW] = child = child.copy()
-        node = child
-        bits >>= _BITS
-        child = node[bits & _LOW]
-    node[bits & _LOW] = leaf = child.copy()
-    return leaf  # type: ignore[no-any-return]
 
 
 def _split(new: Overlay, key: Any) -> None:
