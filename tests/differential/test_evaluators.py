@@ -174,6 +174,8 @@ def test_definitions(first: Any, second: Any) -> None:
         "(for [{:keys [a] :or {a (do (def k 2) k)}} [{} {:a 1}]] a)",
         "(((fn [x] (fn [y] (set! x (+ x y)) x)) 1) 2)",
         "(let [{:keys [a b] :or {b (let [q 3] q)}} {:a 1}] [a b])",
+        "(defn f [i g] (if (= i 5) (g 1) (f (inc i) (fn [x] (let [a (+ i x)] (* a a)))))) (f 0 nil)",
+        "(defn f [i v] (if (= i 5) v (f (inc i) ((fn [] (for [x [1 2]] v)))))) (f 0 1)",
     ],
 )
 def test_programs(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast as py
+from itertools import islice
 
 from rtfs.eval.compiled import support
 from rtfs.eval.compiled.access import keyword_call
@@ -72,6 +73,7 @@ def define_function(g: Generator, fn: ir.Fn, name: str) -> str:
     version = g.inference.version if fn is g.unit.function else None
     if version is not None:
         _second_body(g, fn, version)
+    outside = len(g._homes)
     outer, g.frame = g.frame, frame
     arguments = [g.name_of(var) + (" next" if var.boxed else "") for var in general.params]
     g.frame = outer
@@ -91,6 +93,8 @@ def define_function(g: Generator, fn: ir.Fn, name: str) -> str:
         _body(g, general, arguments, checked=True)
 
     g.function(inner, arguments, body, frame, defaults)
+    for local in list(islice(reversed(g._homes), len(g._homes) - outside)):
+        del g._homes[local]  # where the function stands twice, its variables are those of either
     g._homes.update(homes)
     if _is_wrapped(g, fn):
         make = support.counted(g.machine, len(fn.params)) if g.counted else support.wrapper(len(fn.params))
