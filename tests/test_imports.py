@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("pydantic", "lark", "numpy", "asyncio", "dataclasses", "httpx2", "llama_cpp", "rpds", "prompt_toolkit", "rich", "inspect", "typing")
+HEAVY = ("pydantic", "lark", "numpy", "asyncio", "dataclasses", "httpx2", "llama_cpp", "prompt_toolkit", "rich", "inspect", "typing")
 #: What a program may need once it runs.
 RUNNING = {"dataclasses", "inspect", "typing"}
 

@@ -53,6 +53,8 @@ class Var:
         stores: how many places give it a value, apart from `recur`.
         rebound: a loop or function that starts again gives it a new value.
         reads: how many places read it.
+        owned: it may hold a collection that nobody else does, which is then changed in place.
+        deep: the same for collections inside that one.
         function: the `Fn` that is its only value, when that is known.
         escapes: its value is used otherwise than by calling it.
     """
@@ -61,6 +63,7 @@ class Var:
         "assigned",
         "boxed",
         "captured",
+        "deep",
         "early",
         "escapes",
         "function",
@@ -68,6 +71,7 @@ class Var:
         "known",
         "late",
         "name",
+        "owned",
         "owner",
         "py",
         "rebound",
@@ -89,6 +93,8 @@ class Var:
         self.escapes = False
         self.boxed = False
         self.rebound = False
+        self.owned = False
+        self.deep = False
         self.known = ANY
         self.py = ""
 
@@ -137,14 +143,18 @@ class Const(Node):
 
 
 class Get(Node):
-    """The value of a local; `checked`: it may have none yet."""
+    """The value of a local; `checked`: it may have none yet.
 
-    __slots__ = ("checked", "var")
+    `use`: what becomes of a collection that may be the variable's alone (`passes.ownership`); None where nobody asks.
+    """
+
+    __slots__ = ("checked", "use", "var")
 
     def __init__(self, span: Span | None, var: Var, checked: bool = False) -> None:
         super().__init__(span)
         self.var = var
         self.checked = checked
+        self.use: str | None = None
 
 
 class Set(Node):
@@ -321,6 +331,34 @@ class Call(Node):
         self.tail = tail
         self.itself = itself
         self.place: Call | None = None
+
+
+class Update(Node):
+    """A collection with another value under a path of keys: what `assoc`, `update`, `assoc-in` and `update-in` give.
+
+    Attributes:
+        base, keys: the collection and the path, at least one key.
+        operands: `Set`s of what else is to be evaluated before anything is looked at.
+        old: what `value` knows the value under the path as; None for `assoc` and `assoc-in`.
+        value: what comes under the path instead.
+        operation, index, call: for errors: the built-in, its operand that holds the (first) key, and where it is called.
+    """
+
+    __slots__ = ("base", "call", "index", "keys", "old", "operands", "operation", "value")
+    parts = ("base", "keys", "operands", "value")
+
+    def __init__(
+        self, span: Span | None, operation: str, index: int, call: Call, base: Node, keys: list[Node], old: Var | None, value: Node
+    ) -> None:
+        super().__init__(span)
+        self.operation = operation
+        self.index = index
+        self.call = call
+        self.base = base
+        self.keys = keys
+        self.operands: list[Node] = []
+        self.old = old
+        self.value = value
 
 
 class Fn(Node):

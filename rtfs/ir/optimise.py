@@ -66,12 +66,14 @@ PASSES: tuple[tuple[str, str], ...] = (
     ("arithmetic", "basic"),
     ("recursion", "aggressive"),
     ("pipelines", "basic"),
+    ("updates", "basic"),
     ("inlining", "basic"),
     ("constants", "basic"),
     ("scalars", "aggressive"),
     ("cases", "basic"),
     ("kinds", "basic"),
     ("dead_code", "basic"),
+    ("ownership", "basic"),
 )
 
 

@@ -48,6 +48,9 @@ def _short(node: ir.Node) -> str | None:
         return f"no-match %{node.var.name}"
     if isinstance(node, ir.Stop):
         return "stop"
+    if isinstance(node, ir.Update) and node.old is None:
+        parts = [_short(part) for part in node.children()]
+        return None if None in parts else f"({node.operation} {' '.join(part for part in parts if part is not None)})"
     if isinstance(node, (ir.Call, ir.Recur, ir.Set, ir.Emit, ir.GlobalSet, ir.Check)):
         parts = [_short(part) for part in node.children()]
         if any(part is None for part in parts):
@@ -174,6 +177,9 @@ def _open(node: ir.Node) -> tuple[str, list[Any]]:
         return f"times %{node.var.name}", [node.count, ["do"], node.body]
     if isinstance(node, ir.Logic):
         return "and" if node.conjunction else "or", list(node.items)
+    if isinstance(node, ir.Update):
+        old = [f"as %{node.old.name}"] if node.old is not None else []
+        return node.operation, [node.base, *node.keys, *node.operands, old, node.value]
     if isinstance(node, ir.Special):
         return type(node.form).__name__.lower(), list(node.children())
     if isinstance(node, ir.Bind):

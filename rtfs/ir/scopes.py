@@ -127,6 +127,8 @@ def used(node: ir.Node) -> list[ir.Var]:
         return [var for var in node.vars if var is not None]
     if isinstance(node, ir.Emit):
         return [node.into]
+    if isinstance(node, ir.Update):
+        return [node.old] if node.old is not None else []
     if isinstance(node, ir.Collect):
         return [node.into] if node.into is not None else []
     return []
@@ -178,6 +180,8 @@ def variables_of(unit: ir.Unit, node: ir.Node) -> set[ir.Var]:
             found.append(item.into)
         elif isinstance(item, ir.Recur) and item.args and isinstance(item.target, ir.Loop):
             found += item.target.vars
+        elif isinstance(item, ir.Update) and item.old is not None:
+            found.append(item.old)
         pattern = pattern_of(item)
         if pattern is not None:
             found += [unit.vars[b] for b in bindings(pattern)]
@@ -322,6 +326,8 @@ class _Refresh:
         elif isinstance(node, ir.Recur) and node.args and isinstance(node.target, ir.Loop):
             for var in node.target.vars:
                 var.stores += 1
+        elif isinstance(node, ir.Update) and node.old is not None:
+            node.old.stores += 1
         elif isinstance(node, ir.Special):
             for special in node.vars:
                 if special is not None:

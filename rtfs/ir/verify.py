@@ -53,4 +53,6 @@ def _variables(node: ir.Node) -> list[ir.Var]:
         return [node.var]
     if isinstance(node, (ir.Blank, ir.Loop)):
         return list(node.vars)
+    if isinstance(node, ir.Update):
+        return [node.old] if node.old is not None else []
     return []

@@ -8,6 +8,7 @@ frame on the C stack, and deep recursion would then end the process instead of r
 from __future__ import annotations
 
 from _thread import _local
+from collections.abc import Callable
 from itertools import repeat
 
 from rtfs.errors import EvalError, LimitExceeded, RtfsError
@@ -15,12 +16,20 @@ from rtfs.semantics.faults import arity_error, arity_text, type_error
 from rtfs.values import meter
 from rtfs.values.equality import kind_of
 from rtfs.values.functions import Builtin, Function
-from rtfs.values.maps import Map
+from rtfs.values.maps import Map, pick
 from rtfs.values.scalars import ErrorValue, Keyword
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+
+def _leave(error: RtfsError) -> None:
+    return None
+
+
+#: Gives an error that comes out of compiled code its place, and does nothing to any other; set by `eval.compiled`.
+settle: Callable[[RtfsError], None] = _leave
 
 MAX_SPREAD_DEPTH = 1_000
 _spread = _local()
@@ -44,8 +53,7 @@ def call(function: Any, args: list[Any]) -> Any:
 
 
 def call_back(function: Any, args: list[Any]) -> Any:
-    """`call` from inside a built-in. The operand that a function complains of is not one of the built-in's own, so the caret
-    goes under the whole call of the built-in."""
+    """`call` from inside a built-in."""
     try:
         kind = type(function)
         if kind is Function:
@@ -54,9 +62,61 @@ def call_back(function: Any, args: list[Any]) -> Any:
             return call_builtin(function, args)
         return call(function, args)
     except RtfsError as error:
+        blame(error)
+        raise
+
+
+def blame(error: RtfsError) -> None:
+    """Called on the way of an error that a function raised which a built-in had called.
+
+    The operand that the function complains of is not one of the built-in's own, so the caret goes under the whole call of the
+    built-in, unless the error happened at a place of its own.
+    """
+    if error.span is None:
+        settle(error)
         if error.span is None:
             error.operand = None
+
+
+def one(function: Any) -> Callable[[Any], Any]:
+    """What to call a function with that gets one operand, as often as need be; its errors have to be given to `blame`."""
+    kind = type(function)
+    if kind is Function:
+        if function.arity == 1:
+            return function.py  # type: ignore[no-any-return]
+        code = function.code
+        return lambda a: code(function, [a])
+    if kind is Builtin and function.takes & 2 and not meter.running:
+        return function.entry(1)  # type: ignore[no-any-return]
+    return lambda a: call(function, [a])
+
+
+def two(function: Any) -> Callable[[Any, Any], Any]:
+    """The same for two operands."""
+    kind = type(function)
+    if kind is Function:
+        if function.arity == 2:
+            return function.py  # type: ignore[no-any-return]
+        code = function.code
+        return lambda a, b: code(function, [a, b])
+    if kind is Builtin and function.takes & 4 and not meter.running:
+        return function.entry(2)  # type: ignore[no-any-return]
+    return lambda a, b: call(function, [a, b])
+
+
+def each(function: Any, items: list[Any]) -> list[Any]:
+    """What the function makes of each item, in a new list."""
+    out: list[Any] = []
+    try:
+        if type(function) is Keyword:
+            return pick(function, items, lambda item: call_keyword(function, [item]))
+        work = one(function)
+        for item in items:
+            out.append(work(item))
+    except RtfsError as error:
+        blame(error)
         raise
+    return out
 
 
 def call_builtin(function: Builtin, args: list[Any]) -> Any:

@@ -21,11 +21,12 @@ class Builtin:
         call: the Python callable; takes the RTFS values positionally.
         low, high: how many operands it takes; `high` is None when there is no upper limit.
         doc: one line for `:doc` and the generated table.
+        fixed: number of operands -> a quicker callable for exactly so many; most have none.
         takes: bit `n` tells whether it takes `n` operands, for `n` up to 7: what a call looks at.
         two: the Python callable for exactly two operands.
     """
 
-    __slots__ = ("name", "call", "low", "high", "doc", "takes", "two")
+    __slots__ = ("name", "call", "low", "high", "doc", "fixed", "takes", "two")
 
     def __init__(
         self,
@@ -34,18 +35,23 @@ class Builtin:
         low: int,
         high: int | None,
         doc: str = "",
-        two: Callable[[Any, Any], Any] | None = None,
+        fixed: dict[int, Callable[..., Any]] | None = None,
     ) -> None:
         self.name = name
+        self.fixed = fixed
         self.call = call
         self.low = low
         self.high = high
         self.doc = doc
         self.takes = sum(1 << n for n in range(8) if n >= low and (high is None or n <= high))
-        self.two = two or call
+        self.two = call if fixed is None else fixed.get(2, call)
 
     def __repr__(self) -> str:
         return f"#<fn {self.name}>"
+
+    def entry(self, count: int) -> Callable[..., Any]:
+        """What to call with `count` operands, which it takes."""
+        return self.call if self.fixed is None else self.fixed.get(count, self.call)
 
 
 def _one(function: Function, a: Any) -> Any:

@@ -1,9 +1,8 @@
 """Maps: immutable, insertion-ordered, any immutable value as key.
 
 Up to `_COPY_BELOW` entries, and for anything built in bulk, a map is a Python dict that is copied when it
-changes; an older map never sees a change.  When a larger one is changed it becomes a persistent
-pair: a hash trie from key to position (`rpds`) and a vector of entries in insertion order.  Removed entries
-leave a gap; the vector is packed when half of it is gaps.
+changes; an older map never sees a change.  A larger one that is changed becomes an `Overlay`: the dict as it
+was and, over it, the entries that differ, of which a change copies a few.
 
 RTFS tells `1`, `1.0` and `true` apart and Python's dict does not, so booleans and floats are stored under a
 `_Key` that carries their kind.
@@ -11,9 +10,10 @@ RTFS tells `1`, `1.0` and `true` apart and Python's dict does not, so booleans a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from rtfs.values import meter
+from rtfs.values.overlay import Overlay
 from rtfs.values.scalars import Where
 from rtfs.values.sequences import Vector
 
@@ -21,11 +21,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_COPY_BELOW = 64
+_COPY_BELOW = 64  # entries: up to these a plain copy is cheaper than an overlay, and reading is
 #: What an entry takes in a dict or as a tuple or vector of its own, about.
 _ENTRY_BYTES = 100
 _ABSENT: Any = object()
-_GAP: Any = object()
+_new = object.__new__
 
 
 class _Key:
@@ -43,7 +43,8 @@ class _Key:
         return hash((type(self.value).__name__, self.value))
 
 
-def _encode(key: Any) -> Any:
+def encode(key: Any) -> Any:
+    """What stands for a key in the dict of a map."""
     kind = type(key)
     return _Key(key) if kind is float or kind is bool else key
 
@@ -52,81 +53,45 @@ def _decode(key: Any) -> Any:
     return key.value if type(key) is _Key else key
 
 
-class _Large:
-    """The persistent representation: `index` key -> position, `entries` position -> (key, value) or a gap."""
-
-    __slots__ = ("index", "entries", "count")
-
-    def __init__(self, index: Any, entries: Vector, count: int) -> None:
-        self.index = index
-        self.entries = entries
-        self.count = count
-
-    @classmethod
-    def of(cls, table: dict[Any, Any]) -> _Large:
-        from rpds import HashTrieMap  # 2 ms to import: only for programs that grow large maps
-
-        index = HashTrieMap({key: i for i, key in enumerate(table)})
-        return cls(index, Vector.adopt(list(table.items())), len(table))
-
-    def get(self, key: Any, default: Any) -> Any:
-        at = self.index.get(key)
-        return default if at is None else self.entries[at][1]
-
-    def assoc(self, key: Any, value: Any) -> _Large:
-        at = self.index.get(key)
-        if at is not None:
-            return _Large(self.index, self.entries.replace(at, (self.entries[at][0], value)), self.count)
-        return _Large(self.index.insert(key, len(self.entries)), self.entries.append((key, value)), self.count + 1)
-
-    def dissoc(self, key: Any) -> _Large:
-        at = self.index.get(key)
-        if at is None:
-            return self
-        entries = self.entries.replace(at, _GAP)
-        smaller = _Large(self.index.remove(key), entries, self.count - 1)
-        return smaller if smaller.count * 2 > len(entries) else _Large.of(smaller.table())
-
-    def table(self) -> dict[Any, Any]:
-        return {entry[0]: entry[1] for entry in self.entries.items() if entry is not _GAP}
-
-
 class Map:
     """`{k v …}`. Iteration gives keys in insertion order, as in a Python dict."""
 
-    __slots__ = ("_table", "_hash", "where")
+    __slots__ = ("_table", "_hash", "_owner", "where")
 
-    _table: dict[Any, Any] | _Large
+    _table: dict[Any, Any] | Overlay
     _hash: int | None
+    _owner: list[int] | None  # of those who change it in place: the mark of `eval.compiled.owned`
     where: Where | None
 
     def __init__(self, pairs: Iterable[tuple[Any, Any]] = (), where: Where | None = None) -> None:
-        self._table = {_encode(k): v for k, v in pairs}
+        self._table = {encode(k): v for k, v in pairs}
         self._hash = None
+        self._owner = None
         self.where = where
 
     @classmethod
     def adopt(cls, table: dict[Any, Any]) -> Map:
-        """A map that takes over a dict whose keys are neither floats nor booleans; the caller lets go of it."""
-        self = object.__new__(cls)
+        """A map that takes over a dict whose keys are as `encode` makes them; the caller lets go of it."""
+        self = _new(cls)
         self._table = table
         self._hash = None
+        self._owner = None
         self.where = None
         return self
 
     @staticmethod
-    def _of(table: dict[Any, Any] | _Large) -> Map:
-        new = object.__new__(Map)
+    def _of(table: dict[Any, Any] | Overlay) -> Map:
+        new = _new(Map)
         new._table = table
         new._hash = None
+        new._owner = None
         new.where = None
         return new
 
     # --- reading ---
 
     def __len__(self) -> int:
-        table = self._table
-        return len(table) if type(table) is dict else table.count  # type: ignore[union-attr]
+        return len(self._table)
 
     def get(self, key: Any, default: Any = None) -> Any:
         kind = type(key)
@@ -169,37 +134,49 @@ class Map:
     # --- making new ones ---
 
     def assoc(self, key: Any, value: Any) -> Map:
-        key = _encode(key)
+        kind = type(key)
+        if kind is float or kind is bool:
+            key = _Key(key)
         table = self._table
+        new = _new(Map)
         if type(table) is dict:
             if len(table) < _COPY_BELOW:
-                copy = table.copy()
+                new._table = copy = table.copy()
                 copy[key] = value
-                return Map._of(copy)
-            table = _Large.of(self._dict())
-        return Map._of(table.assoc(key, value))  # type: ignore[union-attr]
+            else:
+                new._table = Overlay(table).assoc(key, value)
+        else:
+            new._table = table.assoc(key, value)  # type: ignore[union-attr]
+        new._hash = None
+        new._owner = None
+        new.where = None
+        return new
 
     def dissoc(self, key: Any) -> Map:
-        key = _encode(key)
+        key = encode(key)
         table = self._table
-        if type(table) is dict:
-            if key not in table:
-                return self
-            if len(table) <= _COPY_BELOW:
-                copy = table.copy()
-                del copy[key]
-                return Map._of(copy)
-            table = _Large.of(self._dict())
-        return Map._of(table.dissoc(key))  # type: ignore[union-attr]
+        if table.get(key, _ABSENT) is _ABSENT:
+            return self
+        if len(table) <= _COPY_BELOW:
+            copy = self._dict().copy()
+            del copy[key]
+            return Map._of(copy)
+        smaller = (Overlay(table) if type(table) is dict else table).dissoc(key)  # type: ignore[union-attr]
+        # what little is left of a map does not hold on to all that it once was
+        return Map._of(smaller if smaller.count * 4 > len(smaller.base) else smaller.table())
 
     def merge(self, other: Map) -> Map:
         """All entries of both; those of `other` win, positions of this one's keys are kept."""
-        if len(other) < 8 and type(self._table) is not dict:
+        if len(self) > _COPY_BELOW and len(other) * 8 < len(self):
             new = self
             for key, value in other.items():
                 new = new.assoc(key, value)
             return new
         return Map._of({**self._dict(), **other._dict()})
+
+    def with_values(self, values: list[Any]) -> Map:
+        """The map from the same keys to other values, in order."""
+        return Map._of(dict(zip(self._dict(), values)))
 
     # --- as map keys and in tests ---
 
@@ -219,6 +196,19 @@ class Map:
         from rtfs.values.printing import to_readable
 
         return to_readable(self)
+
+
+def pick(key: Any, items: list[Any], other: Callable[[Any], Any]) -> list[Any]:
+    """What each of several maps holds under a key, neither a float nor a boolean; `other(item)` for an item that is no map."""
+    return [item._table.get(key) if type(item) is Map else other(item) for item in items]
+
+
+def from_columns(keys: list[Any], values: list[Any]) -> Map:
+    """The map from each key to the value at the same place, as long as the shorter list; of the same key the last value wins."""
+    kinds = set(map(type, keys))
+    if float in kinds or bool in kinds:
+        keys = [encode(key) for key in keys]
+    return Map.adopt(dict(zip(keys, values)))
 
 
 EMPTY_MAP = Map()

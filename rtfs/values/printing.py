@@ -201,6 +201,8 @@ def to_readable(value: Any) -> str:
 
 def to_text(value: Any) -> str:
     """What `str` gives: strings bare at the top level and in plain quotes inside, `1.0` as `1`."""
+    if type(value) is int:
+        return _integer_text(value)
     return _print(value, readable=False)
 
 

@@ -5,10 +5,9 @@ representations hide behind that, chosen by what a program does:
 
 * a slice (`rest`, `take`, `subvec` …) is a new window on the same buffer, in constant time;
 * appending to the sequence that ends where its buffer ends extends the buffer in place, which no
-  other window can see, so `(reduce conj [] xs)` costs what `list.append` costs; appending to any other
-  window copies first;
-* replacing an item copies a short buffer, and turns a long one into `Chunks`, a two-level table of
-  blocks of which only one block and the table are copied (structural sharing).
+  other window can see;
+* any other change copies a short buffer, and puts `Blocks` over a long one, of which only one block and the way
+  to it are copied (structural sharing).
 
 Figures behind the choice: design research on persistent structures; `benches/` repeats them.
 """
@@ -18,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from rtfs.values import meter
+from rtfs.values.blocks import Blocks
 from rtfs.values.meter import MANY_ITEMS, POINTER_BYTES
 from rtfs.values.scalars import Where
 
@@ -25,52 +25,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Self
 
-_COPY_BELOW = 512  # items: below this a plain copy is cheaper than a table of blocks
-_BLOCK = 256
-
-
-class Chunks:
-    """An immutable two-level table of items with the little of the `list` interface that windows need."""
-
-    __slots__ = ("blocks", "length")
-
-    def __init__(self, blocks: list[list[Any]], length: int) -> None:
-        self.blocks = blocks  # every block but the last holds exactly _BLOCK items
-        self.length = length
-
-    @classmethod
-    def of(cls, items: list[Any]) -> Chunks:
-        return cls([items[i : i + _BLOCK] for i in range(0, len(items), _BLOCK)], len(items))
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __getitem__(self, at: Any) -> Any:
-        if isinstance(at, slice):
-            start, stop, _ = at.indices(self.length)
-            if stop <= start:
-                return []
-            first, last = start // _BLOCK, (stop - 1) // _BLOCK
-            out: list[Any] = []
-            for block in self.blocks[first : last + 1]:
-                out += block
-            return out[start - first * _BLOCK : stop - first * _BLOCK]
-        return self.blocks[at // _BLOCK][at % _BLOCK]
-
-    def replaced(self, at: int, item: Any) -> Chunks:
-        blocks = self.blocks.copy()
-        block = blocks[at // _BLOCK].copy()
-        block[at % _BLOCK] = item
-        blocks[at // _BLOCK] = block
-        return Chunks(blocks, self.length)
-
-    def appended(self, item: Any) -> Chunks:
-        blocks = self.blocks.copy()
-        if self.length % _BLOCK:
-            blocks[-1] = [*blocks[-1], item]
-        else:
-            blocks.append([item])
-        return Chunks(blocks, self.length + 1)
+_COPY_BELOW = 128  # items: up to these a plain copy is cheaper than blocks
+_new = object.__new__
 
 
 class Sequence:
@@ -80,12 +36,13 @@ class Sequence:
     equality and is not kept by any operation.
     """
 
-    __slots__ = ("_buf", "_start", "_stop", "_hash", "where")
+    __slots__ = ("_buf", "_start", "_stop", "_hash", "_owner", "where")
 
     _buf: Any
     _start: int
     _stop: int
     _hash: int | None
+    _owner: list[int] | None  # of those who change it in place: the mark of `eval.compiled.owned`
     where: Where | None
 
     def __init__(self, items: Iterable[Any] = (), where: Where | None = None) -> None:
@@ -93,25 +50,28 @@ class Sequence:
         self._start = 0
         self._stop = len(self._buf)
         self._hash = None
+        self._owner = None
         self.where = where
 
     @classmethod
     def adopt(cls, items: list[Any]) -> Self:
         """A sequence that takes over `items` without copying; the caller must not change the list afterwards."""
-        self = object.__new__(cls)
+        self = _new(cls)
         self._buf = items
         self._start = 0
         self._stop = len(items)
         self._hash = None
+        self._owner = None
         self.where = None
         return self
 
     def _window(self, buf: Any, start: int, stop: int) -> Self:
-        new = object.__new__(type(self))
+        new = _new(type(self))
         new._buf = buf
         new._start = start
         new._stop = stop
         new._hash = None
+        new._owner = None
         new.where = None
         return new
 
@@ -129,6 +89,10 @@ class Sequence:
             return self._buf[self._start + index]
         raise IndexError(index)
 
+    def at(self, index: int, default: Any) -> Any:
+        """The item at an index, `default` where there is none."""
+        return self._buf[self._start + index] if 0 <= index < self._stop - self._start else default
+
     def items(self) -> list[Any]:
         """The items as a new Python list. (A live view would grow under a loop that appends.)"""
         if self._stop - self._start >= MANY_ITEMS and meter.running:
@@ -143,18 +107,18 @@ class Sequence:
         return self._window(self._buf, self._start + start, self._start + stop)
 
     def append(self, item: Any) -> Self:
-        buf, stop = self._buf, self._stop
+        buf, start, stop = self._buf, self._start, self._stop
         if type(buf) is list:
             if len(buf) == stop:
                 buf.append(item)
                 if buf[stop] is item:  # false only when another thread was faster
-                    return self._window(buf, self._start, stop + 1)
-            new = self.items()
-            new.append(item)
-            return self._window(new, 0, len(new))
-        if stop == buf.length:
-            return self._window(buf.appended(item), self._start, stop + 1)
-        return self._window([*self.items(), item], 0, stop - self._start + 1)
+                    return self._window(buf, start, stop + 1)
+            if stop - start <= _COPY_BELOW:
+                new = buf[start:stop]
+                new.append(item)
+                return self._window(new, 0, len(new))
+            buf = Blocks(buf, stop)
+        return self._window(buf.appended(stop, item), start, stop + 1)
 
     def extend(self, items: Iterable[Any]) -> Self:
         new = self.items()
@@ -167,16 +131,15 @@ class Sequence:
 
     def replace(self, index: int, item: Any) -> Self:
         """A copy with the item at `index` (in `[0, len)`) replaced."""
-        buf = self._buf
-        length = self._stop - self._start
+        buf, start, stop = self._buf, self._start, self._stop
         if type(buf) is list:
+            length = stop - start
             if length <= _COPY_BELOW:
-                new = buf[self._start : self._stop]
+                new = buf[start:stop]
                 new[index] = item
                 return self._window(new, 0, length)
-            buf = Chunks.of(self.items())
-            return self._window(buf.replaced(index, item), 0, length)
-        return self._window(buf.replaced(self._start + index, item), self._start, self._stop)
+            buf = Blocks(buf, stop)
+        return self._window(buf.replaced(start + index, item), start, stop)
 
     # --- as map keys and in tests ---
 

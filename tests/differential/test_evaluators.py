@@ -193,6 +193,8 @@ def test_definitions(first: Any, second: Any) -> None:
         '(defn f [x b] (+ (if b x 1) 1)) (f "s" true)',
         "(defn f [x] (* x x)) (def g (let [h f] (fn [x] (h x)))) (set! f nil) (g :i)",
         "(defn g [h] (map (fn [x] (/ 1 x)) (map (fn [x] (first (sort h [x 0]))) [1 2]))) (g (fn [a b] (println a b) (< a b)))",
+        "(defn f [i g] (if (= i 5) (g 1) (f (inc i) (fn [x] (let [a (+ i x)] (* a a)))))) (f 0 nil)",
+        "(defn f [i v] (if (= i 5) v (f (inc i) ((fn [] (for [x [1 2]] v)))))) (f 0 1)",
     ],
 )
 def test_programs(text: str) -> None:

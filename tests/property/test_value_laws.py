@@ -66,6 +66,8 @@ def test_a_map_finds_a_key_exactly_by_equality(key: Any, other: Any) -> None:
 
 _vector_ops = st.one_of(
     st.tuples(st.just("append"), st.integers()),
+    st.tuples(st.just("appends"), st.integers(1, 70)),
+    st.tuples(st.just("replaces"), st.integers(1, 300)),
     st.tuples(st.just("prepend"), st.integers()),
     st.tuples(st.just("replace"), st.integers(0, 5000), st.integers()),
     st.tuples(st.just("slice"), st.integers(0, 5000), st.integers(0, 5000)),
@@ -74,13 +76,22 @@ _vector_ops = st.one_of(
 )
 
 
-@given(st.sampled_from([0, 1, 3, 255, 256, 257, 511, 512, 513, 1024, 1300]), st.lists(_vector_ops, max_size=25))
+@given(st.sampled_from([0, 1, 3, 31, 127, 128, 129, 160, 1023, 1024, 1025, 1300, 33_000]), st.lists(_vector_ops, max_size=25))
 def test_a_vector_is_a_list_that_never_changes(size: int, ops: list[Any]) -> None:
     versions: list[tuple[Vector, list[Any]]] = [(Vector(range(size)), list(range(size)))]
     for op, *args in ops:
         vector, model = versions[-1]
         if op == "append":
             vector, model = vector.append(args[0]), [*model, args[0]]
+        elif op == "appends":
+            for i in range(args[0]):
+                vector = vector.append(i)
+            model = [*model, *range(args[0])]
+        elif op == "replaces":
+            model = list(model)
+            for i in range(0, len(model), args[0]):
+                vector = vector.replace(i, -i)
+                model[i] = -i
         elif op == "prepend":
             vector, model = vector.prepend(args[0]), [args[0], *model]
         elif op == "extend":
@@ -106,7 +117,9 @@ _keys = st.one_of(st.integers(0, 200), st.sampled_from([1.0, True, False, None, 
 _map_ops = st.one_of(
     st.tuples(st.just("assoc"), _keys, st.integers()),
     st.tuples(st.just("dissoc"), _keys),
-    st.tuples(st.just("dissoc-range"), st.integers(0, 200), st.integers(0, 200)),
+    st.tuples(st.just("assoc-range"), st.integers(0, 400), st.integers(0, 400), st.sampled_from([1, 16, 2**20])),
+    st.tuples(st.just("dissoc-range"), st.integers(0, 400), st.integers(0, 400)),
+    st.tuples(st.just("look")),
     st.tuples(st.just("merge"), st.lists(st.tuples(_keys, st.integers()), max_size=12)),
     st.tuples(st.just("back"), st.integers(0, 100)),
 )
@@ -117,7 +130,7 @@ def _tagged(key: Any) -> Any:
     return ("seq", tuple(key.items())) if isinstance(key, (Vector, List)) else (type(key).__name__, key)
 
 
-@given(st.sampled_from([0, 1, 7, 63, 64, 65, 66, 130]), st.lists(_map_ops, max_size=25))
+@given(st.sampled_from([0, 1, 7, 63, 64, 65, 66, 130, 300]), st.lists(_map_ops, max_size=25))
 def test_a_map_is_an_ordered_dict_that_never_changes(size: int, ops: list[Any]) -> None:
     versions: list[tuple[Map, dict[Any, Any]]] = [(Map([(i, -i) for i in range(size)]), {_tagged(i): (i, -i) for i in range(size)})]
     for op, *args in ops:
@@ -129,6 +142,13 @@ def test_a_map_is_an_ordered_dict_that_never_changes(size: int, ops: list[Any]) 
         elif op == "dissoc":
             table = table.dissoc(args[0])
             model.pop(_tagged(args[0]), None)
+        elif op == "assoc-range":
+            low, high, stride = args
+            for key in range(low * stride, high * stride, stride):
+                table = table.assoc(key, low)
+                _put(model, key, low)
+        elif op == "look":
+            table.items()
         elif op == "dissoc-range":
             for key in range(min(args), max(args)):
                 table = table.dissoc(key)

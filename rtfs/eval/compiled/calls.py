@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast as py
+from itertools import islice
 
 from rtfs.eval.compiled import metering, support
 from rtfs.eval.compiled.access import keyword_call
@@ -11,6 +12,7 @@ from rtfs.eval.compiled.cursors import with_cursors
 from rtfs.eval.compiled.forms import ending_there, in_order, rebind
 from rtfs.eval.compiled.generate import RETURN, Destination, Frame, Generator, expression, statement
 from rtfs.eval.compiled.operators import inline
+from rtfs.eval.compiled.ownership import enter, restarted
 from rtfs.eval.compiled.patterns import check
 from rtfs.eval.compiled.versions import forget, guards
 from rtfs.ir import nodes as ir
@@ -73,6 +75,7 @@ def define_function(g: Generator, fn: ir.Fn, name: str) -> str:
     version = g.inference.version if fn is g.unit.function else None
     if version is not None:
         _second_body(g, fn, version)
+    outside = len(g._homes)
     outer, g.frame = g.frame, frame
     arguments = [g.name_of(var) + (" next" if var.boxed else "") for var in general.params]
     g.frame = outer
@@ -92,6 +95,8 @@ def define_function(g: Generator, fn: ir.Fn, name: str) -> str:
         _body(g, general, arguments, checked=True)
 
     g.function(inner, arguments, body, frame, defaults)
+    for local in list(islice(reversed(g._homes), len(g._homes) - outside)):
+        del g._homes[local]  # where the function stands twice, its variables are those of either
     g._homes.update(homes)
     if _is_wrapped(g, fn):
         g.assign(g.own(name), g.call(" wrap", g.const(support.wrapper(len(fn.params))), g.load(inner)))
@@ -126,6 +131,8 @@ def _result_check(g: Generator, fn: ir.Fn) -> Any:
 
 def _body(g: Generator, fn: ir.Fn, arguments: list[str], *, checked: bool = False) -> None:
     """The statements of a function; `checked`: its arguments are known to fit their annotations."""
+    enter(g, fn)
+
     def boxes() -> None:
         for i, var in enumerate(fn.params):
             if var.boxed:
@@ -174,13 +181,15 @@ def check_parameter(g: Generator, fn: ir.Fn, node: ir.Check) -> None:
         check(g, node, value)
 
 
-def restart(g: Generator, fn: ir.Fn, args: list[Any], span: Span | None, arg_spans: tuple[Span | None, ...]) -> None:
-    """Start the function around again with new arguments."""
+def restart(g: Generator, fn: ir.Fn, node: ir.Recur | ir.Call) -> None:
+    """Start the function around again with the operands of `node`."""
     assert fn.ast is not None
-    outer, g.at = g.at, g.place(span, arg_spans, fn.label)
+    args, finish = restarted(g, fn.params, node.args)
+    outer, g.at = g.at, g.place(node.span, tuple([arg.span for arg in node.args]), fn.label)
     if fn.ast.rest is not None:
         args = [*args[:-1], g.call(" rest_list", args[-1], g.const(len(args) - 1))]
     rebind(g, fn.params, args)
+    finish()
     if not g.in_version:
         checks(g, fn)
     g.add(py.Continue())
@@ -268,15 +277,15 @@ def _call_statement(g: Generator, node: ir.Call, to: Destination) -> None:
         head = node.function
         fn = node.itself
         if isinstance(head, ir.Get) and head.var.function is fn:
-            _self_call(g, node, fn)
+            restart(g, fn, node)
             return
         if isinstance(head, ir.GlobalGet):
             assert fn.ast is not None
             if g.in_version:  # the name is known to keep its meaning while this runs
-                _self_call(g, node, fn)
+                restart(g, fn, node)
                 return
             flag = g.linker.flag(head.name, fn.ast)
-            g.when(g.load(flag), g.inside(lambda: _self_call(g, node, fn)))
+            g.when(g.load(flag), g.inside(lambda: restart(g, fn, node)))
     if not g.frame.fn.bounces or not bounces(g, node):
         g.deliver(_call(g, node), to)
         return
@@ -284,10 +293,6 @@ def _call_statement(g: Generator, node: ir.Call, to: Destination) -> None:
     values = g.exprs([node.function, *node.args])
     place = g.const((node.span, tuple([arg.span for arg in node.args])))
     g.add(py.Return(metering.leave(g, g.call(" tail", values[0], g.list_of(values[1:]), place))))
-
-
-def _self_call(g: Generator, node: ir.Call, fn: ir.Fn) -> None:
-    restart(g, fn, g.exprs(node.args), node.span, tuple([arg.span for arg in node.args]))
 
 
 def bounces(g: Generator, node: ir.Call) -> bool:

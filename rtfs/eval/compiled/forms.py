@@ -32,6 +32,10 @@ def _get(g: Generator, node: ir.Get) -> Any:
         else:
             test = g.is_not(value, g.load(" UNBOUND"))
         return g.choose(test, value, g.call(" unbound", g.const(node.var.name), g.const(node.span)))
+    if node.use is not None and node.var.owned:
+        from rtfs.eval.compiled.ownership import read
+
+        return read(g, node, value)
     return value
 
 
@@ -61,6 +65,11 @@ def _set(g: Generator, node: ir.Set, to: Destination) -> None:
             if to is not EFFECT:
                 g.deliver(g.load(name), to)
         return
+    if var.owned and to is EFFECT:
+        from rtfs.eval.compiled.ownership import store
+
+        store(g, var, node.value)
+        return
     if isinstance(node.value, ir.Get) and to is EFFECT and _same(var, node.value):
         var.py = g.name_of(node.value.var)
         return
@@ -77,7 +86,7 @@ def _same(var: ir.Var, value: ir.Get) -> bool:
     """Whether a variable can go by the name of the one that it is set to: neither gets another value while both are in use."""
     other = value.var
     plain = all(v.stores == 1 and not (v.assigned or v.boxed or v.early or v.late) for v in (var, other))
-    return plain and not value.checked and not var.rebound and not var.captured and var.owner is other.owner
+    return plain and not (value.checked or other.owned or var.rebound or var.captured) and var.owner is other.owner
 
 
 @statement(ir.Blank)
@@ -287,16 +296,20 @@ def ending_there(body: list[Any]) -> list[Any]:
 
 @statement(ir.Recur)
 def _recur(g: Generator, node: ir.Recur, to: Destination) -> None:
+    from rtfs.eval.compiled.ownership import restarted
+
     if isinstance(node.target, ir.Fn):
         from rtfs.eval.compiled.calls import restart
 
-        args = g.exprs(node.args)
-        restart(g, node.target, args, node.span, tuple([arg.span for arg in node.args]))
+        restart(g, node.target, node)
         return
     if node.args:
         # what Python's `for` steps on needs no new value
         pairs = [(v, a) for v, a in zip(node.target.vars, node.args, strict=True) if v not in g.counters]
-        rebind(g, [v for v, _ in pairs], g.exprs([a for _, a in pairs]))
+        variables = [v for v, _ in pairs]
+        values, finish = restarted(g, variables, [a for _, a in pairs])
+        rebind(g, variables, values)
+        finish()
     g.add(py.Continue())
 
 
@@ -422,6 +435,7 @@ def _scan_trying(g: Generator, node: ir.Scan) -> None:
     back = metering.come_back(g, metering.depth_here(g))
     if total is not None:
         g.assign(before, g.read_var(total))
+        _disown(g, total)
     g.fusing = True
     fast = g.inside(lambda: _scan_fused(g, node))
     g.fusing, g.staged = False, True
@@ -430,6 +444,7 @@ def _scan_trying(g: Generator, node: ir.Scan) -> None:
         g.block.append(back)
         if total is not None:
             g.store_var(total, g.load(before))
+            _disown(g, total)
         for emit in emits(node.body):
             g.assign(g.own(g.name_of(emit.into)), g.list_of([]))
         _scan_items(g, node)
@@ -437,6 +452,13 @@ def _scan_trying(g: Generator, node: ir.Scan) -> None:
     slow = g.inside(exactly)
     g.staged = False
     g.add(py.Try(fast, [g.put(py.ExceptHandler(g.load(" EvalError"), None, slow))], [], []))
+
+
+def _disown(g: Generator, var: ir.Var) -> None:
+    if var.owned:
+        from rtfs.eval.compiled.ownership import disown
+
+        disown(g, var)
 
 
 def _scan_fused(g: Generator, node: ir.Scan) -> None:

@@ -271,7 +271,7 @@ class Generator(Builder):
             var.py = self.unique(var.name)
         if var.py not in self._homes:
             self._homes[var.py] = self.frame if self.frame.fn is var.owner else self._frames.get(var.owner, self.frame)
-            if not var.boxed and not var.assigned and not var.early:
+            if not var.boxed and not var.assigned and not var.early and not var.owned:
                 self._fixed.add(var.py)  # changes only where a loop starts again
         return var.py
 
@@ -356,6 +356,7 @@ class Generator(Builder):
         import rtfs.eval.compiled.calls
         import rtfs.eval.compiled.cases
         import rtfs.eval.compiled.forms
+        import rtfs.eval.compiled.ownership
         import rtfs.eval.compiled.patterns
         import rtfs.eval.compiled.specials  # noqa: F401
         from rtfs.eval.compiled.calls import find_bounces

@@ -51,7 +51,7 @@ def inline(g: Generator, node: ir.Call) -> Any:
         if found is not None:
             return found
     count = len(node.args)
-    maker = _INLINE.get((head.name, count))
+    maker = INLINE.get((head.name, count))
     if maker is None or not g.is_builtin(head.name):
         return None
     return maker(g, node, head.name)
@@ -302,7 +302,8 @@ def _formats_alike(node: ir.Node) -> bool:
     return known.kind == "str" or (known.kind == "int" and known.bits is not None and known.bits <= _TEXT_BITS)
 
 
-_INLINE: dict[tuple[str, int], Any] = {
+#: (name, number of operands) -> `maker(g, node, name)`, which gives the expression, or None where the built-in is to be called.
+INLINE: dict[tuple[str, int], Any] = {
     **{("str", count): _text for count in (1, 2, 3, 4)},
     **access.INLINE,
     **{(name, 2): _arithmetic for name in _ARITHMETIC},

@@ -9,6 +9,7 @@ from itertools import compress, islice
 from rtfs.errors import EvalError, LimitExceeded, RtfsError
 from rtfs.eval.compiled.places import TRANSPARENT, locate, settle
 from rtfs.eval.tails import TailCall
+from rtfs.semantics import calls
 from rtfs.semantics.builtins.operands import MISSING, integer, items
 from rtfs.semantics.calls import call, call_back, call_keyword
 from rtfs.semantics.faults import arity_error, invalid_argument, type_error
@@ -39,6 +40,7 @@ def transparent(function: Any) -> Any:
 
 transparent(call)
 transparent(call_back)
+calls.settle = settle
 
 
 # --- functions as values ---------------------------------------------------------------------
@@ -152,7 +154,7 @@ def adapter(function: Any, count: int) -> Callable[..., Any]:
         whole: Callable[..., Any] = function.py
         return whole
     if kind is Builtin and function.low <= count and (function.high is None or count <= function.high):
-        return function.two if count == 2 else function.call  # type: ignore[no-any-return]
+        return function.entry(count)
     operands = _operands(count)
     make = _define(
         ("adapter", count),

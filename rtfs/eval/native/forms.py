@@ -213,12 +213,6 @@ def _collect(g: Generator, node: ir.Collect) -> Value:
 # --- matching ---
 
 
-@gives(ir.Matches)
-def _matches(g: Generator, node: ir.Matches) -> Value:
-    subject = g.load_var(node.var)
-    return NO_VALUE if subject.kind == NEVER else Value(BOOL, _match(g, node.pattern, subject))
-
-
 def _match(g: Generator, pattern: Any, subject: Value) -> str:
     """Whether a value matches; binds on the way."""
     if isinstance(pattern, ast.BindPattern):

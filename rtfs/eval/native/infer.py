@@ -309,11 +309,6 @@ def _collect(i: Inference, node: ir.Collect) -> str:
     return NIL
 
 
-def _matches(i: Inference, node: ir.Matches) -> str:
-    _pattern(i, node.pattern, i.here.vars.get(node.var, NEVER))
-    return BOOL
-
-
 def _pattern(i: Inference, pattern: Any, kind: str) -> None:
     if kind == MIXED:
         raise Unsupported("match of a mixed value")
@@ -352,6 +347,5 @@ _KINDS: dict[type, Callable[[Inference, Any], str]] = {
     ir.Recur: _recur,
     ir.Times: _times,
     ir.Collect: _collect,
-    ir.Matches: _matches,
     ir.NoMatch: _no_match,
 }

@@ -13,6 +13,7 @@ from rtfs.ir.motion import applied, is_simple, takes
 from rtfs.ir.optimise import Counts
 from rtfs.ir.passes.kinds import direct_functions
 from rtfs.ir.scopes import refresh, transform, walk_function
+from rtfs.syntax import nodes as ast
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ SMALL = 15
 #: Nodes that may come into one unit, and functions in functions in functions.
 _BUDGET = 400
 _LEVELS = 4
+#: Nodes of one that gives a collection changed: where it is called, the change may be made in place.
+_CHANGING = 60
+_CHANGES = frozenset(("assoc", "assoc-in", "update", "update-in", "conj", "dissoc", "merge", "into"))
 _LOOPS = (ir.Loop, ir.Scan, ir.Each, ir.Times)
 
 
@@ -49,6 +53,14 @@ def _literals(unit: ir.Unit) -> int:
 
     transform(unit, rewrite)
     return count
+
+
+def _changes(spec: ast.Fn) -> bool:
+    """Whether what a function gives is a changed collection, as far as its text tells."""
+    body = spec.body
+    while isinstance(body, (ast.Do, ast.Let)):
+        body = body.body[-1] if isinstance(body, ast.Do) else body.body
+    return isinstance(body, ast.Call) and isinstance(body.function, ast.Global) and body.function.name in _CHANGES
 
 
 class _Calls:
@@ -90,7 +102,7 @@ class _Calls:
         if head.name in self.inside or len(self.inside) > _LEVELS:
             return node
         spec = self.facts.function(head.name)
-        if spec is None or len(spec.params) != len(node.args) or not is_simple(spec, SMALL):
+        if spec is None or len(spec.params) != len(node.args) or not is_simple(spec, _CHANGING if _changes(spec) else SMALL):
             return node
         made = lower_function(self.unit, spec, fn)
         if made is None or made.loops:

@@ -34,6 +34,7 @@ _INT = Known("int")
 _NUM = Known("num")
 _FLOAT = Known("float")
 _VEC = Known("vec")
+_MAP = Known("map")
 _NUMBERS = ("int", "float", "num")
 #: After so many changes of one variable its bits are given up: they would grow for ever.
 _ROUNDS = 4
@@ -55,10 +56,11 @@ _RESULTS = {
     "/": _NUM,
     "max": _NUM,
     "min": _NUM,
-    "vector": _VEC,
+    **dict.fromkeys(("vector", "vec", "concat", "cons", "keys", "vals", "map", "filter", "remove", "range", "sort-by"), _VEC),
+    **dict.fromkeys(("hash-map", "merge", "dissoc", "zipmap", "frequencies", "group-by", "select-keys"), _MAP),
 }
 _CHECKED = {"int": _INT, "float": _NUM, "string": Known("str"), "bool": _BOOL}
-_LITERALS = {float: _FLOAT, str: Known("str"), bool: _BOOL, Vector: _VEC, Map: Known("map")}
+_LITERALS = {float: _FLOAT, str: Known("str"), bool: _BOOL, Vector: _VEC, Map: _MAP}
 
 
 class Version:
@@ -332,7 +334,7 @@ def _cases(inference: Inference, node: ir.Cases) -> Known:
 
 def _special(inference: Inference, node: ir.Special) -> Known:
     name = type(node.form).__name__
-    return _VEC if name == "MakeVector" else Known("map") if name == "MakeMap" else ANY
+    return _VEC if name == "MakeVector" else _MAP if name == "MakeMap" else ANY
 
 
 def _logic(inference: Inference, node: ir.Logic) -> Known:
@@ -357,6 +359,7 @@ _RULES: dict[type, Any] = {
     ir.Recur: lambda inference, node: UNKNOWN,
     ir.Collect: lambda inference, node: _VEC if node.into is not None else ANY,
     ir.Special: _special,
+    ir.Update: lambda inference, node: _changed(node.base.known),
 }
 
 
@@ -367,11 +370,18 @@ def result(name: str, args: list[ir.Node]) -> Known:
     known = [arg.known for arg in args]
     if name == "throw":
         return UNKNOWN
+    if name in ("assoc", "conj", "assoc-in", "update", "update-in"):
+        return _changed(known[0]) if known else ANY
     if name in ("+", "-", "*", "inc", "dec", "mod", "rem", "quot", "abs", "max", "min", "/"):
         if any(k is UNKNOWN for k in known):
             return UNKNOWN
         return _arithmetic(name, known) if known else ANY  # too few operands: an error when it runs
     return _RESULTS.get(name, ANY)
+
+
+def _changed(known: Known) -> Known:
+    """What is known of a collection after a change."""
+    return known if known.kind in ("vec", "map", "?") else ANY
 
 
 def _arithmetic(name: str, known: list[Known]) -> Known:

@@ -140,6 +140,6 @@ def is_pure(unit: ir.Unit, node: ir.Node, facts: Facts, also: frozenset[ir.Var] 
 
 
 _PLAIN = (
-    ir.Const, ir.If, ir.Logic, ir.Seq, ir.Scan, ir.Collect, ir.Each, ir.Times, ir.Bind, ir.Cases, ir.Case, ir.NoMatch, ir.Check, ir.Blank,
-    ir.Stop,
+    ir.Const, ir.If, ir.Logic, ir.Seq, ir.Scan, ir.Collect, ir.Each, ir.Times, ir.Bind, ir.Cases, ir.Case, ir.NoMatch, ir.Check,
+    ir.Blank, ir.Stop, ir.Update,
 )  # fmt: skip

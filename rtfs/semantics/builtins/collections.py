@@ -5,12 +5,12 @@ What treats a collection as a sequence of items is in `sequences`; what takes a 
 
 from __future__ import annotations
 
-from rtfs.semantics.builtins.operands import MISSING, distinct_key, extend, items, mapping, paced, sequence
+from rtfs.semantics.builtins.operands import MISSING, extend, items, mapping, paced, sequence
 from rtfs.semantics.calls import error_field
 from rtfs.semantics.faults import arity_error, invalid_argument, out_of_bounds, type_error
 from rtfs.semantics.library import builtin
 from rtfs.values.equality import equal
-from rtfs.values.maps import EMPTY_MAP, Map
+from rtfs.values.maps import EMPTY_MAP, Map, encode, from_columns
 from rtfs.values.scalars import ErrorValue, Keyword
 from rtfs.values.sequences import List, Vector
 
@@ -50,17 +50,17 @@ def make_map(*operands: Any) -> Map:
 @builtin("zipmap", 2)
 def zip_map(keys: Any, values: Any) -> Map:
     """`(zipmap keys vals)`: the map from each key to the value at the same place; as long as the shorter."""
-    return Map(zip(paced(items("zipmap", keys, 0)), items("zipmap", values, 1)))
+    return from_columns(items("zipmap", keys, 0), items("zipmap", values, 1))
 
 
 @builtin("frequencies", 1)
 def frequencies(coll: Any) -> Map:
     """`(frequencies coll)`: a map from each item to how often it occurs."""
-    counts: dict[Any, list[Any]] = {}
+    counts: dict[Any, int] = {}
     for item in paced(items("frequencies", coll, 0)):
-        entry = counts.setdefault(distinct_key(item), [item, 0])
-        entry[1] += 1
-    return Map((item, count) for item, count in counts.values())
+        key = encode(item)
+        counts[key] = counts.get(key, 0) + 1
+    return Map.adopt(counts)
 
 
 # --- asking ----------------------------------------------------------------------------------
@@ -103,7 +103,7 @@ def get(coll: Any, key: Any, default: Any = None) -> Any:
     if kind is Vector or kind is List:
         if type(key) is not int:
             raise type_error("get", "integer", key, 1)
-        return coll[key] if 0 <= key < len(coll) else default
+        return coll.at(key, default)
     if coll is None:
         return default
     if kind is ErrorValue:
@@ -119,7 +119,7 @@ def get_in(coll: Any, path: Any, default: Any = None) -> Any:
         if kind is Map:
             coll = coll.get(key, MISSING)
         elif kind is Vector or kind is List:
-            coll = coll[key] if type(key) is int and 0 <= key < len(coll) else MISSING
+            coll = coll.at(key, MISSING) if type(key) is int else MISSING
         elif kind is ErrorValue and type(key) is Keyword:
             coll = error_field(coll, key, MISSING)
         else:
@@ -146,7 +146,11 @@ def contains(coll: Any, wanted: Any) -> bool:
         if type(wanted) is not str:
             raise type_error("contains?", "string", wanted, 1)
         return wanted in coll
-    return any(equal(item, wanted) for item in items("contains?", coll, 0))
+    found = items("contains?", coll, 0)
+    kind = type(wanted)
+    if kind is str or kind is Keyword:  # nothing else is equal to one of these in Python either
+        return wanted in found
+    return any(equal(item, wanted) for item in found)
 
 
 @builtin("keys", 1)
@@ -186,7 +190,11 @@ def put(operation: str, coll: Any, key: Any, value: Any, index: int) -> Any:
     raise type_error(operation, "map or vector", coll, 0)
 
 
-@builtin("assoc", 3, None, aliases=("assoc!",))
+def _assoc_one(coll: Any, key: Any, value: Any) -> Any:
+    return coll.assoc(key, value) if type(coll) is Map else put("assoc", coll, key, value, 1)
+
+
+@builtin("assoc", 3, None, aliases=("assoc!",), fixed={3: _assoc_one})
 def assoc(coll: Any, *pairs: Any) -> Any:
     """`(assoc coll k v …)`: with the keys of a map, or existing places of a vector, set."""
     if len(pairs) % 2:
@@ -196,7 +204,11 @@ def assoc(coll: Any, *pairs: Any) -> Any:
     return coll
 
 
-@builtin("dissoc", 2, None)
+def _dissoc_one(table: Any, key: Any) -> Map:
+    return mapping("dissoc", table, 0).dissoc(key)
+
+
+@builtin("dissoc", 2, None, fixed={2: _dissoc_one})
 def dissoc(table: Any, *gone: Any) -> Map:
     """`(dissoc m k …)`: without these keys."""
     mapping("dissoc", table, 0)
@@ -235,9 +247,11 @@ def walk(operation: str, coll: Any, path: Any) -> tuple[list[Any], list[Any]]:
     if not steps:
         raise invalid_argument(operation, "the path must not be empty", 1)
     through = [coll]
-    for key in steps[:-1]:
-        inner = step_into(operation, through[-1], key)
-        through.append(EMPTY_MAP if inner is None else inner)
+    for at in range(len(steps) - 1):
+        coll = coll.get(steps[at]) if type(coll) is Map else step_into(operation, coll, steps[at])
+        if coll is None:
+            coll = EMPTY_MAP
+        through.append(coll)
     return steps, through
 
 
@@ -262,7 +276,7 @@ def rename_keys(table: Any, names: Any) -> Map:
     return Map((names.get(key, key), value) for key, value in table.items())
 
 
-def _entries(operation: str, item: Any, index: int) -> list[tuple[Any, Any]]:
+def entries(operation: str, item: Any, index: int) -> list[tuple[Any, Any]]:
     """What an item adds to a map: a pair its entry, a map all of its entries."""
     kind = type(item)
     if kind is Map:
@@ -272,7 +286,11 @@ def _entries(operation: str, item: Any, index: int) -> list[tuple[Any, Any]]:
     raise type_error(operation, "[key value] pair", item, index)
 
 
-@builtin("conj", 2, None, aliases=("conj!",))
+def _conj_one(coll: Any, item: Any) -> Any:
+    return coll.append(item) if type(coll) is Vector else conj(coll, item)
+
+
+@builtin("conj", 2, None, aliases=("conj!",), fixed={2: _conj_one})
 def conj(coll: Any, *more: Any) -> Any:
     """`(conj coll x …)`: a vector with items at its end, a list with items at its front, a map with `[k v]` entries."""
     kind = type(coll)
@@ -285,7 +303,7 @@ def conj(coll: Any, *more: Any) -> Any:
         return List.adopt([*reversed(more), *coll.items()])
     if kind is Map:
         for index in range(len(more)):
-            for key, value in _entries("conj", more[index], index + 1):
+            for key, value in entries("conj", more[index], index + 1):
                 coll = coll.assoc(key, value)
         return coll
     raise type_error("conj", "vector, list, map or nil", coll, 0)
@@ -307,6 +325,6 @@ def into(target: Any, source: Any) -> Any:
     if kind is Map:
         pairs: list[tuple[Any, Any]] = []
         for item in more:
-            pairs.extend(_entries("into", item, 1))
+            pairs += entries("into", item, 1)
         return target.merge(Map(pairs))
     raise type_error("into", "vector, list, map or nil", target, 0)

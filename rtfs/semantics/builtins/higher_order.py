@@ -1,18 +1,18 @@
 """What takes a function and a collection: reference 8.6 and 8.10.
 
-Functions are applied in plain `for` loops through `calls.call_back`, never from inside a generator, comprehension or C
-function, so that recursion of the program stays off the C stack. Maps are sequences of `[key value]`, strings of characters.
+Functions are applied in plain `for` loops, as `calls.one` or `calls.two` gives them, never from inside a generator, comprehension
+or C function, so that recursion of the program stays off the C stack. Maps are sequences of `[key value]`, strings of characters.
 """
 
 from __future__ import annotations
 
-from rtfs.errors import EvalError
+from rtfs.errors import EvalError, RtfsError
 from rtfs.semantics.builtins.collections import put, rebuild, step_into, walk
 from rtfs.semantics.builtins.operands import MISSING, distinct_key, extend, function, items, mapping
-from rtfs.semantics.calls import call_back
+from rtfs.semantics.calls import blame, call_back, each, one, two
 from rtfs.semantics.library import builtin
 from rtfs.values.equality import is_truthy
-from rtfs.values.maps import Map
+from rtfs.values.maps import Map, encode
 from rtfs.values.sequences import Vector
 
 TYPE_CHECKING = False
@@ -24,10 +24,7 @@ if TYPE_CHECKING:
 def map_items(f: Any, coll: Any) -> Vector:
     """`(map f coll)`: what `f` makes of each item."""
     function("map", f, 0)
-    out = []
-    for item in items("map", coll, 1):
-        out.append(call_back(f, [item]))
-    return Vector.adopt(out)
+    return Vector.adopt(each(f, items("map", coll, 1)))
 
 
 @builtin("map-indexed", 2)
@@ -35,8 +32,14 @@ def map_indexed(f: Any, coll: Any) -> Vector:
     """`(map-indexed f coll)`: what `f` makes of each index and item."""
     function("map-indexed", f, 0)
     out: list[Any] = []
-    for item in items("map-indexed", coll, 1):
-        out.append(call_back(f, [len(out), item]))
+    found = items("map-indexed", coll, 1)
+    work = two(f)
+    try:
+        for item in found:
+            out.append(work(len(out), item))
+    except RtfsError as error:
+        blame(error)
+        raise
     return Vector.adopt(out)
 
 
@@ -45,8 +48,15 @@ def map_concat(f: Any, coll: Any) -> Vector:
     """`(mapcat f coll)`: the items of all the collections that `f` makes of the items."""
     function("mapcat", f, 0)
     out: list[Any] = []
-    for item in items("mapcat", coll, 1):
-        extend("mapcat", out, items("mapcat", call_back(f, [item]), 0))
+    found = items("mapcat", coll, 1)
+    work = one(f)
+    for item in found:
+        try:
+            result = work(item)
+        except RtfsError as error:
+            blame(error)
+            raise
+        extend("mapcat", out, items("mapcat", result, 0))
     return Vector.adopt(out)
 
 
@@ -54,44 +64,33 @@ def map_concat(f: Any, coll: Any) -> Vector:
 def map_values(f: Any, table: Any) -> Map:
     """`(map-vals f m)`: the map with `f` applied to every value."""
     function("map-vals", f, 0)
-    out = []
-    for key, value in mapping("map-vals", table, 1).items():
-        out.append((key, call_back(f, [value])))
-    return Map(out)
+    found = mapping("map-vals", table, 1)
+    return found.with_values(each(f, found.values()))
 
 
 @builtin("filter", 2)
 def keep_matching(f: Any, coll: Any) -> Vector:
     """`(filter f coll)`: the items for which `f` is truthy."""
     function("filter", f, 0)
-    out = []
-    for item in items("filter", coll, 1):
-        if is_truthy(call_back(f, [item])):
-            out.append(item)
-    return Vector.adopt(out)
+    found = items("filter", coll, 1)
+    results = each(f, found)
+    return Vector.adopt([found[i] for i, result in enumerate(results) if result is not None and result is not False])
 
 
 @builtin("remove", 2)
 def drop_matching(f: Any, coll: Any) -> Vector:
     """`(remove f coll)`: the items for which `f` is falsy."""
     function("remove", f, 0)
-    out = []
-    for item in items("remove", coll, 1):
-        if not is_truthy(call_back(f, [item])):
-            out.append(item)
-    return Vector.adopt(out)
+    found = items("remove", coll, 1)
+    results = each(f, found)
+    return Vector.adopt([found[i] for i, result in enumerate(results) if result is None or result is False])
 
 
 @builtin("keep", 2)
 def keep(f: Any, coll: Any) -> Vector:
     """`(keep f coll)`: what `f` makes of each item, without the nils."""
     function("keep", f, 0)
-    out = []
-    for item in items("keep", coll, 1):
-        result = call_back(f, [item])
-        if result is not None:
-            out.append(result)
-    return Vector.adopt(out)
+    return Vector.adopt([result for result in each(f, items("keep", coll, 1)) if result is not None])
 
 
 @builtin("reduce", 2, 3)
@@ -106,18 +105,35 @@ def reduce(f: Any, a: Any, b: Any = MISSING) -> Any:
         del found[0]
     else:
         found, result = items("reduce", b, 2), a
-    for item in found:
-        result = call_back(f, [result, item])
+    work = two(f)
+    try:
+        for item in found:
+            result = work(result, item)
+    except RtfsError as error:
+        blame(error)
+        raise
     return result
 
 
 def _occurs(operation: str, f: Any, coll: Any, truth: bool) -> bool:
     """Whether some item makes `f` truthy (`truth`) or falsy; stops at the first."""
+    return _first(operation, f, coll, truth)[0]
+
+
+def _first(operation: str, f: Any, coll: Any, truth: bool) -> tuple[bool, Any]:
+    """Whether there is such an item, and what `f` makes of the first one."""
     function(operation, f, 0)
-    for item in items(operation, coll, 1):
-        if is_truthy(call_back(f, [item])) is truth:
-            return True
-    return False
+    found = items(operation, coll, 1)
+    work = one(f)
+    try:
+        for item in found:
+            result = work(item)
+            if (result is not None and result is not False) is truth:
+                return True, result
+    except RtfsError as error:
+        blame(error)
+        raise
+    return False, None
 
 
 @builtin("every?", 2)
@@ -147,22 +163,22 @@ def is_not_any(f: Any, coll: Any) -> bool:
 @builtin("some", 2)
 def some(f: Any, coll: Any) -> Any:
     """`(some f coll)`: the first truthy result of `f`, nil if there is none."""
-    function("some", f, 0)
-    for item in items("some", coll, 1):
-        result = call_back(f, [item])
-        if is_truthy(result):
-            return result
-    return None
+    return _first("some", f, coll, True)[1]
 
 
 def _leading(operation: str, f: Any, found: list[Any]) -> int:
     """How many items at the start `f` is truthy for."""
     function(operation, f, 0)
     count = 0
-    for item in found:
-        if not is_truthy(call_back(f, [item])):
-            break
-        count += 1
+    work = one(f)
+    try:
+        for item in found:
+            if not is_truthy(work(item)):
+                break
+            count += 1
+    except RtfsError as error:
+        blame(error)
+        raise
     return count
 
 
@@ -184,11 +200,17 @@ def drop_while(f: Any, coll: Any) -> Vector:
 def group_by(f: Any, coll: Any) -> Map:
     """`(group-by f coll)`: a map from each result of `f` to the vector of the items that gave it."""
     function("group-by", f, 0)
-    groups: dict[Any, tuple[Any, list[Any]]] = {}
-    for item in items("group-by", coll, 1):
-        key = call_back(f, [item])
-        groups.setdefault(distinct_key(key), (key, []))[1].append(item)
-    return Map([(key, Vector.adopt(found)) for key, found in groups.values()])
+    found = items("group-by", coll, 1)
+    keys = each(f, found)
+    groups: dict[Any, list[Any]] = {}
+    for i in range(len(found)):
+        key = encode(keys[i])
+        group = groups.get(key)
+        if group is None:
+            groups[key] = [found[i]]
+        else:
+            group.append(found[i])
+    return Map.adopt({key: Vector.adopt(group) for key, group in groups.items()})
 
 
 @builtin("distinct-by", 2)
@@ -196,8 +218,9 @@ def distinct_by(f: Any, coll: Any) -> Vector:
     """`(distinct-by f coll)`: of the items for which `f` gives the same, only the first."""
     function("distinct-by", f, 0)
     seen: dict[Any, Any] = {}
-    for item in items("distinct-by", coll, 1):
-        seen.setdefault(distinct_key(call_back(f, [item])), item)
+    found = items("distinct-by", coll, 1)
+    for key, item in zip(each(f, found), found):
+        seen.setdefault(distinct_key(key), item)
     return Vector.adopt(list(seen.values()))
 
 
@@ -215,12 +238,24 @@ def apply(f: Any, *operands: Any) -> Any:
     return call_back(f, args)
 
 
+def _made(f: Any, value: Any, more: tuple[Any, ...]) -> Any:
+    """`(f value a …)`"""
+    try:
+        if not more:
+            return one(f)(value)
+        if len(more) == 1:
+            return two(f)(value, more[0])
+    except RtfsError as error:
+        blame(error)
+        raise
+    return call_back(f, [value, *more])
+
+
 @builtin("update", 3, None)
 def update(coll: Any, key: Any, f: Any, *more: Any) -> Any:
     """`(update coll k f a …)`: with the value under `k` replaced by `(f value a …)`."""
     function("update", f, 2)
-    value = call_back(f, [step_into("update", coll, key), *more])
-    return put("update", coll, key, value, 1)
+    return put("update", coll, key, _made(f, step_into("update", coll, key), more), 1)
 
 
 @builtin("update-in", 3, None)
@@ -228,5 +263,4 @@ def update_in(coll: Any, path: Any, f: Any, *more: Any) -> Any:
     """`(update-in coll [k …] f a …)`: the same at the end of a path; missing maps are made."""
     function("update-in", f, 2)
     steps, through = walk("update-in", coll, path)
-    value = call_back(f, [step_into("update-in", through[-1], steps[-1]), *more])
-    return rebuild("update-in", steps, through, value)
+    return rebuild("update-in", steps, through, _made(f, step_into("update-in", through[-1], steps[-1]), more))

@@ -6,13 +6,16 @@ call. Keys are computed first, and a comparator drives the merge sort below.
 
 from __future__ import annotations
 
-from functools import cmp_to_key
+from collections.abc import Callable, Generator
+from functools import cmp_to_key, partial
 
+from rtfs.errors import RtfsError
 from rtfs.semantics.builtins.operands import MISSING, function, items, like
-from rtfs.semantics.calls import call_back
+from rtfs.semantics.calls import blame, each, two
 from rtfs.semantics.faults import type_error
 from rtfs.semantics.library import LIBRARY, builtin
 from rtfs.values.equality import compare, is_truthy
+from rtfs.values.scalars import Keyword
 from rtfs.values.sequences import Vector
 
 TYPE_CHECKING = False
@@ -37,6 +40,10 @@ def sort(a: Any, b: Any = MISSING) -> Any:
     """`(sort coll)`, `(sort cmp coll)`: in ascending order, same kind; `cmp` gives true or a negative number for "before"."""
     coll, comparator = (a, None) if b is MISSING else (b, function("sort", a, 0))
     found = items("sort", coll, 0 if b is MISSING else 1)
+    order = _python_order(comparator)
+    if order is not None and _python_orders(found):
+        found.sort(reverse=order)
+        return like(coll, found)
     return like(coll, [found[at] for at in _places("sort", found, comparator)])
 
 
@@ -46,17 +53,58 @@ def sort_by(f: Any, a: Any, b: Any = MISSING) -> Vector:
     function("sort-by", f, 0)
     coll, comparator = (a, None) if b is MISSING else (b, function("sort-by", a, 1))
     found = items("sort-by", coll, 1 if b is MISSING else 2)
-    return Vector.adopt([found[at] for at in _places("sort-by", _keys(f, found), comparator)])
+    order = _python_order(comparator)
+    if order is not None and type(f) is Keyword and found:
+        done = _sorted_by_field(f, found, order)
+        if done is not None:
+            return Vector.adopt(done)
+    keys = each(f, found)
+    if order is not None and _python_orders(keys):
+        # the sort asks for the key of each item in turn: it gets them from the list
+        found.sort(key=partial(next, iter(keys)), reverse=order)
+        return Vector.adopt(found)
+    return Vector.adopt([found[at] for at in _places("sort-by", keys, comparator)])
+
+
+def _python_order(comparator: Any) -> bool | None:
+    """Whether Python sorts by this comparator in reverse; None if it cannot."""
+    # a comparison that is not imported yet cannot be the comparator
+    if comparator is None or comparator is LIBRARY.get("<"):
+        return False
+    return True if comparator is LIBRARY.get(">") else None
+
+
+def _sorted_by_field(key: Keyword, found: list[Any], reverse: bool) -> list[Any] | None:
+    """The items in the order of what they hold under a key, if they are maps that hold only integers or only strings there."""
+    fields = _fields(key)
+    next(fields)
+    try:
+        return sorted(found, key=fields.send, reverse=reverse)  # `reverse` too keeps the order of equal keys
+    except (AttributeError, LookupError, TypeError):
+        return None
+
+
+def _fields(key: Keyword) -> Generator[Any, Any, None]:
+    """Gets maps, gives what they hold under a key: entered again for each, where a function would be called.
+
+    Anything unlike what it hopes for is an error that only `_sorted_by_field` sees: an item without a table, a table that is not
+    a dict, a missing key, another kind of value.
+    """
+    item = yield
+    value = item._table[key]
+    kind = type(value)
+    if kind is not int and kind is not str:
+        raise TypeError
+    while True:
+        item = yield value
+        value = item._table[key]
+        if type(value) is not kind:
+            raise TypeError
 
 
 def _places(operation: str, keys: list[Any], comparator: Any) -> list[int]:
     """The indices of `keys` in the order of the keys, by `comparator` unless that is None."""
     indices = list(range(len(keys)))
-    # a comparison that is not imported yet cannot be the comparator
-    ascending, descending = comparator is None or comparator is LIBRARY.get("<"), comparator is LIBRARY.get(">")
-    if (ascending or descending) and _python_orders(keys):
-        indices.sort(key=keys.__getitem__, reverse=descending)  # `reverse` too keeps the order of equal keys
-        return indices
     if comparator is None:
         ranks = [_in_total_order(key) for key in keys]
         indices.sort(key=ranks.__getitem__)
@@ -64,8 +112,12 @@ def _places(operation: str, keys: list[Any], comparator: Any) -> list[int]:
     return _merge_sort(operation, comparator, keys, indices)
 
 
-def _before(operation: str, comparator: Any, a: Any, b: Any) -> bool:
-    result = call_back(comparator, [a, b])
+def _before(operation: str, comparator: Callable[[Any, Any], Any], a: Any, b: Any) -> bool:
+    try:
+        result = comparator(a, b)
+    except RtfsError as error:
+        blame(error)
+        raise
     kind = type(result)
     if kind is int or kind is float:
         return bool(result < 0)
@@ -77,6 +129,7 @@ def _before(operation: str, comparator: Any, a: Any, b: Any) -> bool:
 def _merge_sort(operation: str, comparator: Any, keys: list[Any], indices: list[int]) -> list[int]:
     """Bottom-up: runs of one item, of two, of four … Ends also when the comparator contradicts itself."""
     size, width = len(keys), 1
+    before = two(comparator)
     while width < size:
         merged: list[int] = []
         for low in range(0, size, 2 * width):
@@ -84,7 +137,7 @@ def _merge_sort(operation: str, comparator: Any, keys: list[Any], indices: list[
             left, right = low, middle
             while left < middle and right < high:
                 # the right one only when it is strictly before: equal items keep their order
-                if _before(operation, comparator, keys[indices[right]], keys[indices[left]]):
+                if _before(operation, before, keys[indices[right]], keys[indices[left]]):
                     merged.append(indices[right])
                     right += 1
                 else:
@@ -96,19 +149,12 @@ def _merge_sort(operation: str, comparator: Any, keys: list[Any], indices: list[
     return indices
 
 
-def _keys(f: Any, found: list[Any]) -> list[Any]:
-    out = []
-    for item in found:
-        out.append(call_back(f, [item]))
-    return out
-
-
 def _extreme(operation: str, f: Any, coll: Any, sign: int) -> Any:
     function(operation, f, 0)
     found = items(operation, coll, 1)
     if not found:
         return None
-    keys = _keys(f, found)
+    keys = each(f, found)
     best = 0
     for at in range(1, len(keys)):
         if compare(keys[at], keys[best]) == sign:

@@ -22,11 +22,10 @@ if TYPE_CHECKING:
 def _item(operation: str, coll: Any, index: int, default: Any = None) -> Any:
     """The item at `index`, counted from the end when negative, without copying the others."""
     kind = type(coll)
-    if kind is Vector or kind is List or kind is str:
-        size = len(coll)
-        if index < 0:
-            index += size
-        return coll[index] if 0 <= index < size else default
+    if kind is Vector or kind is List:
+        return coll.at(index if index >= 0 else index + len(coll), default)
+    if kind is str:
+        return coll[index] if -len(coll) <= index < len(coll) else default
     found = items(operation, coll, 0)
     return found[index] if -len(found) <= index < len(found) else default
 
@@ -76,8 +75,8 @@ def _slice(operation: str, coll: Any, start: int, stop: int | None, index: int) 
     kind = type(coll)
     if kind is Vector or kind is List:
         size = len(coll)
-        end = size if stop is None else min(stop, size)
-        begin = min(start, end)
+        end = size if stop is None or stop > size else stop
+        begin = start if start < end else end
         return coll if begin == 0 and end == size else coll.slice(begin, end)
     if kind is str:
         return coll[start:stop]
@@ -164,8 +163,12 @@ def set_like(coll: Any) -> Vector:
 
 
 def _distinct(operation: str, coll: Any) -> list[Any]:
+    found = items(operation, coll, 0)
+    kinds = set(map(type, found))
+    if float not in kinds and bool not in kinds:
+        return list(dict.fromkeys(found))
     seen: dict[Any, Any] = {}
-    for item in paced(items(operation, coll, 0)):
+    for item in paced(found):
         seen.setdefault(distinct_key(item), item)
     return list(seen.values())
 

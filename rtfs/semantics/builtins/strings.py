@@ -25,7 +25,15 @@ _NAME = re.compile(r"""[^\s,;"'`~^@#\\()\[\]{}]+""")
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
-@builtin("str", 0, None)
+def _text_of_one(value: Any) -> str:
+    return value if type(value) is str else _joined("str", "", [to_text(value)])
+
+
+def _text_of_two(a: Any, b: Any) -> str:
+    return _joined("str", "", [a if type(a) is str else to_text(a), b if type(b) is str else to_text(b)])
+
+
+@builtin("str", 0, None, fixed={1: _text_of_one, 2: _text_of_two})
 def make_string(*operands: Any) -> str:
     """`(str a b …)`: the operands as text, one after the other; nil is "nil"."""
     return _joined("str", "", [value if type(value) is str else to_text(value) for value in operands])
@@ -37,14 +45,17 @@ def join(separator: Any, coll: Any) -> str:
     if type(separator) is Vector or type(separator) is List:
         raise type_error("join", "string", separator, 0, hint='the separator comes first: (join ", " coll)')
     string("join", separator, 0)
-    return _joined("join", separator, [item if type(item) is str else to_text(item) for item in sequence("join", coll, 1)])
+    found = sequence("join", coll, 1)
+    if found and type(found[0]) is str:  # they may all be
+        try:
+            return _joined("join", separator, found)
+        except TypeError:
+            pass
+    return _joined("join", separator, [item if type(item) is str else to_text(item) for item in found])
 
 
 def _joined(operation: str, separator: str, texts: list[str]) -> str:
-    length = len(separator) * max(0, len(texts) - 1)
-    for text in texts:
-        length += len(text)
-    check_size(operation, length)
+    check_size(operation, len(separator) * max(0, len(texts) - 1) + sum(map(len, texts)))
     return separator.join(texts)
 
 

@@ -83,3 +83,46 @@ def test_keys_inside_keys_are_limited_and_not_fatal() -> None:
     assert equal(nest(20), nest(20))
     with pytest.raises(RecursionError):
         equal(nest(MAX_KEY_DEPTH + 50), nest(MAX_KEY_DEPTH + 50))
+
+
+def test_the_first_change_of_something_long_does_not_copy_it() -> None:
+    def seconds(size: int) -> float:
+        vector, table = Vector(range(size)), Map.adopt(dict.fromkeys(range(size)))
+        begun = time.process_time()
+        for i in range(300):  # each of them the first change of what was built in bulk
+            vector.replace(i, "x")
+            table.assoc(i, "x")
+            table.dissoc(i)
+        return time.process_time() - begun
+
+    assert min(seconds(300_000) for _ in range(3)) < 20 * min(seconds(300) for _ in range(3))
+
+
+def test_appending_to_an_older_version_of_something_long_does_not_copy_it() -> None:
+    whole = Vector(range(300_000))
+    longer = whole.append("first")
+    begun = time.process_time()
+    others = [whole.append(i) for i in range(1_000)]
+    assert time.process_time() - begun < 0.3  # a copy takes a millisecond
+    assert longer[300_000] == "first"
+    assert [other[300_000] for other in others] == [*range(1_000)]
+    assert others[7].append("x").items() == [*range(300_000), 7, "x"]
+
+
+def test_keys_of_one_hash_are_kept_apart() -> None:
+    keys = [i * (2**61 - 1) for i in range(60)]  # Python's hash of all of them is 0
+    table = Map([(f"k{i}", i) for i in range(100)])
+    for key in keys:
+        table = table.assoc(key, str(key))
+    for key in keys[::2]:
+        table = table.dissoc(key)
+    assert table.keys()[100:] == keys[1::2]
+    assert [table.get(key) for key in keys] == [None if i % 2 == 0 else str(key) for i, key in enumerate(keys)]
+
+
+def test_a_map_that_shrank_does_not_hold_on_to_what_it_was() -> None:
+    table = Map([(i, i) for i in range(1_000)])
+    for i in range(990):
+        table = table.dissoc(i)
+    assert type(table._table) is dict
+    assert table.keys() == [*range(990, 1_000)]
