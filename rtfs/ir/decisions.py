@@ -1,9 +1,8 @@
 """Decision trees: in which order `match` makes its tests, so that clauses share them.
 
-A clause is a *row*: its pattern taken apart into steps, in the order in which the pattern makes them.  A step tests a part of the
-subject (`type`, `length`, `is` …), binds a name, or does something that a program can notice: a guard, a default.  Tests of an
-immutable value can be made in any order, or once for several rows; so the tests of a row before its first noticeable step may move,
-the others keep their places, and of two rows the later one may go first where no value fits both.
+A clause is a *row*: its pattern taken apart into steps (`ir.steps`).  Tests of an immutable value can be made in any order, or once
+for several rows; so the tests of a row before its first step that a program can notice may move, the others keep their places, and
+of two rows the later one may go first where no value fits both.
 
 The plan is a block: items to be carried out one after the other until a `Leaf` takes the subject.  A `Test` or a `Table` whose rows
 all fail is followed by the next item.  No row stands twice in a plan, so code generated from it is never larger than the clauses.
@@ -12,71 +11,18 @@ all fail is followed by the next item.  No row stands twice in a plan, so code g
 from __future__ import annotations
 
 from rtfs.ir import nodes as ir
+from rtfs.ir.steps import BINDS, TESTS, Part, Step, excludes, implies, take_apart
 from rtfs.syntax import nodes as ast
-from rtfs.types.nodes import Primitive
-from rtfs.values.scalars import Keyword
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: What is deeper inside a pattern is matched by itself: its tests would nest too deep.
-MAX_NESTING = 30
 #: Alternatives from which a table is made of tests of one part with literals.
 _TABLE_FROM = 4
 #: How many rows that a test leaves undecided another row may overtake, and how far ahead the best test is looked for.
 _OVERTAKEN = 8
 _AHEAD = 16
-
-_TYPES = {"int": "int", "string": "str", "bool": "bool", "keyword": "keyword", "map": "map", "vector": "seq", "list": "seq"}
-_TESTS = frozenset(("type", "is", "one-of", "length", "least", "present", "equal"))
-_BINDS = frozenset(("bind", "rest", "without"))
-_TELLS_PRESENT = frozenset(("type", "is", "one-of", "equal"))
-
-
-class Part:
-    """The subject (`parent` is None), an `item` of a sequence or an `entry` of a map that is itself a part."""
-
-    __slots__ = ("key", "kind", "needed", "parent", "parts")
-
-    def __init__(self, parent: Part | None, kind: str, key: Any) -> None:
-        self.parent = parent
-        self.kind = kind
-        self.key = key
-        self.parts: dict[Any, Part] = {}
-        self.needed = 0  # of a sequence: how many of its items are looked at
-
-    def item(self, index: int) -> Part:
-        self.needed = max(self.needed, index + 1)
-        return self.parts.setdefault(index, Part(self, "item", index))
-
-    def entry(self, key: Any) -> Part:
-        return self.parts.setdefault((type(key), key), Part(self, "entry", key))
-
-    def inside(self, other: Part) -> bool:
-        """Whether it is the other part or in it."""
-        part: Part | None = self
-        while part is not None:
-            if part is other:
-                return True
-            part = part.parent
-        return False
-
-
-class Step:
-    """
-    Tests: `type` (`int str float bool keyword seq map`), `is` one of some constants, `one-of` some literals of the type that was
-    tested before, `length` exactly, `least` that many items, `present` in its map, `equal` to a value.
-    Noticeable: `default` (the key of a node: the part's value if it is absent), `guard` (the key of a node), `holds` (a type),
-    `matches` (a whole pattern). Names: `bind`, `rest` (a binding and how many items come before), `without` (and the keys left out).
-    """
-
-    __slots__ = ("op", "part", "value")
-
-    def __init__(self, op: str, part: Part, value: Any = None) -> None:
-        self.op = op
-        self.part = part
-        self.value = value
 
 
 class Leaf:
@@ -115,21 +61,21 @@ if TYPE_CHECKING:
 
 
 class _Row:
-    """What is left of a clause: tests that may move, names to bind once they hold, and everything from the first noticeable step on."""
+    """What is left of a clause: tests that may move, names to bind once they hold, and all from the first noticeable step on."""
 
     __slots__ = ("binds", "guarded", "index", "later", "tests")
 
     def __init__(self, index: int, steps: list[Step], guarded: bool) -> None:
         self.index = index
         self.guarded = guarded
-        first = next((i for i, step in enumerate(steps) if step.op not in _TESTS and step.op not in _BINDS), len(steps))
-        self.tests = [step for step in steps[:first] if step.op in _TESTS]
-        self.binds = [step for step in steps[:first] if step.op in _BINDS]
+        first = next((i for i, step in enumerate(steps) if step.op not in TESTS and step.op not in BINDS), len(steps))
+        self.tests = [step for step in steps[:first] if step.op in TESTS]
+        self.binds = [step for step in steps[:first] if step.op in BINDS]
         self.later = steps[first:]
 
     def without(self, test: Step) -> _Row:
         """The row once a test is known to hold."""
-        return self.with_tests([mine for mine in self.tests if not (mine.part is test.part and _implies(test, mine))])
+        return self.with_tests([mine for mine in self.tests if not (mine.part is test.part and implies(test, mine))])
 
     def with_tests(self, tests: list[Step]) -> _Row:
         rest = object.__new__(_Row)
@@ -144,7 +90,7 @@ def plan(clauses: list[ir.Case]) -> tuple[Block, int]:
     rows = []
     for index, clause in enumerate(clauses):
         steps: list[Step] = []
-        _take_apart(clause.pattern, whole, steps, 0)
+        take_apart(clause.pattern, whole, steps, 0)
         rows.append(_Row(index, steps, clause.guard is not None))
     before = sum(len(row.tests) for row in rows)
     return (block := _block(rows)), max(0, before - _count(block))
@@ -161,146 +107,20 @@ def is_irrefutable(clause: ir.Case) -> bool:
     return clause.guard is None and isinstance(clause.pattern, (ast.WildcardPattern, ast.BindPattern))
 
 
-# --- patterns to steps -------------------------------------------------------------------------
-
-
-def _take_apart(pattern: ast.Pattern, part: Part, steps: list[Step], depth: int) -> None:
-    if isinstance(pattern, ast.BindPattern):
-        steps.append(Step("bind", part, pattern.binding))
-    elif depth > MAX_NESTING:
-        steps.append(Step("matches", part, pattern))
-    elif isinstance(pattern, ast.LiteralPattern):
-        steps += _literals([pattern], part) or [Step("equal", part, pattern.value)]
-    elif isinstance(pattern, ast.VectorPattern):
-        _vector(pattern, part, steps, depth)
-    elif isinstance(pattern, ast.MapPattern):
-        _map(pattern, part, steps, depth)
-    elif isinstance(pattern, ast.TypedPattern):
-        steps.append(_typed(pattern, part))
-        _take_apart(pattern.pattern, part, steps, depth)
-    elif isinstance(pattern, ast.OrPattern):
-        steps += _literals(pattern.options, part) or [Step("matches", part, pattern)]
-    elif isinstance(pattern, ast.AsPattern):
-        steps.append(Step("bind", part, pattern.binding))
-        _take_apart(pattern.pattern, part, steps, depth)
-    elif isinstance(pattern, ast.GuardPattern):
-        _take_apart(pattern.pattern, part, steps, depth)
-        steps.append(Step("guard", part, id(pattern.guard)))
-
-
-def _literals(options: Any, part: Part) -> list[Step]:
-    """The tests for one of several literals of one kind; none where they are something else."""
-    if not all(isinstance(option, ast.LiteralPattern) for option in options):
-        return []
-    values = tuple([option.value for option in options])
-    if all(value is None or type(value) is bool or isinstance(value, Keyword) for value in values):
-        return [Step("is", part, values)]
-    kind = type(values[0])
-    if kind in (int, str, float) and all(type(value) is kind for value in values):
-        return [Step("type", part, kind.__name__), Step("one-of", part, values)]
-    return []
-
-
-def _typed(pattern: ast.TypedPattern, part: Part) -> Step:
-    name = pattern.type.name if type(pattern.type) is Primitive else ""
-    if name == "nil":
-        return Step("is", part, (None,))
-    return Step("type", part, _TYPES[name]) if name in _TYPES else Step("holds", part, pattern.type)
-
-
-def _vector(pattern: ast.VectorPattern, part: Part, steps: list[Step], depth: int) -> None:
-    count = len(pattern.items)
-    steps.append(Step("type", part, "seq"))
-    if pattern.rest is None:
-        steps.append(Step("length", part, count))
-    elif count:
-        steps.append(Step("least", part, count))
-    for i, item in enumerate(pattern.items):
-        _take_apart(item, part.item(i), steps, depth + 1)
-    if isinstance(pattern.rest, ast.BindPattern):
-        steps.append(Step("rest", part, (pattern.rest.binding, count)))
-    if pattern.whole is not None:
-        steps.append(Step("bind", part, pattern.whole))
-
-
-def _map(pattern: ast.MapPattern, part: Part, steps: list[Step], depth: int) -> None:
-    steps.append(Step("type", part, "map"))
-    for entry in pattern.entries:
-        inner: list[Step] = []
-        if entry.default is not None:
-            own = Part(part, "entry", entry.key)  # what it is when absent is this clause's affair
-            inner.append(Step("default", own, id(entry.default)))
-            _take_apart(entry.pattern, own, inner, depth + 1)
-        else:
-            found = part.entry(entry.key)
-            _take_apart(entry.pattern, found, inner, depth + 1)
-            first = next((step for step in inner if step.op not in _BINDS), None)
-            if first is None or first.part is not found or first.op not in _TELLS_PRESENT:
-                inner.insert(0, Step("present", found))
-        steps += inner
-    if pattern.rest is not None:
-        steps.append(Step("without", part, (pattern.rest, tuple([entry.key for entry in pattern.entries]))))
-    if pattern.whole is not None:
-        steps.append(Step("bind", part, pattern.whole))
-
-
-# --- what tests say about each other -------------------------------------------------------------
-
-
-def _implies(a: Step, b: Step) -> bool:
-    """Whether a test that holds makes another one, of the same part, hold too."""
-    if b.op == "present":
-        return a.op == "present" or a.op in _TELLS_PRESENT
-    if b.op == "least":
-        return a.op in ("least", "length") and bool(a.value >= b.value)
-    if a.op != b.op:
-        return False
-    if a.op == "equal":
-        return a.value is b.value
-    if a.op == "is" or a.op == "one-of":
-        return all(any(_same(x, y) for y in b.value) for x in a.value)
-    return bool(a.value == b.value)
-
-
-def _excludes(a: Step, b: Step) -> bool:
-    """Whether two tests of one part never both hold."""
-    if a.op == b.op:
-        if a.op == "is" or a.op == "one-of":
-            return not any(_same(x, y) for x in a.value for y in b.value)
-        return a.op in ("type", "length") and a.value != b.value
-    if a.op == "length" and b.op == "least":
-        return bool(a.value < b.value)
-    if a.op == "least" and b.op == "length":
-        return bool(b.value < a.value)
-    if a.op == "type" and b.op == "is":
-        return all(_type_of(value) != a.value for value in b.value)
-    if a.op == "is" and b.op == "type":
-        return all(_type_of(value) != b.value for value in a.value)
-    return {a.op, b.op} == {"is", "one-of"}
-
-
-def _same(x: Any, y: Any) -> bool:
-    return x is y or (type(x) is type(y) and x == y)
-
-
-def _type_of(constant: Any) -> str:
-    return "keyword" if isinstance(constant, Keyword) else "bool" if type(constant) is bool else "nil"
-
-
 def _decides(test: Step, row: _Row) -> bool | None:
     """Whether a row can match only where a test holds (true) or only where it fails (false); None when it is neither."""
     found = None
     for mine in row.tests:
         if mine.part is test.part:
-            if _excludes(test, mine):
+            if excludes(test, mine):
                 return False
-            if _implies(mine, test):
+            if implies(mine, test):
                 found = True
     return found
 
 
 def _disjoint(a: _Row, b: _Row) -> bool:
-    return any(x.part is y.part and _excludes(x, y) for x in a.tests for y in b.tests)
+    return any(x.part is y.part and excludes(x, y) for x in a.tests for y in b.tests)
 
 
 # --- rows to blocks ------------------------------------------------------------------------------
@@ -410,7 +230,7 @@ def _count(block: Block) -> int:
     total = 0
     for item in block:
         if isinstance(item, Test):
-            total += sum(test.op in _TESTS for test in item.tests) + _count(item.block)
+            total += sum(test.op in TESTS for test in item.tests) + _count(item.block)
         elif isinstance(item, Table):
             total += len(item.cases) + sum(_count(inner) for _, inner in item.cases)
     return total

@@ -36,10 +36,6 @@ if TYPE_CHECKING:
             """The library's own value of such a name."""
             ...
 
-        def topic(self, name: str) -> str | None:
-            """The part of the library that such a name belongs to (`arithmetic`, `strings` …); None for what speaks to the host."""
-            ...
-
         def function(self, name: str) -> ast.Fn | None:
             """The definition of a global function that may be taken for granted: one that nothing is about to rebind and nobody
             else carries out. From then on the unit relies on it."""

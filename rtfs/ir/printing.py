@@ -9,7 +9,8 @@ fn fib(%n:?)
 from __future__ import annotations
 
 from rtfs.ir import nodes as ir
-from rtfs.ir.decisions import Leaf, Part, Step, Table, Test
+from rtfs.ir.decisions import Leaf, Table, Test
+from rtfs.ir.steps import Part, Step
 from rtfs.values.printing import to_readable
 
 TYPE_CHECKING = False

@@ -21,8 +21,8 @@ _SPECIAL_BLOCKS = {"WithResource": 3, "Step": 3, "StepLoop": 3, "WithHints": 2}
 
 
 def refresh(unit: ir.Unit) -> None:
-    """Set what depends on where nodes stand: of variables `captured stores reads assigned function escapes boxed`, of functions `free`,
-    `loops` and `outer`, of the unit `functions calls depth blocks cleans`."""
+    """Set what depends on where nodes stand: of variables `captured stores reads assigned function escapes boxed`, of functions
+    `free`, `loops` and `outer`, of the unit `functions calls depth blocks cleans`."""
     _Refresh(unit).unit()
 
 
@@ -178,8 +178,6 @@ def variables_of(unit: ir.Unit, node: ir.Node) -> set[ir.Var]:
             found.append(item.var)
         elif isinstance(item, ir.Collect) and item.into is not None:
             found.append(item.into)
-        elif isinstance(item, ir.Recur) and item.args and isinstance(item.target, ir.Loop):
-            found += item.target.vars
         elif isinstance(item, ir.Update) and item.old is not None:
             found.append(item.old)
         pattern = pattern_of(item)
@@ -321,11 +319,9 @@ class _Refresh:
         elif isinstance(node, ir.Loop):
             for var in node.vars:
                 var.rebound = True
+                var.reads += 1
         elif isinstance(node, ir.Collect) and node.into is not None:
             node.into.stores += 1
-        elif isinstance(node, ir.Recur) and node.args and isinstance(node.target, ir.Loop):
-            for var in node.target.vars:
-                var.stores += 1
         elif isinstance(node, ir.Update) and node.old is not None:
             node.old.stores += 1
         elif isinstance(node, ir.Special):
@@ -335,9 +331,6 @@ class _Refresh:
         elif isinstance(node, (ir.Get, ir.Cases, ir.NoMatch)):
             node.var.escapes = True
             node.var.reads += 1
-        elif isinstance(node, ir.Loop):
-            for var in node.vars:
-                var.reads += 1
         elif isinstance(node, ir.Try):
             self.u.cleans = self.u.cleans or node.final is not None
             for clause in node.catches:

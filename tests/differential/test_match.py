@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtfs.values.printing import to_readable
 from rtfs.values.forms import list_form
 from rtfs.values.maps import Map
+from rtfs.values.printing import to_readable
 from rtfs.values.scalars import Keyword, Symbol
 from rtfs.values.sequences import Vector
 from tests.differential.test_evaluators import check

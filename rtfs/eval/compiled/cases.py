@@ -7,12 +7,14 @@ taken, control leaves: by `return`, by the loop that is around anyway, or by a l
 from __future__ import annotations
 
 import ast as py
+from functools import partial
 
 from rtfs.eval.compiled import access
 from rtfs.eval.compiled.generate import RETURN, Destination, Generator, expression, statement
 from rtfs.eval.compiled.patterns import match, store
 from rtfs.ir import nodes as ir
-from rtfs.ir.decisions import Leaf, Part, Step, Table, Test, one_by_one
+from rtfs.ir.decisions import Leaf, Table, Test, one_by_one
+from rtfs.ir.steps import Part, Step
 from rtfs.values.scalars import Keyword
 
 TYPE_CHECKING = False
@@ -342,7 +344,6 @@ class _Tree:
     # --- tables ---
 
     def _table(self, table: Table) -> None:
-        g = self.g
         if table.part.parent is None and self.kind is not None and table.op == "is" and self.kind != "bool":
             return
         after = self.later
@@ -354,7 +355,7 @@ class _Tree:
                 self._test([Step(table.op, table.part, values)], block, after)
         elif kind == "int" and all(len(values) == 1 for values, _ in table.cases):
             order = sorted([(values[0], block) for values, block in table.cases], key=lambda case: case[0])
-            self._search(name, [(value, lambda b=block, v=value: self._exactly(name, v, b)) for value, block in order])
+            self._search(name, [(value, partial(self._exactly, name, value, block)) for value, block in order])
         else:
             self._look_up(table, name, kind)
 
@@ -367,7 +368,7 @@ class _Tree:
         g = self.g
         numbers = {value: i for i, (values, _) in enumerate(table.cases) for value in values}
         number = g.temp()
-        cases = [(i, lambda b=block: self.block(b)) for i, (_, block) in enumerate(table.cases)]
+        cases: list[tuple[int, Callable[[], Any]]] = [(i, partial(self.block, block)) for i, (_, block) in enumerate(table.cases)]
 
         def search() -> None:
             g.assign(number, g.item(g.const(numbers), g.load(name)))

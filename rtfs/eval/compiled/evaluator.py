@@ -9,7 +9,6 @@ from rtfs.eval.compiled.effects import effects
 from rtfs.eval.compiled.link import Linker
 from rtfs.eval.compiled.places import settle, too_deep
 from rtfs.ir import nodes as ir
-from rtfs.semantics.builtins.index import TOPICS
 from rtfs.semantics.machine import Machine
 from rtfs.semantics.namespace import Namespace
 from rtfs.source import Source
@@ -170,9 +169,6 @@ class _Facts:
 
     def builtin(self, name: str) -> Any:
         return self.evaluator.namespace.library.find(name)
-
-    def topic(self, name: str) -> str | None:
-        return TOPICS.get(name)
 
     def function(self, name: str) -> ast.Fn | None:
         namespace = self.evaluator.namespace

@@ -74,7 +74,9 @@ def _name_subject(unit: ir.Unit, node: ir.Cases) -> None:
 def _without_copy(node: ir.Seq, fn: ir.Fn) -> ir.Node:
     """`match` of a variable looks at that variable itself: nothing gives it another value before a clause is chosen."""
     first, cases = node.items[0], node.items[-1]
-    if not (isinstance(first, ir.Set) and isinstance(cases, ir.Cases) and first.var is cases.var and isinstance(first.value, ir.Get)):
+    if not (isinstance(first, ir.Set) and isinstance(first.value, ir.Get)):
+        return node
+    if not isinstance(cases, ir.Cases) or cases.var is not first.var:
         return node
     copy, var = first.var, first.value.var
     if first.value.checked or var.owner is not fn or var.assigned or var.boxed or var.early or copy.stores != 1 or copy.captured:

@@ -12,6 +12,7 @@ from rtfs.ir.optimise import Counts
 from rtfs.ir.passes.purity import is_boolean
 from rtfs.ir.scopes import transform
 from rtfs.ir.wrapping import placed, unwrap
+from rtfs.semantics.builtins.index import TOPICS
 from rtfs.syntax import nodes as ast
 from rtfs.values.functions import Builtin
 from rtfs.values.maps import Map
@@ -29,7 +30,9 @@ _TOPICS = frozenset(("arithmetic", "comparison", "predicates", "strings", "numer
 _GROWING = frozenset(
     ("factorial", "fibonacci", "format", "numbers", "pad-left", "pad-right", "pow", "range", "string-replace", "symbol")
 )
-_READERS = frozenset(("contains?", "count", "empty?", "ffirst", "first", "get", "get-in", "identity", "last", "length", "nth", "second"))
+_READERS = frozenset(
+    ("contains?", "count", "empty?", "ffirst", "first", "get", "get-in", "identity", "last", "length", "nth", "second")
+)
 #: The largest integer, in bits, and the longest text and collection that are worked with.
 _BITS = 256
 _CHARACTERS = 256
@@ -42,7 +45,7 @@ def run(unit: ir.Unit, facts: Facts) -> Counts:
     conditions that became simpler or went."""
     folding = _Folding(facts)
     transform(unit, folding.rewrite)
-    if folding.counts["branches"]:
+    if any(folding.counts.values()):
         unwrap(unit)
     return folding.counts
 
@@ -53,7 +56,8 @@ class _Folding:
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self.counts = {"folded": 0, "names": 0, "branches": 0}
-        self.values: dict[ir.Var, ir.Node] = {}
+        self.values: dict[ir.Var, ir.Const | ir.Get] = {}
+        self.replaced: dict[ir.Var, int] = {}  # how many reads of it
         self.rules: dict[type, Any] = {
             ir.Get: self._get,
             ir.Set: self._set,
@@ -61,6 +65,8 @@ class _Folding:
             ir.Special: self._special,
             ir.If: self._if,
             ir.Logic: self._logic,
+            ir.Seq: self._seq,
+            ir.Inlined: self._seq,
         }
 
     def rewrite(self, node: ir.Node, fn: ir.Fn) -> ir.Node:
@@ -76,7 +82,7 @@ class _Folding:
         value, var = node.value, node.var
         if isinstance(value, (ir.Const, ir.Get)) and not node.assigns and _is_fixed(var):
             if isinstance(value, ir.Const) or (
-                not value.checked and value.var.owner is var.owner and _is_fixed(value.var) and not _restarts(value.var)
+                not value.checked and value.var.owner is var.owner and _is_fixed(value.var)
             ):
                 self.values[var] = value
         return node
@@ -86,7 +92,18 @@ class _Folding:
         if value is None:
             return node
         self.counts["names"] += 1
-        return ir.Const(node.span, value.value) if isinstance(value, ir.Const) else ir.Get(node.span, value.var)  # type: ignore[attr-defined]
+        self.replaced[node.var] = self.replaced.get(node.var, 0) + 1
+        return ir.Const(node.span, value.value) if isinstance(value, ir.Const) else ir.Get(node.span, value.var)
+
+    def _seq(self, node: ir.Seq) -> ir.Node:
+        """Leave out the names that nothing reads any more, so that a constant that is left can be seen."""
+        node.items = [*[item for item in node.items[:-1] if not self._is_replaced(item)], node.items[-1]]
+        if len(node.items) == 1 and (type(node) is ir.Seq or isinstance(node.items[0], ir.Const)):
+            return placed(node.items[0], node.span)
+        return node
+
+    def _is_replaced(self, node: ir.Node) -> bool:
+        return isinstance(node, ir.Set) and node.var in self.values and self.replaced.get(node.var, 0) == node.var.reads
 
     # --- calls and collections ---
 
@@ -108,7 +125,7 @@ class _Folding:
 
     def _called(self, name: str, values: list[Any]) -> tuple[Any] | None:
         """The value of a call of a built-in, None when it has to be made at run time."""
-        topic = self.facts.topic(name)
+        topic = TOPICS.get(name)
         if not ((topic in _TOPICS and name not in _GROWING) or name in _READERS) or not all(is_small(value) for value in values):
             return None
         if not self.facts.is_builtin(name):
@@ -147,7 +164,7 @@ class _Folding:
         if known is not None:
             self.counts["branches"] += 1
             chosen = node.then if known else node.otherwise
-            before = test.items[:-1] if isinstance(test, ir.Seq) else []
+            before = test.items[:-1] if type(test) is ir.Seq else []
             return ir.Seq(node.span, [*before, chosen]) if before else placed(chosen, node.span)
         if _is(node.then, True) and _is(node.otherwise, False) and is_boolean(test, self.facts):
             self.counts["branches"] += 1
@@ -209,20 +226,15 @@ class _Folding:
 
 
 def _is_fixed(var: ir.Var) -> bool:
-    """Whether a variable is given a value in one place, before anything reads it."""
-    return var.stores == 1 and not (var.assigned or var.boxed or var.early or var.late)
-
-
-def _restarts(var: ir.Var) -> bool:
-    """Whether it is a parameter that gets new values when its function starts again."""
-    return var.owner.loops and var in var.owner.params
+    """Whether a variable is given its value in one place, before anything reads it."""
+    return var.stores == 1 and not (var.assigned or var.boxed or var.early or var.late or var.rebound)
 
 
 def truth(node: ir.Node) -> bool | None:
     """Whether a value is surely true or surely false; None when that is not known. Evaluating it may do anything."""
     if isinstance(node, ir.Const):
         return node.value is not None and node.value is not False
-    if isinstance(node, ir.Seq):
+    if type(node) is ir.Seq:
         return truth(node.items[-1]) if isinstance(node.items[-1], ir.Const) else None
     return True if isinstance(node, ir.Fn) else None
 

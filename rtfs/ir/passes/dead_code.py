@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def run(unit: ir.Unit, facts: Facts) -> Counts:
-    """`dropped`: expressions that are evaluated no longer; `names`: variables that are not stored; `functions`: of these, functions."""
+    """`dropped`: expressions that are evaluated no longer; `names`: variables that are not stored; `functions`: those that held one."""
     removal = _Removal(unit, facts)
     transform(unit, removal.rewrite)
     if any(removal.counts.values()):
@@ -38,7 +38,9 @@ class _Removal:
         self.counts = {"dropped": 0, "names": 0, "functions": 0}
 
     def rewrite(self, node: ir.Node, fn: ir.Fn) -> ir.Node:
-        if isinstance(node, ir.Seq):
+        if isinstance(node, ir.Inlined):
+            return self._inlined(node)
+        if type(node) is ir.Seq:
             return self._seq(node)
         if isinstance(node, ir.Set) and node.var.stores == 1 and not node.var.reads:
             self._forget(node)
@@ -47,13 +49,20 @@ class _Removal:
 
     def _seq(self, node: ir.Seq) -> ir.Node:
         kept = [node.items[-1]]
-        if isinstance(kept[0], ir.Seq):
+        if type(kept[0]) is ir.Seq:
             kept = kept[0].items
         for item in reversed(node.items[:-1]):
             kept = [*self._needed(item), *kept]
         if len(kept) == 1:
             return placed(kept[0], node.span)
         node.items = kept
+        return node
+
+    def _inlined(self, node: ir.Inlined) -> ir.Node:
+        """The call that the node stands for is in the call stack of errors; a value alone makes none."""
+        node.items = [*self._all(node.items[:-1]), node.items[-1]]
+        if len(node.items) == 1 and isinstance(node.items[0], (ir.Const, ir.Get, ir.Fn)):
+            return placed(node.items[0], node.span)
         return node
 
     def _needed(self, node: ir.Node) -> list[ir.Node]:
@@ -69,6 +78,9 @@ class _Removal:
                 return [node]
             self._forget(node)
             return self._needed(node.value)
+        if isinstance(node, ir.Inlined):
+            node.items = self._all(node.items)
+            return [node] if node.items else []
         if isinstance(node, ir.Seq):
             return self._all(node.items)
         if isinstance(node, ir.Blank):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from rtfs.ir import nodes as ir
 from rtfs.ir.nodes import ANY, Known
 from rtfs.ir.optimise import Counts
+from rtfs.ir.passes.purity import PREDICATES
 from rtfs.ir.scopes import variables, walk, walk_function
 from rtfs.syntax import nodes as ast
 from rtfs.types.nodes import Primitive
@@ -39,9 +40,7 @@ _NUMBERS = ("int", "float", "num")
 #: After so many changes of one variable its bits are given up: they would grow for ever.
 _ROUNDS = 4
 
-_PREDICATES = frozenset(
-    ("=", "not=", "not", "<", ">", "<=", ">=", "even?", "odd?", "zero?", "pos?", "neg?", "nil?", "empty?", "every?", "contains?")
-)
+_PREDICATES = PREDICATES | {"every?"}
 _RESULTS = {
     "count": _COUNT,
     "str": Known("str"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from rtfs.ir import nodes as ir
 from rtfs.ir.scopes import inner_nodes, pattern_of, variables_of
+from rtfs.semantics.builtins.index import TOPICS
 from rtfs.syntax import nodes as ast
 from rtfs.values.scalars import Keyword
 
@@ -39,9 +40,9 @@ _DIVISIONS = frozenset(("mod", "rem", "floor-mod", "quot"))
 _EQUALITIES = frozenset(("=", "not=", "!="))
 
 
-def is_pure_builtin(name: str, facts: Facts) -> bool:
+def is_pure_builtin(name: str) -> bool:
     """Whether the library's function of that name has no effects, whatever its operands."""
-    return facts.topic(name) in _TOPICS or name in ("identity", "throw", "sort")
+    return TOPICS.get(name) in _TOPICS or name in ("identity", "throw", "sort")
 
 
 def is_boolean(node: ir.Node, facts: Facts) -> bool:
@@ -73,7 +74,7 @@ def is_total_call(node: ir.Call, facts: Facts) -> bool:
         count = 1 if name in ("inc", "dec", "abs", "zero?", "pos?", "positive?", "neg?") else len(args)
         total = len(args) == count and all(kind in ("int", "float", "num") for kind in kinds)
     elif name == "*":
-        total = len(args) == 2 and kinds == ["float", "float"]
+        total = len(args) == 2 and (kinds == ["float", "float"] or (kinds == ["int", "int"] and node.known.bits is not None))
     elif name == "even?" or name == "odd?":
         total = kinds == ["int"]
     elif name in _DIVISIONS:
