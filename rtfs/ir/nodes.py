@@ -256,10 +256,11 @@ class Case(Node):
 class Cases(Node):
     """`match`: the first clause that takes a local's value, else `otherwise`.
 
+    `items`: the variables that hold the items of that value, when it is a vector that need not be made.
     `plan`: in which order to make the tests of all clauses (`ir.decisions`); without one, clause after clause.
     """
 
-    __slots__ = ("clauses", "otherwise", "plan", "var")
+    __slots__ = ("clauses", "items", "otherwise", "plan", "var")
     parts = ("clauses", "otherwise")
 
     def __init__(self, span: Span | None, var: Var, clauses: list[Case], otherwise: Node) -> None:
@@ -267,7 +268,12 @@ class Cases(Node):
         self.var = var
         self.clauses = clauses
         self.otherwise = otherwise
+        self.items: list[Var] = []
         self.plan: Any = None
+
+    def subject(self) -> list[Var]:
+        """The variables that it looks at."""
+        return self.items or [self.var]
 
 
 class If(Node):

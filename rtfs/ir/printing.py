@@ -145,6 +145,8 @@ def _values(values: tuple[Any, ...]) -> str:
 def _part(node: ir.Cases, part: Part) -> str:
     if part.parent is None:
         return f"%{node.var.name}"
+    if part.parent.parent is None and node.items:
+        return f"%{node.items[part.key].name}"
     return f"{_part(node, part.parent)}[{to_readable(part.key)}]"
 
 
@@ -167,7 +169,7 @@ def _open(node: ir.Node) -> tuple[str, list[Any]]:
         how = "fused with" if node.fused else "in"
         return f"each %{node.var.name} ({node.operation}) {how}", [*below, ["do"], node.body]
     if isinstance(node, ir.Cases):
-        return f"cases %{node.var.name}", _cases(node)
+        return f"cases {' '.join(f'%{var.name}' for var in node.subject())}", _cases(node)
     if isinstance(node, ir.Loop):
         return f"loop {' '.join(f'%{v.name}' for v in node.vars)}", [node.body]
     if isinstance(node, ir.Collect):

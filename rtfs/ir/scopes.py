@@ -119,8 +119,10 @@ def bindings(pattern: ast.Pattern) -> list[ast.Binding]:
 
 def used(node: ir.Node) -> list[ir.Var]:
     """The variables that a node itself reads or stores, but for those of patterns."""
-    if isinstance(node, (ir.Get, ir.Set, ir.Cases, ir.NoMatch, ir.Scan, ir.Times)):
+    if isinstance(node, (ir.Get, ir.Set, ir.NoMatch, ir.Scan, ir.Times)):
         return [node.var]
+    if isinstance(node, ir.Cases):
+        return node.subject()
     if isinstance(node, (ir.Blank, ir.Loop)):
         return list(node.vars)
     if isinstance(node, ir.Special):
@@ -329,8 +331,9 @@ class _Refresh:
                 if special is not None:
                     special.stores += 1
         elif isinstance(node, (ir.Get, ir.Cases, ir.NoMatch)):
-            node.var.escapes = True
-            node.var.reads += 1
+            for var in used(node):
+                var.escapes = True
+                var.reads += 1
         elif isinstance(node, ir.Try):
             self.u.cleans = self.u.cleans or node.final is not None
             for clause in node.catches:

@@ -49,8 +49,10 @@ def _check(unit: ir.Unit, node: ir.Node, fn: ir.Fn, loops: tuple[ir.Node, ...], 
 
 
 def _variables(node: ir.Node) -> list[ir.Var]:
-    if isinstance(node, (ir.Get, ir.Set, ir.Cases, ir.NoMatch, ir.Scan, ir.Times)):
+    if isinstance(node, (ir.Get, ir.Set, ir.NoMatch, ir.Scan, ir.Times)):
         return [node.var]
+    if isinstance(node, ir.Cases):
+        return node.subject()
     if isinstance(node, (ir.Blank, ir.Loop)):
         return list(node.vars)
     if isinstance(node, ir.Update):

@@ -119,12 +119,34 @@ SHAPES = [
     "(try (match {0} {1}) (catch e (:type e)) (finally (println :done)))",
     "(map (fn [f] (f)) (for [v [{0} 1 [1]]] (match v {1} x (fn [] x))))",
     "(match (match {0} {1}) {1})",
+    "((fn [v] (match [v (println :second)] {1})) {0})",
+    "((fn [v w] (match [v w] {1})) {0} 1)",
 ]
 
 
 @given(subjects, clauses(), st.sampled_from(SHAPES))
 def test_match(subject: Any, found: list[Any], shape: str) -> None:
     check(shape.format(to_readable(subject), " ".join(to_readable(item) for item in found)))
+
+
+@st.composite
+def _pairs(draw: Any) -> list[Any]:
+    out: list[Any] = []
+    for i in range(draw(st.integers(1, 5))):
+        names = _Names()
+        out.append(draw(st.one_of(st.just(S("all")), st.just(S("_")), st.just(None))))
+        if out[-1] is None:
+            out[-1] = Vector([draw(_pattern(names, 1)) for _ in range(draw(st.sampled_from([2, 2, 2, 1])))])
+        if draw(st.integers(0, 3)) == 0:
+            out += [S("when"), list_form(S("do"), list_form(S("println"), f"guard {i}"), draw(st.booleans()))]
+        out.append(Vector([i, *([S("all")] if out[-1] == S("all") else []), *[S(name) for name in names.given]]))
+    return out
+
+
+@given(subjects, subjects, _pairs())
+def test_match_of_a_vector_written_out(first: Any, second: Any, found: list[Any]) -> None:
+    a, b, clauses = to_readable(first), to_readable(second), " ".join(to_readable(item) for item in found)
+    check(f"(defn f [v w] (match [v w] {clauses})) (map (fn [x] (try (f x {b}) (catch e (:message e)))) [{a} {b} 1])")
 
 
 _cases = st.one_of(
@@ -172,6 +194,10 @@ def test_tables_of_literals(found: list[Any], sizes: list[int], other: Any, chai
         "(defn f [n] (match n 0 :done m when (> m 100) (f (- m 100)) m (f (- m 1)))) (f 350)",
         "(defn f [n acc] (match [n acc] [0 a] a [k a] (f (- k 1) (+ a k)))) (f 20000 0)",
         "(match 5 1 2)",
+        "(defn f [a b] (match [a b] [1 x] x)) (f 2 3)",
+        "(defn f [a b] (match [a b] [1 x] x all when (> b 3) all [x y] (fn [] [x y]))) [(f 1 2) (f 2 4) ((f 2 3))]",
+        "(loop [a 3 b []] (match [a b] [0 out] out [n out] (recur (dec n) (conj out (fn [] n)))))",
+        "(map (fn [f] (f)) (loop [a 3 b []] (match [a b] [0 out] out [n out] (recur (dec n) (conj out (fn [] [a n]))))))",
         "(do (defn f [x] (match x {:a {:b {:c [1 2 y]}}} y)) [(f {:a {:b {:c [1 2 3]}}}) (try (f {:a {:b 1}}) (catch e (:message e)))])",
         "(match [1 2] [a b] when (throw :x) a)",
         "(let [x 3] (match 4 y when (= x 3) (do (def z y) z)))",

@@ -7,25 +7,21 @@ taken, control leaves: by `return`, by the loop that is around anyway, or by a l
 from __future__ import annotations
 
 import ast as py
-from functools import partial
 
 from rtfs.eval.compiled import access
 from rtfs.eval.compiled.generate import RETURN, Destination, Generator, expression, statement
 from rtfs.eval.compiled.patterns import match, store
+from rtfs.eval.compiled.tables import table
 from rtfs.ir import nodes as ir
 from rtfs.ir.decisions import Leaf, Table, Test, one_by_one
 from rtfs.ir.steps import Part, Step
-from rtfs.values.scalars import Keyword
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from rtfs.ir.decisions import Block
 
-#: So many tests one after the other are faster than a search: of integers, of identities, of strings.
-_LINEAR = {"int": 5, "is": 24, "str": 10}
 #: Literals of one pattern that are compared one after the other.
 _FEW = 8
 _CHOICES = ("is", "one-of")
@@ -46,12 +42,12 @@ def _no_match(g: Generator, node: ir.NoMatch) -> Any:
 def _cases(g: Generator, node: ir.Cases, to: Destination) -> None:
     plan = node.plan if node.plan is not None else one_by_one(node.clauses)
     if to is RETURN or to.leave:
-        _Tree(g, node, to).whole(plan)
+        Tree(g, node, to).whole(plan)
     elif _is_flat(plan, node):
-        _Tree(g, node, to).alternatives(plan)
+        Tree(g, node, to).alternatives(plan)
     else:
         inside = Destination(to.name or g.temp(), leave=True)
-        g.add(py.While(g.const(True), g.inside(lambda: _Tree(g, node, inside).whole(plan)), []))
+        g.add(py.While(g.const(True), g.inside(lambda: Tree(g, node, inside).whole(plan)), []))
 
 
 def _is_flat(plan: Block, node: ir.Cases) -> bool:
@@ -71,7 +67,7 @@ def _is_flat(plan: Block, node: ir.Cases) -> bool:
     return True
 
 
-class _Tree:
+class Tree:
     """The state while one plan is written: which parts have a name where the next statement stands.
 
     Attributes:
@@ -86,10 +82,10 @@ class _Tree:
         self.to = to
         self.scope: dict[Any, str] = {}
         self.later: set[Any] = set()
-        self.kind = node.var.kind if node.var.kind in _KINDS else None
+        self.items = node.items
         self._uses: dict[int, tuple[Any, set[Any]]] = {}  # by identity of what is kept beside it
         self._sized: set[Part] = set()
-        self._value = g.named(g.read_var(node.var)).id
+        self._value = g.named(g.read_var(node.var)).id if not node.items else ""
 
     def whole(self, plan: Block) -> None:
         """All clauses, and what comes of none."""
@@ -168,6 +164,8 @@ class _Tree:
         g = self.g
         if part.parent is None:
             return g.load(self._value)
+        if self.items and part.parent.parent is None:
+            return g.named(g.read_var(self.items[part.key]))
         name = self.scope.get(part)
         return g.load(name) if name is not None else self._kept(part, self._read(part), inline, again)
 
@@ -188,7 +186,7 @@ class _Tree:
             return access.entry(g, self.value(part.parent), part.key, g.load(" ABSENT"))
         return g.item(g.load(self.scope["items", part.parent]), g.const(part.key))
 
-    def _type(self, part: Part, inline: bool) -> Any:
+    def type_of(self, part: Part, inline: bool) -> Any:
         g = self.g
         name = self.scope.get(("type", part))
         if name is not None:
@@ -200,16 +198,14 @@ class _Tree:
     def _condition(self, step: Step, inline: bool) -> Any:
         """The condition of a test; True or False where the kind of the subject answers it."""
         g, part, value = self.g, step.part, step.value
-        if part.parent is None and self.kind is not None:
-            if step.op == "type":
-                return self.kind in _KNOWN[value]
-            if step.op == "is" and not (self.kind == "bool" and any(type(v) is bool for v in value)):
-                return False
+        known = self.known(step)
+        if known is not None:
+            return known
         if step.op == "type":
-            first = self._type(part, inline)
+            first = self.type_of(part, inline)
             if value != "seq":
                 return g.is_(first, g.load(_PYTHON[value]))
-            return g.either(g.is_(first, g.load(" Vector")), g.is_(self._type(part, True), g.load(" List")))
+            return g.either(g.is_(first, g.load(" Vector")), g.is_(self.type_of(part, True), g.load(" List")))
         if step.op in ("length", "least"):
             op = py.Eq() if step.op == "length" else py.GtE()
             return g.compare(g.load(self.scope["count", part]), op, g.const(value))
@@ -235,6 +231,22 @@ class _Tree:
         assert step.op == "matches"
         return match(g, value, found)
 
+    def known(self, step: Step) -> bool | None:
+        """What the kind of the subject, or that of its items, says about a test."""
+        part, value = step.part, step.value
+        kind: str | None = None
+        if part.parent is None:
+            kind = "vec" if self.items else self.node.var.kind
+            if self.items and step.op in ("length", "least"):
+                return bool(len(self.items) == value if step.op == "length" else len(self.items) >= value)
+        elif self.items and part.parent.parent is None:
+            kind = self.items[part.key].kind
+        if kind in _KINDS and step.op == "type":
+            return str(kind) in _KNOWN[value]
+        if kind in _KINDS and step.op == "is" and not (kind == "bool" and any(type(v) is bool for v in value)):
+            return False
+        return None
+
     def _conditions(
         self, tests: list[Step], inside: set[Any], after: set[Any]
     ) -> tuple[list[Any] | None, dict[Any, str]]:
@@ -259,7 +271,7 @@ class _Tree:
                 found.append(made)
         return found, saved
 
-    def _test(self, tests: list[Step], block: Block, after: set[Any]) -> bool:
+    def test(self, tests: list[Step], block: Block, after: set[Any]) -> bool:
         """An `if` with a block inside, more of them where sequences are opened on the way; whether the block always leaves."""
         g = self.g
         opened = next(
@@ -276,7 +288,7 @@ class _Tree:
             nonlocal left
             if opened < len(tests):
                 self._open(tests[opened].part)
-            left = self._test(later, block, set()) if later else self.block(block)
+            left = self.test(later, block, set()) if later else self.block(block)
 
         if conditions:
             then = g.inside(inside)
@@ -287,6 +299,8 @@ class _Tree:
         return left
 
     def _open(self, part: Part) -> None:
+        if self.items and part.parent is None:
+            return
         g = self.g
         items, count = g.temp(), g.temp()
         self.scope["items", part], self.scope["count", part] = items, count
@@ -310,9 +324,9 @@ class _Tree:
     def _item(self, item: Any) -> bool:
         g = self.g
         if isinstance(item, Test):
-            return self._test(item.tests, item.block, self.later)
+            return self.test(item.tests, item.block, self.later)
         if isinstance(item, Table):
-            self._table(item)
+            table(self, item)
             return False
         if isinstance(item, Step):
             self._step(item)
@@ -340,51 +354,3 @@ class _Tree:
         elif step.op == "without":
             value = g.call(" without", value, g.const(step.value[1]))
         store(g, binding, value)
-
-    # --- tables ---
-
-    def _table(self, table: Table) -> None:
-        if table.part.parent is None and self.kind is not None and table.op == "is" and self.kind != "bool":
-            return
-        after = self.later
-        name = self.value(table.part, again=True).id
-        kind = "is" if table.op == "is" else type(table.cases[0][0][0]).__name__
-        small = len(table.cases) <= _LINEAR.get(kind, len(table.cases))
-        if small or (kind == "is" and not all(isinstance(v, Keyword) for values, _ in table.cases for v in values)):
-            for values, block in table.cases:
-                self._test([Step(table.op, table.part, values)], block, after)
-        elif kind == "int" and all(len(values) == 1 for values, _ in table.cases):
-            order = sorted([(values[0], block) for values, block in table.cases], key=lambda case: case[0])
-            self._search(name, [(value, partial(self._exactly, name, value, block)) for value, block in order])
-        else:
-            self._look_up(table, name, kind)
-
-    def _exactly(self, name: str, value: int, block: Block) -> None:
-        g = self.g
-        g.when(g.compare(g.load(name), py.Eq(), g.const(value)), g.inside(lambda: self.block(block)))
-
-    def _look_up(self, table: Table, name: str, kind: str) -> None:
-        """Find the number of the case in a dict, then the case."""
-        g = self.g
-        numbers = {value: i for i, (values, _) in enumerate(table.cases) for value in values}
-        number = g.temp()
-        cases: list[tuple[int, Callable[[], Any]]] = [(i, partial(self.block, block)) for i, (_, block) in enumerate(table.cases)]
-
-        def search() -> None:
-            g.assign(number, g.item(g.const(numbers), g.load(name)))
-            self._search(number, cases)
-
-        known = g.compare(g.load(name), py.In(), g.const(numbers))
-        if kind == "is":  # only a keyword has a cheap hash for sure
-            known = g.both(g.is_(self._type(table.part, False), g.load(" Keyword")), known)
-        g.when(known, g.inside(search))
-
-    def _search(self, name: str, cases: list[tuple[int, Callable[[], Any]]]) -> None:
-        """Halve the cases, which are in rising order, until one is left."""
-        g = self.g
-        if len(cases) == 1:
-            cases[0][1]()
-            return
-        middle = len(cases) // 2
-        below = g.compare(g.load(name), py.Lt(), g.const(cases[middle][0]))
-        g.when(below, g.inside(lambda: self._search(name, cases[:middle])), g.inside(lambda: self._search(name, cases[middle:])))

@@ -1,10 +1,12 @@
 """Case dispatch: the tests of `match` in an order in which clauses share them (`ir.decisions`).
 
-Chains of `(if (= x literal) …)` become cases too, and names that stand for the whole subject become variables, so that what is
-known of the subject is known of them.
+Chains of `(if (= x literal) …)` become cases too.  Names that stand for the whole subject become variables, so that what is known
+of the subject is known of them; a subject that is a vector written out, `(match [a b] …)`, is not made when only its items matter.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from rtfs.ir import decisions
 from rtfs.ir import nodes as ir
@@ -25,26 +27,31 @@ _LITERALS = (int, str, bool, Keyword, type(None))
 
 
 def run(unit: ir.Unit, facts: Facts) -> Counts:
-    """Plan every `Cases`: `planned`; `chains`: those made of chains of `if`; `shared`: tests that clauses have in common."""
-    counts = {"planned": 0, "chains": 0, "shared": 0}
+    """`planned`: uses of `match`; `chains`: those made of chains of `if`; `shared`: tests that clauses have in common; `vectors`:
+    subjects that are not made."""
+    counts = {"planned": 0, "chains": 0, "shared": 0, "vectors": 0}
     heads, any_cases = _chain_heads(unit, facts)
     if not heads and not any_cases:
         return counts
+    found: list[ir.Cases] = []
 
     def rewrite(node: ir.Node, fn: ir.Fn) -> ir.Node:
         if isinstance(node, ir.If) and node in heads:
             counts["chains"] += 1
             node = _chain(node)
         if isinstance(node, ir.Cases) and node.plan is None:
-            counts["planned"] += 1
             _name_subject(unit, node)
-            node.plan, shared = decisions.plan(node.clauses)
-            counts["shared"] += shared
-        elif isinstance(node, ir.Seq):
-            return _without_copy(node, fn)
+            found.append(node)
+        elif type(node) is ir.Seq and isinstance(node.items[-1], ir.Cases):
+            return _without_copy(node, node.items[-1], fn)
         return node
 
     transform(unit, rewrite)
+    for node in found:
+        node.plan, shared = decisions.plan(node.clauses)
+        counts["shared"] += shared
+        counts["vectors"] += bool(node.items)
+    counts["planned"] = len(found)
     return counts
 
 
@@ -71,26 +78,71 @@ def _name_subject(unit: ir.Unit, node: ir.Cases) -> None:
             return
 
 
-def _without_copy(node: ir.Seq, fn: ir.Fn) -> ir.Node:
-    """`match` of a variable looks at that variable itself: nothing gives it another value before a clause is chosen."""
-    first, cases = node.items[0], node.items[-1]
-    if not (isinstance(first, ir.Set) and isinstance(first.value, ir.Get)):
+# --- the subject -------------------------------------------------------------------------------
+
+
+def _without_copy(node: ir.Seq, cases: ir.Cases, fn: ir.Fn) -> ir.Node:
+    """`match` of a variable looks at that variable itself, of a vector that is written out at variables for its items: nothing
+    gives them other values before a clause is chosen."""
+    first = node.items[0]
+    if not isinstance(first, ir.Set) or first.var is not cases.var or first.var.stores != 1 or first.var.captured:
         return node
-    if not isinstance(cases, ir.Cases) or cases.var is not first.var:
-        return node
-    copy, var = first.var, first.value.var
-    if first.value.checked or var.owner is not fn or var.assigned or var.boxed or var.early or copy.stores != 1 or copy.captured:
-        return node
-    cases.var = var
-    if isinstance(cases.otherwise, ir.NoMatch):
-        cases.otherwise.var = var
+    value = first.value
+    if isinstance(value, ir.Get):
+        if not _stays(value, fn):
+            return node
+        cases.var = value.var
+        if isinstance(cases.otherwise, ir.NoMatch):
+            cases.otherwise.var = value.var
+        _rename(cases, first.var, lambda get: ir.Get(get.span, value.var))
+        return node.items[1] if len(node.items) == 2 else ir.Seq(node.span, node.items[1:])
+    if isinstance(value, ir.Special) and isinstance(value.form, ast.MakeVector) and _takes_items(cases):
+        before: list[ir.Node] = []
+        for i, arg in enumerate(value.args):
+            if isinstance(arg, ir.Get) and _stays(arg, fn):
+                cases.items.append(arg.var)
+                continue
+            item = ir.Var(f"{first.var.name}.{i}", fn, in_loop=first.var.in_loop)
+            cases.items.append(item)
+            before.append(ir.Set(arg.span, item, arg))
+
+        def vector(get: ir.Node) -> ir.Node:
+            items: list[ir.Node] = [ir.Get(get.span, item) for item in cases.items]
+            return ir.Special(value.span, ast.MakeVector(value.span, ()), items, [], [])
+
+        _rename(cases, first.var, vector)
+        if isinstance(cases.otherwise, ir.NoMatch):
+            made = ir.Set(first.span, first.var, vector(first))
+            cases.otherwise = ir.Seq(cases.otherwise.span, [made, cases.otherwise])
+        return ir.Seq(node.span, [*before, *node.items[1:]])
+    return node
+
+
+def _stays(get: ir.Get, fn: ir.Fn) -> bool:
+    """Whether a variable's value can be looked at later, and as cheaply as a copy."""
+    var = get.var
+    return var.owner is fn and not (get.checked or var.assigned or var.boxed or var.early)
+
+
+def _takes_items(cases: ir.Cases) -> bool:
+    """Whether nothing but the items of the subject, a vector, is looked at."""
     for clause in cases.clauses:
-        named = clause.guard if clause.guard is not None else clause.body
-        if isinstance(named, ir.Seq) and isinstance(named.items[0], ir.Set):
-            value = named.items[0].value
-            if isinstance(value, ir.Get) and value.var is copy:
-                value.var = var
-    return node.items[1] if len(node.items) == 2 else ir.Seq(node.span, node.items[1:])
+        pattern = clause.pattern
+        if isinstance(pattern, ast.VectorPattern):
+            if pattern.rest is not None or pattern.whole is not None:
+                return False
+        elif not isinstance(pattern, ast.WildcardPattern):
+            return False
+    return isinstance(cases.otherwise, ir.NoMatch)
+
+
+def _rename(cases: ir.Cases, var: ir.Var, made: Callable[[ir.Node], ir.Node]) -> None:
+    """Give the names that stand for the whole subject another value."""
+    for clause in cases.clauses:
+        inner = clause.guard if clause.guard is not None else clause.body
+        named = inner.items[0] if isinstance(inner, ir.Seq) else None
+        if isinstance(named, ir.Set) and isinstance(named.value, ir.Get) and named.value.var is var:
+            named.value = made(named.value)
 
 
 # --- chains of `if` ----------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 from rtfs.ir import nodes as ir
 from rtfs.ir.optimise import Counts
 from rtfs.ir.passes.purity import is_total_call
-from rtfs.ir.scopes import inner_nodes, pattern_of, transform
+from rtfs.ir.scopes import inner_nodes, pattern_of, transform, used
 from rtfs.ir.wrapping import placed, unwrap
 from rtfs.syntax import nodes as ast
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def run(unit: ir.Unit, facts: Facts) -> Counts:
-    """`dropped`: expressions that are evaluated no longer; `names`: variables that are not stored; `functions`: those that held one."""
+    """`dropped`: expressions that are evaluated no more; `names`: variables not stored; `functions`: that held functions."""
     removal = _Removal(unit, facts)
     transform(unit, removal.rewrite)
     if any(removal.counts.values()):
@@ -117,7 +117,7 @@ class _Removal:
         if var.stores != 1:
             return False
         if var.reads and isinstance(node.value, ir.Fn) and var in node.value.free:
-            return sum(_read(item) is var for item in self._walk(node.value)) == var.reads
+            return sum(var in _read(item) for item in self._walk(node.value)) == var.reads
         return not var.reads
 
     def _forget(self, node: ir.Set) -> None:
@@ -127,8 +127,7 @@ class _Removal:
     def _drop(self, node: ir.Node) -> list[ir.Node]:
         self.counts["dropped"] += 1
         for item in self._walk(node):
-            var = _read(item)
-            if var is not None:
+            for var in _read(item):
                 var.reads -= 1
         return []
 
@@ -148,5 +147,5 @@ def _whole(node: ir.Node, items: list[ir.Node]) -> ir.Node:
     return items[0] if len(items) == 1 else ir.Seq(node.span, items)
 
 
-def _read(node: ir.Node) -> ir.Var | None:
-    return node.var if isinstance(node, (ir.Get, ir.Cases, ir.NoMatch)) else None
+def _read(node: ir.Node) -> list[ir.Var]:
+    return used(node) if isinstance(node, (ir.Get, ir.Cases, ir.NoMatch)) else []
