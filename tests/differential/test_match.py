@@ -194,6 +194,7 @@ def test_tables_of_literals(found: list[Any], sizes: list[int], other: Any, chai
         "(defn f [n] (match n 0 :done m when (> m 100) (f (- m 100)) m (f (- m 1)))) (f 350)",
         "(defn f [n acc] (match [n acc] [0 a] a [k a] (f (- k 1) (+ a k)))) (f 20000 0)",
         "(match 5 1 2)",
+        "(match [] [] :empty [0] :zero)",
         "(defn f [a b] (match [a b] [1 x] x)) (f 2 3)",
         "(defn f [a b] (match [a b] [1 x] x all when (> b 3) all [x y] (fn [] [x y]))) [(f 1 2) (f 2 4) ((f 2 3))]",
         "(loop [a 3 b []] (match [a b] [0 out] out [n out] (recur (dec n) (conj out (fn [] n)))))",

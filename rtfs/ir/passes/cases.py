@@ -96,7 +96,7 @@ def _without_copy(node: ir.Seq, cases: ir.Cases, fn: ir.Fn) -> ir.Node:
             cases.otherwise.var = value.var
         _rename(cases, first.var, lambda get: ir.Get(get.span, value.var))
         return node.items[1] if len(node.items) == 2 else ir.Seq(node.span, node.items[1:])
-    if isinstance(value, ir.Special) and isinstance(value.form, ast.MakeVector) and _takes_items(cases):
+    if isinstance(value, ir.Special) and isinstance(value.form, ast.MakeVector) and value.args and _takes_items(cases):
         before: list[ir.Node] = []
         for i, arg in enumerate(value.args):
             if isinstance(arg, ir.Get) and _stays(arg, fn):

@@ -97,7 +97,10 @@ class _Folding:
 
     def _seq(self, node: ir.Seq) -> ir.Node:
         """Leave out the names that nothing reads any more, so that a constant that is left can be seen."""
-        node.items = [*[item for item in node.items[:-1] if not self._is_replaced(item)], node.items[-1]]
+        items: list[ir.Node] = []
+        for item in node.items:
+            items += item.items if type(item) is ir.Seq else [item]
+        node.items = [*[item for item in items[:-1] if not self._is_replaced(item)], items[-1]]
         if len(node.items) == 1 and (type(node) is ir.Seq or isinstance(node.items[0], ir.Const)):
             return placed(node.items[0], node.span)
         return node
@@ -126,9 +129,8 @@ class _Folding:
     def _called(self, name: str, values: list[Any]) -> tuple[Any] | None:
         """The value of a call of a built-in, None when it has to be made at run time."""
         topic = TOPICS.get(name)
-        if not ((topic in _TOPICS and name not in _GROWING) or name in _READERS) or not all(is_small(value) for value in values):
-            return None
-        if not self.facts.is_builtin(name):
+        cheap = (topic in _TOPICS and name not in _GROWING) or name in _READERS or (name == "pow" and _is_short_power(values))
+        if not cheap or not all(is_small(value) for value in values) or not self.facts.is_builtin(name):
             return None
         function = self.facts.builtin(name)
         if type(function) is not Builtin or len(values) > 7 or not function.takes >> len(values) & 1:
@@ -270,6 +272,11 @@ def is_small(value: Any, items: int = _ITEMS) -> bool:
         elif kind not in _SCALARS:
             return False
     return True
+
+
+def _is_short_power(values: list[Any]) -> bool:
+    """Whether a power of integers is an integer that is not too long."""
+    return len(values) == 2 and all(type(v) is int and v >= 0 for v in values) and values[0].bit_length() * values[1] <= _BITS
 
 
 def _looked_up(keyword: Keyword, values: list[Any]) -> tuple[Any] | None:

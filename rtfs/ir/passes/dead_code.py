@@ -92,6 +92,8 @@ class _Removal:
             return self._parts(node.args) if isinstance(node.form, (ast.MakeVector, ast.MakeMap)) else [node]
         if isinstance(node, ir.If):
             return self._if(node)
+        if isinstance(node, ir.Logic):
+            return self._logic(node)
         return [node]
 
     def _all(self, items: list[ir.Node]) -> list[ir.Node]:
@@ -110,6 +112,15 @@ class _Removal:
             return self._needed(node.test)
         node.then, node.otherwise = _whole(node.then, then), _whole(node.otherwise, otherwise)
         return [node]
+
+    def _logic(self, node: ir.Logic) -> list[ir.Node]:
+        while len(node.items) > 1:
+            kept = self._needed(node.items[-1])
+            if kept:
+                node.items[-1] = _whole(node.items[-1], kept)
+                return [node]
+            node.items.pop()
+        return self._needed(node.items[0])
 
     def _unread(self, node: ir.Set) -> bool:
         """Whether nothing reads the variable, but the function that is its value and goes with it."""

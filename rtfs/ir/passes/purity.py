@@ -7,7 +7,9 @@ from rtfs.ir import nodes as ir
 from rtfs.ir.scopes import inner_nodes, pattern_of, variables_of
 from rtfs.semantics.builtins.index import TOPICS
 from rtfs.syntax import nodes as ast
+from rtfs.values.maps import Map
 from rtfs.values.scalars import Keyword
+from rtfs.values.sequences import Vector
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,7 +95,7 @@ def _kind(node: ir.Node) -> Any:
     value = node.value
     if value is None or type(value) is Keyword:
         return "constant"
-    return {int: "int", float: "float", str: "str", bool: "bool"}.get(type(value))
+    return {int: "int", float: "float", str: "str", bool: "bool", Vector: "vec", Map: "map"}.get(type(value))
 
 
 def _is_pure_call(name: str, args: list[ir.Node], facts: Facts) -> bool:
