@@ -84,16 +84,27 @@ class _Row:
         return rest
 
 
-def plan(clauses: list[ir.Case]) -> tuple[Block, int]:
-    """The decision tree of some clauses, and how many tests it has fewer than the clauses one by one."""
+def plan(clauses: list[ir.Case], length: int | None = None) -> tuple[Block, int]:
+    """The decision tree of some clauses, and how many tests it has fewer than the clauses one by one.
+
+    Args:
+        length: that of the subject, when it is known to be a vector.
+    """
     whole = Part(None, "whole", None)
     rows = []
     for index, clause in enumerate(clauses):
         steps: list[Step] = []
         take_apart(clause.pattern, whole, steps, 0)
-        rows.append(_Row(index, steps, clause.guard is not None))
+        if length is None or all(_fits(step, length) for step in steps if step.part is whole):
+            steps = steps if length is None else [step for step in steps if step.part is not whole]
+            rows.append(_Row(index, steps, clause.guard is not None))
     before = sum(len(row.tests) for row in rows)
     return (block := _block(rows)), max(0, before - _count(block))
+
+
+def _fits(test: Step, length: int) -> bool:
+    """Whether a test of a whole vector of that length holds; there is no other step with the vector itself."""
+    return test.value == (length if test.op == "length" else "seq")
 
 
 def one_by_one(clauses: list[ir.Case]) -> Block:
@@ -132,7 +143,7 @@ def _block(rows: list[_Row]) -> Block:
         row = rows[0]
         if not row.tests:
             out += _alone(row)
-            if not row.later and not row.guarded:
+            if not row.guarded and all(step.op == "default" or step.op in BINDS for step in row.later):
                 break  # it takes whatever comes here
             rows = rows[1:]
             continue

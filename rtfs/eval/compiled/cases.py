@@ -236,9 +236,7 @@ class Tree:
         part, value = step.part, step.value
         kind: str | None = None
         if part.parent is None:
-            kind = "vec" if self.items else self.node.var.kind
-            if self.items and step.op in ("length", "least"):
-                return bool(len(self.items) == value if step.op == "length" else len(self.items) >= value)
+            kind = self.node.var.kind
         elif self.items and part.parent.parent is None:
             kind = self.items[part.key].kind
         if kind in _KINDS and step.op == "type":
@@ -299,8 +297,6 @@ class Tree:
         return left
 
     def _open(self, part: Part) -> None:
-        if self.items and part.parent is None:
-            return
         g = self.g
         items, count = g.temp(), g.temp()
         self.scope["items", part], self.scope["count", part] = items, count

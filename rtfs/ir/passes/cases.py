@@ -48,7 +48,7 @@ def run(unit: ir.Unit, facts: Facts) -> Counts:
 
     transform(unit, rewrite)
     for node in found:
-        node.plan, shared = decisions.plan(node.clauses)
+        node.plan, shared = decisions.plan(node.clauses, len(node.items) or None)
         counts["shared"] += shared
         counts["vectors"] += bool(node.items)
     counts["planned"] = len(found)
