@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from rtfs.config import STRATEGIES
+from rtfs.ir.optimise import PASSES
 from rtfs.models.registry import default_registry
 from rtfs.runtime import Runtime
 from tests.support import golden
+from tests.support.ir import shown
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))]
@@ -66,6 +68,22 @@ def test_rtfs_blocks_give_what_they_say(
     assert chunks
     for chunk in chunks:
         golden.check_chunk(chunk, strategy)
+
+
+IR = re.compile(
+    r"<!-- ir-(?P<passes>[\w-]+) -->\n```clojure\n(?P<program>.*?)```\n```text\n(?P<ir>.*?)```", re.DOTALL
+)  # what passes make of a program
+COMPILER = (ROOT / "docs" / "compiler.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("example", [pytest.param(found, id=found["passes"]) for found in IR.finditer(COMPILER)])
+def test_passes_make_the_ir_that_is_shown(example: re.Match[str]):
+    assert shown(example["program"], *example["passes"].split("-")) == example["ir"]
+
+
+def test_every_pass_is_described_in_the_order_in_which_they_run():
+    described = [line[3:].lower().replace(" ", "_") for line in COMPILER.splitlines() if line.startswith("## ")]
+    assert described == ["levels", *dict.fromkeys([name for name, _ in PASSES])]
 
 
 @pytest.mark.parametrize("page, text", cases("python"))

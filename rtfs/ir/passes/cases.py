@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from rtfs.ir import decisions
 from rtfs.ir import nodes as ir
+from rtfs.ir.lower import seq
 from rtfs.ir.optimise import Counts
 from rtfs.ir.scopes import transform, walk
 from rtfs.syntax import nodes as ast
@@ -95,7 +96,7 @@ def _without_copy(node: ir.Seq, cases: ir.Cases, fn: ir.Fn) -> ir.Node:
         if isinstance(cases.otherwise, ir.NoMatch):
             cases.otherwise.var = value.var
         _rename(cases, first.var, lambda get: ir.Get(get.span, value.var))
-        return node.items[1] if len(node.items) == 2 else ir.Seq(node.span, node.items[1:])
+        return seq(node.span, node.items[1:])
     if isinstance(value, ir.Special) and isinstance(value.form, ast.MakeVector) and value.args and _takes_items(cases):
         before: list[ir.Node] = []
         for i, arg in enumerate(value.args):
@@ -114,7 +115,7 @@ def _without_copy(node: ir.Seq, cases: ir.Cases, fn: ir.Fn) -> ir.Node:
         if isinstance(cases.otherwise, ir.NoMatch):
             made = ir.Set(first.span, first.var, vector(first))
             cases.otherwise = ir.Seq(cases.otherwise.span, [made, cases.otherwise])
-        return ir.Seq(node.span, [*before, *node.items[1:]])
+        return seq(node.span, [*before, *node.items[1:]])
     return node
 
 
