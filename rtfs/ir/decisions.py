@@ -104,7 +104,7 @@ def plan(clauses: list[ir.Case], length: int | None = None) -> tuple[Block, int]
 
 def _fits(test: Step, length: int) -> bool:
     """Whether a test of a whole vector of that length holds; there is no other step with the vector itself."""
-    return test.value == (length if test.op == "length" else "seq")
+    return bool(test.value == (length if test.op == "length" else "seq"))
 
 
 def one_by_one(clauses: list[ir.Case]) -> Block:
