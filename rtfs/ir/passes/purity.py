@@ -98,8 +98,8 @@ def _kind(node: ir.Node) -> Any:
     return {int: "int", float: "float", str: "str", bool: "bool", Vector: "vec", Map: "map"}.get(type(value))
 
 
-def _is_pure_call(name: str, args: list[ir.Node], facts: Facts) -> bool:
-    return is_pure_builtin(name, facts) and (name != "sort" or len(args) == 1)  # with a comparator it calls that
+def _is_pure_call(name: str, args: list[ir.Node]) -> bool:
+    return is_pure_builtin(name) and (name != "sort" or len(args) == 1)  # with a comparator it calls that
 
 
 def is_pure(unit: ir.Unit, node: ir.Node, facts: Facts, also: frozenset[ir.Var] = frozenset()) -> bool:
@@ -114,7 +114,7 @@ def is_pure(unit: ir.Unit, node: ir.Node, facts: Facts, also: frozenset[ir.Var] 
         if isinstance(item, ir.Call):
             head = item.function
             if isinstance(head, ir.GlobalGet):
-                if not (_is_pure_call(head.name, item.args, facts) and facts.is_builtin(head.name)):
+                if not (_is_pure_call(head.name, item.args) and facts.is_builtin(head.name)):
                     return False
                 waiting.extend(item.args)
                 continue
