@@ -31,6 +31,8 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     make = {"any": program, "general": general, "aimed": aimed}[options.what]
     optimise.DEBUG = True  # what goes wrong in a pass is seen
+    for seed in range(5):  # loads what is loaded late
+        differences(program(seeded(seed)))
     gc.collect()
     gc.freeze()  # a rebinding looks at all objects that are not frozen
     found: list[Difference] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -44,13 +45,16 @@ def time_limit(seconds: float) -> Iterator[None]:
     def stop(*_: Any) -> None:
         raise Hangs
 
+    begun = time.monotonic()
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    left, _ = signal.setitimer(signal.ITIMER_REAL, seconds)  # of the limit of the test around
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        if left:
+            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - begun), 0.001))
 
 
 def _compiled(level: str) -> Callable[[Any, Any], Any]:
@@ -72,6 +76,11 @@ def _evaluators() -> dict[str, tuple[Any, Limits]]:
 EVALUATORS = _evaluators()
 
 
+def use(runtime: Runtime, evaluator: Any) -> None:
+    """Have a runtime evaluate with `evaluator(machine, namespace)`."""
+    runtime._evaluator = lambda namespace: evaluator(runtime.machine, namespace)  # type: ignore[method-assign]
+
+
 class Session:
     """A runtime with one evaluator, whose programs run one after the other; what it warns of is part of its output."""
 
@@ -88,7 +97,7 @@ class Session:
             on_warning=lambda message, span: print(f"warning: {message}", file=self.out),
         )
         if evaluator is not None:
-            self.runtime._evaluator = lambda namespace: evaluator(self.runtime.machine, namespace)  # type: ignore[method-assign]
+            use(self.runtime, evaluator)
 
     def run(self, text: str, name: str) -> Outcome:
         """What a text gives: its value as it prints with its Python type, or its error; and the output."""
