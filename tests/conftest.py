@@ -25,7 +25,7 @@ settings.load_profile("nightly" if NIGHTLY else "ci")
 #: Variables that name a provider, a key or a proxy: with one of them set, a test could reach a model that costs money.
 _REACHES_OUT = ("OPENAI_", "ANTHROPIC_", "RTFS_", "HF_", "XDG_")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
-_KEPT = ("RTFS_NIGHTLY", "RTFS_UPDATE")
+_KEPT = ("RTFS_NIGHTLY", "RTFS_SEED", "RTFS_UPDATE")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -37,6 +37,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("nightly") is not None:
             item.add_marker(skip)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """How many generated programs ran, of tests that record the property `programs`."""
+    reports = [report for found in terminalreporter.stats.values() for report in found if getattr(report, "when", "") == "call"]
+    programs = sum(int(value) for report in reports for name, value in report.user_properties if name == "programs")
+    if programs:
+        terminalreporter.write_line(f"{programs:,} generated programs agreed on every evaluator")
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from rtfs.config import STRATEGIES
-from tests.support.golden import FOLDER, Chunk, check_chunk, split_file, updated
+from tests.conftest import NIGHTLY
+from tests.support.golden import FOLDER, Chunk, check_chunk, check_evaluator, split_file, updated
+from tests.support.programs.running import EVALUATORS
 
 FILES = sorted(FOLDER.glob("*.rtfs"))
+CHUNKS = [chunk for path in FILES for chunk in split_file(path)]
 UPDATE = os.environ.get("RTFS_UPDATE") == "1"
 
 
@@ -24,9 +27,16 @@ def test_update(path: Path) -> None:
 
 @pytest.mark.skipif(UPDATE, reason="the expectations are being rewritten")
 @pytest.mark.parametrize("strategy", STRATEGIES)
-@pytest.mark.parametrize("chunk", [chunk for path in FILES for chunk in split_file(path)], ids=lambda chunk: chunk.id)
+@pytest.mark.parametrize("chunk", CHUNKS, ids=lambda chunk: chunk.id)
 def test_golden(chunk: Chunk, strategy: str) -> None:
     check_chunk(chunk, strategy)
+
+
+@pytest.mark.skipif(UPDATE, reason="the expectations are being rewritten")
+@pytest.mark.parametrize("chunk", CHUNKS, ids=lambda chunk: chunk.id)
+def test_evaluators_agree(chunk: Chunk) -> None:
+    for name in EVALUATORS if NIGHTLY else ("none", "aggressive"):
+        check_evaluator(chunk, name)
 
 
 def test_a_file_without_programs_is_a_mistake() -> None:

@@ -1,6 +1,6 @@
 """Run many generated programs and show the smallest ones on which evaluators disagree.
 
-    python -m tests.differential.fuzz --count 10000 --seed 1 [--on aggressive] [--show]
+    python -m tests.differential.fuzz --count 10000 --seed 1 [--on aggressive] [--what aimed] [--show]
 
 Gives how many programs ran and how many seconds of CPU time that took; the exit status is 1 when there was a difference.
 """
@@ -16,7 +16,7 @@ from collections import Counter
 from rtfs.ir import optimise
 from tests.support.programs.choices import seeded
 from tests.support.programs.minimise import minimise
-from tests.support.programs.programs import program
+from tests.support.programs.programs import aimed, general, program
 from tests.support.programs.running import Difference, differences, reference
 
 
@@ -25,18 +25,23 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0, help="of the first program; the others count on from there")
     parser.add_argument("--on", action="append", help="an evaluator; all of them when not given")
+    parser.add_argument("--what", choices=["any", "general", "aimed"], default="any", help="which programs")
     parser.add_argument("--most", type=int, default=10, help="differences after which it stops")
     parser.add_argument("--show", action="store_true", help="print the programs and what the tree gives, and run nothing else")
     options = parser.parse_args(argv)
+    make = {"any": program, "general": general, "aimed": aimed}[options.what]
     optimise.DEBUG = True  # what goes wrong in a pass is seen
+    for seed in range(5):  # loads what is loaded late
+        differences(program(seeded(seed)))
     gc.collect()
     gc.freeze()  # a rebinding looks at all objects that are not frozen
     found: list[Difference] = []
     kinds: Counter[str] = Counter()
     begun = time.process_time()
     ran = 0
+    last = begun
     for seed in range(options.seed, options.seed + options.count):
-        pieces = program(seeded(seed))
+        pieces = make(seeded(seed))
         if options.show:
             print(f";; {seed}", *pieces, sep="\n")
             for outcome in reference(pieces):
@@ -45,9 +50,15 @@ def main(argv: list[str] | None = None) -> int:
             continue
         difference = differences(pieces, options.on)
         ran += 1
+        if ran % 1000 == 0:
+            print(f";; {ran} programs, {time.process_time() - begun:.0f} s", flush=True)
+        if time.process_time() - last > 3:
+            print(f';; seed {seed} took {time.process_time() - last:.1f} s', flush=True)
+        last = time.process_time()
         if difference is not None:
             found.append(difference)
             name = difference.name
+            print(difference if difference.found == [('hangs',)] else f';; seed {seed}', flush=True)
             small = minimise(difference.pieces, lambda p: _differs(p, name))
             print(f";; seed {seed}: {_differs(small, name)}\n", flush=True)
             if len(found) >= options.most:

@@ -28,7 +28,7 @@ from typing import Any
 from lark import Lark, Token
 from lark.exceptions import UnexpectedCharacters
 
-from rtfs.config import Limits
+from rtfs.config import DEFAULT_LIMITS, STRATEGIES, Limits
 from rtfs.errors import KINDS, ParseError, RtfsError
 from rtfs.runtime import Runtime
 from rtfs.source import Source
@@ -39,6 +39,7 @@ from rtfs.values.forms import MetaForm
 from rtfs.values.maps import Map
 from rtfs.values.printing import to_readable
 from rtfs.values.sequences import Sequence
+from tests.support.programs.running import EVALUATORS, LIMITS, place_of, use
 
 SIGNS = (";=>", ";>>", ";!!")
 FOLDER = Path(__file__).parents[1] / "golden"
@@ -154,7 +155,11 @@ def form_places(text: str, name: str = "<golden>") -> list[tuple[int, int]]:
 
 
 class Program:
-    """A runtime made from the flags of a file, with its output caught."""
+    """A runtime made from the flags of a file, with its output caught.
+
+    Args:
+        strategy: one of the runtime's, or a name from `support.programs.running.EVALUATORS`.
+    """
 
     def __init__(self, flags: list[str], strategy: str, folder: Path) -> None:
         options: dict[str, Any] = {"models": None, "module_path": [folder / "modules"], "environ": {}}
@@ -183,14 +188,19 @@ class Program:
             else:
                 raise ValueError(f"unknown flag {flag}")
         self.output = io.StringIO()
+        evaluator, more = EVALUATORS.get(strategy, (None, DEFAULT_LIMITS))
+        for name in ("max_steps", "timeout_s"):
+            limits.setdefault(name, getattr(more, name))
         self.runtime = Runtime(
-            strategy=strategy,
+            strategy=strategy if strategy in STRATEGIES else "ir",
             limits=Limits(**limits),
             stdout=self.output,
             stderr=self.output,
             on_warning=lambda message, span: None,
             **options,
         )
+        if evaluator is not None:
+            use(self.runtime, evaluator)
 
     def run(self, source: Source) -> Outcome:
         self.output.seek(0)
@@ -248,6 +258,25 @@ def check_chunk(chunk: Chunk, strategy: str) -> None:
     for (start, end), first, second in zip(places, outcomes, again, strict=True):
         where = f"{chunk.path.name}: {chunk.text[start:end]} printed and read again"
         assert _summary(first) == _summary(second), where
+
+
+def check_evaluator(chunk: Chunk, name: str) -> None:
+    """Run a readable chunk on an evaluator of `support.programs.running`, which has to do what the tree does, places included."""
+    try:
+        places = form_places(chunk.text, chunk.path.name)
+    except ParseError:
+        return
+    expected, found = _outcomes_of_tree(chunk.path, chunk.first_line, tuple(chunk.flags), chunk.text), run_chunk(chunk, name)
+    for (start, end), first, second in zip(places, expected, found, strict=True):
+        where = f"{chunk.path.name}: {chunk.text[start:end]}"
+        assert _summary(second) == _summary(first), where
+        if first.error is not None and second.error is not None and first.error.kind not in LIMITS:
+            assert place_of(second.error) == place_of(first.error), where
+
+
+@lru_cache(maxsize=4)
+def _outcomes_of_tree(path: Path, first_line: int, flags: tuple[str, ...], text: str) -> list[Outcome]:
+    return run_chunk(Chunk(path, first_line, text, list(flags)), "tree")
 
 
 def _summary(outcome: Outcome) -> Any:

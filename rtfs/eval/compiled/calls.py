@@ -116,7 +116,7 @@ def _second_body(g: Generator, fn: ir.Fn, version: Version) -> None:
     arguments = [g.name_of(var) + (" next" if var.boxed else "") for var in fn.params]
     g.frame, g._frames[fn] = outer, around
     g.add(py.Global([version.key]))
-    g.function(version.key, arguments, lambda: _body(g, fn, arguments, checked=True), frame)
+    g.function(version.key, arguments, lambda: _body(g, fn, arguments), frame)
     g.in_version = False
     g.restore_names(saved, fn)
     if g.unit.plain is None:
@@ -157,10 +157,13 @@ def _body(g: Generator, fn: ir.Fn, arguments: list[str], *, checked: bool = Fals
 
 
 def checks(g: Generator, fn: ir.Fn) -> None:
-    """Check the arguments against their annotations."""
+    """Check the arguments against their annotations, but for those of which a second body takes as much for granted."""
+    taken = g.inference.version.params if g.in_version and g.inference.version is not None else None
     for node in fn.prepare:
         if isinstance(node, ir.Check):
-            check_parameter(g, fn, node)
+            assert isinstance(node.value, ir.Get)
+            if taken is None or not proves(taken[fn.params.index(node.value.var)], node.type):
+                check_parameter(g, fn, node)
 
 
 def _binds(fn: ir.Fn) -> list[ir.Node]:
@@ -190,8 +193,7 @@ def restart(g: Generator, fn: ir.Fn, node: ir.Recur | ir.Call) -> None:
         args = [*args[:-1], g.call(" rest_list", args[-1], g.const(len(args) - 1))]
     rebind(g, fn.params, args)
     finish()
-    if not g.in_version:
-        checks(g, fn)
+    checks(g, fn)
     g.add(py.Continue())
     g.at = outer
 

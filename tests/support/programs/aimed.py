@@ -51,17 +51,35 @@ ARITHMETIC = (
 )  # fmt: skip
 
 
+#: Ways round which a number may come: `{}` is a number, `?` a test.
+DETOURS = (
+    "(if ? {} {})", "(if ? {} {})", "(let [v {}] (+ v {}))", "(do {} {})", "(or {} {})", "(and ? {})", "(when ? {})", "(first [{} {}])",
+    "(nth [{} {}] 1)", "(:k {:k {}})", "(match {} 1 {} z (+ z 1))", "(try {} (catch e {}))", "(let [v {} w (if ? v {})] (* w w))",
+    "(let [[v w] [{} {}]] (- v w))", "((fn [v] (+ v v)) {})", "(loop [i 0 t {}] (if (< i 2) (recur (inc i) (+ t {})) t))",
+    "(reduce + {} [{} 2])", "(let [v {}] (set! v {}) (+ v 1))", "(let [v {} h (fn [] v)] (+ (h) {}))", "(cond ? {} ? {} :else {})",
+    "(reduce (fn [t i] (+ t (* i {}))) {} (range 3))", "(count (range {}))", "(if-let [v {}] v {})", "(get [{}] 0 {})", "(case {} 1 {} {})",
+)  # fmt: skip
+
+
 def formula(m: Maker, names: tuple[str, ...], depth: int = 2) -> str:
     """Arithmetic with some variables."""
     c = m.c
     if depth == 0 or c.chance(25):
         return c.pick(names) if c.chance(75) else c.pick(("1", "2", "3", "0.5", "10", "-1", "4611686018427387904"))
-    made = c.pick(ARITHMETIC)
-    return made.format(*[formula(m, names, depth - 1) for _ in range(made.count("{}"))])
+    made = c.pick(ARITHMETIC) if c.chance(75) else c.pick(DETOURS)
+    parts = made.split("{}")
+    return _with_tests(m, parts[0] + "".join([formula(m, names, depth - 1) + part for part in parts[1:]]), names)
+
+
+def _with_tests(m: Maker, text: str, names: tuple[str, ...]) -> str:
+    """Put conditions where a `?` stands by itself."""
+    return " ".join([condition(m, names) if part == "?" else part for part in text.split(" ")])
 
 
 def condition(m: Maker, names: tuple[str, ...]) -> str:
     c = m.c
+    if c.chance(10):
+        return c.pick(("true", "false", "nil", *names))
     return c.pick(("(< {} {})", "(>= {} {})", "(= {} {})", "(even? {})", "(odd? {})", "(zero? {})", "(neg? {})", "(pos? {})", "(not= {} {})", "(<= {} {})")).format(
         formula(m, names, 1), formula(m, names, 1)
     )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rtfs.config import DEFAULT_LIMITS, Limits
@@ -22,7 +25,36 @@ FAR = Limits(max_steps=10**12, timeout_s=10**6)
 #: Kinds of errors that are not compared: steps and depth are counted as they are carried out.
 LIMITS = ("steps-exhausted", "stack-overflow", "size-exhausted", "time-exhausted")
 
+#: Seconds of wall time after which a run of a program counts as one that does not end.
+TIMEOUT_S = 20.0
+
 Outcome = tuple[Any, ...]
+
+
+class Hangs(BaseException):
+    """A program did not end in time."""
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise Hangs in what takes longer, where the system can interrupt it."""
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def stop(*_: Any) -> None:
+        raise Hangs
+
+    begun = time.monotonic()
+    before = signal.signal(signal.SIGALRM, stop)
+    left, _ = signal.setitimer(signal.ITIMER_REAL, seconds)  # of the limit of the test around
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        if left:
+            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - begun), 0.001))
 
 
 def _compiled(level: str) -> Callable[[Any, Any], Any]:
@@ -44,6 +76,11 @@ def _evaluators() -> dict[str, tuple[Any, Limits]]:
 EVALUATORS = _evaluators()
 
 
+def use(runtime: Runtime, evaluator: Any) -> None:
+    """Have a runtime evaluate with `evaluator(machine, namespace)`."""
+    runtime._evaluator = lambda namespace: evaluator(runtime.machine, namespace)  # type: ignore[method-assign]
+
+
 class Session:
     """A runtime with one evaluator, whose programs run one after the other; what it warns of is part of its output."""
 
@@ -60,7 +97,7 @@ class Session:
             on_warning=lambda message, span: print(f"warning: {message}", file=self.out),
         )
         if evaluator is not None:
-            self.runtime._evaluator = lambda namespace: evaluator(self.runtime.machine, namespace)  # type: ignore[method-assign]
+            use(self.runtime, evaluator)
 
     def run(self, text: str, name: str) -> Outcome:
         """What a text gives: its value as it prints with its Python type, or its error; and the output."""
@@ -101,6 +138,7 @@ class Difference(AssertionError):
     def __init__(self, name: str, pieces: Sequence[str], expected: list[Outcome], found: list[Outcome]) -> None:
         self.name = name
         self.pieces = pieces
+        self.found = found
         shown = "\n;; ---\n".join(pieces)
         super().__init__(f"on {name}:\n{shown}\n  tree: {expected}\n  {name}: {found}")
 
@@ -111,14 +149,21 @@ def differences(pieces: Sequence[str], names: Sequence[str] | None = None) -> Di
     Args:
         pieces: texts that run one after the other in one runtime.
     """
-    expected = reference(pieces)
+    try:
+        with time_limit(TIMEOUT_S):
+            expected = reference(pieces)
+    except Hangs:  # steps that are slow ones: not for comparing
+        return None
     pieces = pieces[: len(expected)]
     if not expected:
         return None
     for name in names or EVALUATORS:
         evaluator, limits = EVALUATORS[name]
         try:
-            found = run_on(pieces, evaluator, limits)
+            with time_limit(TIMEOUT_S):
+                found = run_on(pieces, evaluator, limits)
+        except Hangs:
+            found = [("hangs",)]
         except Exception as error:  # never an error of the program
             found = [("crash", type(error).__name__, str(error))]
         if found != expected:
