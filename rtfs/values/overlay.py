@@ -40,7 +40,8 @@ class _Added:
 #: The entry of a key of the dict below that is removed.
 _GONE = _Added()
 
-#: A leaf: key -> the value that a key of the dict below has instead, or an `_Added`.  Nobody changes one that belongs to an overlay.
+#: A leaf: key -> the value that a key of the dict below has instead, or an `_Added`.  Nobody changes one that belongs to an
+#: overlay.
 _EMPTY: dict[Any, Any] = {}
 
 

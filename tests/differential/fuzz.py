@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
             found.append(difference)
             name = difference.name
             print(difference if difference.found == [('hangs',)] else f';; seed {seed}', flush=True)
-            small = minimise(difference.pieces, lambda p: _differs(p, name))
+            small = minimise(difference.pieces, lambda p, name=name: _differs(p, name))
             print(f";; seed {seed}: {_differs(small, name)}\n", flush=True)
             if len(found) >= options.most:
                 break

@@ -73,7 +73,7 @@ _FORMS = """
 (map (fn [i] E) [1 2]) | (reduce + 0 (map (fn [i] (count E)) (range 2))) | (reduce conj E (map (fn [i] E) (range 2)))
 (for [i [1 2]] E) | ((fn [] E)) | (let [f (fn [] E)] [(f) E (f)]) | (let [{a :a} E] [a E])
 """.replace("\n", " | ").strip(" |").split(" | ")
-_FUNCTIONS = "inc | vector | count | keep-it | :a | (fn [o] o) | (fn [o] [o o]) | (fn [o] {:a o :b o}) | (fn [o] E) | (fn [o] (assoc o K E))".split(" | ")
+_FUNCTIONS = ["inc", "vector", "count", "keep-it", ":a", "(fn [o] o)", "(fn [o] [o o])", "(fn [o] {:a o :b o})", "(fn [o] E)", "(fn [o] (assoc o K E))"]
 _ATOMS = ["v", "v", "v", "w", "i", "kept", "{}", "[]", ":k", "nil"]
 
 

@@ -18,7 +18,6 @@ from rtfs.eval.compiled.versions import forget, guards
 from rtfs.ir import nodes as ir
 from rtfs.ir.passes.kinds import Version, proves
 from rtfs.ir.scopes import results
-from rtfs.source import Span
 from rtfs.values.functions import Builtin, Function
 from rtfs.values.scalars import Keyword
 

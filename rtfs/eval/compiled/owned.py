@@ -179,10 +179,10 @@ def reach(own: Any, mark: list[int], keys: tuple[Any, ...]) -> Any:
                 continue
             if len(inner) > _SMALL and not _pays(mark, len(inner) // _ITEMS):
                 return None
-            found = inner.items()
-            own[key] = vector = Vector.adopt(found)
+            items = inner.items()
+            own[key] = vector = Vector.adopt(items)
             vector._owner = mark
-            own = found
+            own = items
         else:
             return None
     return own

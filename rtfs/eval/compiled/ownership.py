@@ -509,4 +509,4 @@ def _call_made(g: Generator, node: ir.Call, name: str) -> Any:
     return g.choose(g.of_type(base, " Vector"), g.apply(g.attribute(base, "append"), [operand]), builtin)
 
 
-INLINE.update({(name, count): _call_value for name, count in CHANGES.items()})
+INLINE.update(dict.fromkeys(CHANGES.items(), _call_value))

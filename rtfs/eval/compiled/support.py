@@ -154,7 +154,8 @@ def adapter(function: Any, count: int) -> Callable[..., Any]:
         whole: Callable[..., Any] = function.py
         return whole
     if kind is Builtin and function.low <= count and (function.high is None or count <= function.high):
-        return function.entry(count)
+        entry: Callable[..., Any] = function.entry(count)
+        return entry
     operands = _operands(count)
     make = _define(
         ("adapter", count),

@@ -24,7 +24,7 @@ _NO_OPERANDS: Any = [(None, 0)] * 3
 
 @compiles(ast.Call, ast.SelfCall)
 def _call(w: TreeWalker, node: ast.Call | ast.SelfCall, layout: Layout | None) -> Run:
-    tail = type(node) is ast.SelfCall or node.tail  # the frame is given up for it
+    tail = isinstance(node, ast.SelfCall) or node.tail  # the frame is given up for it
     head = w.compile(node.function, layout)
     span = node.span
     arg_spans = tuple([arg.span for arg in node.args])
@@ -58,7 +58,7 @@ def _call(w: TreeWalker, node: ast.Call | ast.SelfCall, layout: Layout | None) -
     if not isinstance(node.function, ast.Global) or not 0 < count < 3:
         return call_any
     get, label = w.namespace.values.get, node.function.name
-    known = get(label)
+    known: Any = get(label)
     is_known = type(known) is Builtin and known.takes & (1 << count)
     if tail and not is_known:
         return call_any
@@ -171,7 +171,7 @@ def _recur(w: TreeWalker, node: ast.Recur, layout: Layout | None) -> Run:
         return lambda env: Again(gather(env), place)
     start = w.in_place[1]
     stop = start + len(runs)
-    again = Again(None, place)
+    again = Again([], place)
     if len(runs) == 2:  # as in most loops, and a tenth of their time
         (first, second), (i, j) = runs, slots
 

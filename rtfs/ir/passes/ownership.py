@@ -28,6 +28,8 @@ from rtfs.syntax import nodes as ast
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from rtfs.ir.optimise import Facts
 
 Live = frozenset[ir.Var]
@@ -209,9 +211,10 @@ class _Function:
             return self.call(node, live)
         if isinstance(node, ir.Recur):
             return self.restart(node, self.again[node.target])
-        found = _VISITS.get(type(node))
+        found: Any = _VISITS.get(type(node))
         if found is not None:
-            return found(self, node, live)  # type: ignore[no-any-return]
+            after: Live = found(self, node, live)
+            return after
         return self.operands(list(node.children()), live)
 
     def is_last(self, var: ir.Var, live: Live) -> bool:
@@ -292,7 +295,7 @@ class _Function:
     def restart(self, node: ir.Recur | ir.Call, again: Live) -> Live:
         pairs = self.restarted(node)
         live = again - {var for var, _ in pairs}
-        for var, arg in reversed(pairs):
+        for _var, arg in reversed(pairs):
             live = self.visit(arg, live)
         return live
 
