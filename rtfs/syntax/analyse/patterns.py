@@ -220,16 +220,15 @@ def _map(a: Analyser, form: Map, names: Names, span: Span | None, inner: Any) ->
             for name, name_span in a.children(value, value_span):
                 symbol = a.symbol(name, name_span, f"a name in :{key.name}")
                 looked_up: Any = Keyword(symbol.name) if key.name == "keys" else symbol.name
+                default = _default(a, defaults, symbol, names.place)
                 pattern = ast.BindPattern(name_span, names.bind(symbol, name_span))
-                entries.append(ast.MapEntryPattern(looked_up, pattern, _default(a, defaults, symbol.name, names.place)))
+                entries.append(ast.MapEntryPattern(looked_up, pattern, default))
         elif isinstance(key, _SCALARS):
-            pattern = inner(a, value, names, value_span)
-            name = pattern.binding.name if isinstance(pattern, ast.BindPattern) else None
-            entries.append(ast.MapEntryPattern(key, pattern, _default(a, defaults, name, names.place)))
+            default = _default(a, defaults, value, names.place)
+            entries.append(ast.MapEntryPattern(key, inner(a, value, names, value_span), default))
         elif isinstance(value, _SCALARS) and not matching:  # Clojure's order: {name :key}
-            pattern = inner(a, key, names, key_span)
-            name = pattern.binding.name if isinstance(pattern, ast.BindPattern) else None
-            entries.append(ast.MapEntryPattern(value, pattern, _default(a, defaults, name, names.place)))
+            default = _default(a, defaults, key, names.place)
+            entries.append(ast.MapEntryPattern(value, inner(a, key, names, key_span), default))
         else:
             a.fail(
                 f"{preview(key, 40)} is not a key of a map pattern",
@@ -247,7 +246,8 @@ def _defaults(a: Analyser, form: Map) -> dict[str, Any]:
     return {k.name: v for k, v in found.items() if type(k) is Symbol}
 
 
-def _default(a: Analyser, defaults: dict[str, Any], name: str | None, place: Place) -> ast.Node | None:
-    if name is None or name not in defaults:
+def _default(a: Analyser, defaults: dict[str, Any], form: Any, place: Place) -> ast.Node | None:
+    """The default of a name that is about to be bound: it sees the names before it, and not that one, which has no value yet."""
+    if type(form) is not Symbol or form.name == "_" or form.name not in defaults:
         return None
-    return a.analyse(defaults[name], place.nontail(), None)
+    return a.analyse(defaults[form.name], place.nontail(), None)
