@@ -8,6 +8,9 @@ from rtfs.values.struct import Struct
 STRATEGIES = ("ir", "tree")
 DEFAULT_STRATEGY = "ir"
 
+#: What the compiled evaluator does to a program before it runs: nothing, what costs little, everything.
+OPTIMIZATION_LEVELS = ("none", "basic", "aggressive")
+
 
 class Limits(Struct):
     """What a program may use up. None means no limit."""
@@ -45,3 +48,13 @@ def check_strategy(name: str) -> str:
     if name not in STRATEGIES:
         raise ConfigError(f"unknown strategy {name!r}", hint=f"choose from: {', '.join(STRATEGIES)}")
     return name
+
+
+def check_optimization(level: str) -> str:
+    """
+    Raises:
+        ConfigError: no such level.
+    """
+    if level not in OPTIMIZATION_LEVELS:
+        raise ConfigError(f"unknown optimization level {level!r}", hint=f"choose from: {', '.join(OPTIMIZATION_LEVELS)}")
+    return level

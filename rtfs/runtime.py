@@ -15,7 +15,7 @@ from _thread import RLock
 from collections.abc import Callable, Iterable, Mapping
 from types import NoneType
 
-from rtfs.config import DEFAULT_LIMITS, DEFAULT_STRATEGY, Limits, check_strategy
+from rtfs.config import DEFAULT_LIMITS, DEFAULT_STRATEGY, Limits, check_optimization, check_strategy
 from rtfs.errors import AnalysisError, ConfigError, LimitExceeded, ParseError
 from rtfs.eval.stack import raise_recursion_limit, restore_recursion_limit, with_room
 from rtfs.semantics.machine import Machine
@@ -43,6 +43,7 @@ class Runtime:
 
     Args:
         strategy: the evaluator: `ir` compiles functions and loops to Python code; `tree` walks the program.
+        optimization: what `ir` does to a program first: `none`, `basic` or `aggressive`.
         native: let hot functions of numbers run as machine code, where llvmlite is installed and no limit of steps or time is set.
         allow, deny: patterns of capability ids the programs may use (`"io.*"`) or effect tags (`":network"`); added to printing,
             logging, clock and store, which are allowed unless denied.
@@ -62,6 +63,7 @@ class Runtime:
         self,
         *,
         strategy: str = DEFAULT_STRATEGY,
+        optimization: str = "aggressive",
         native: bool = True,
         allow: Iterable[str] = (),
         deny: Iterable[str] = (),
@@ -84,6 +86,9 @@ class Runtime:
 
         limits.check()
         self.strategy = check_strategy(strategy)
+        self.optimization = check_optimization(optimization)
+        #: An `ir.optimise.Report` that is told what the passes did, when somebody wants to know.
+        self.optimization_report: Any = None
         if profile not in ("extended", "strict"):
             raise ConfigError(f"unknown profile {profile!r}", hint="choose from: extended, strict")
         self._stdout, self._stderr = stdout, stderr
@@ -178,6 +183,18 @@ class Runtime:
         forms = read_forms(source)
         nodes: list[Any] = self._enter(lambda: Checker(self.machine, self._evaluator).nodes(forms))
         return nodes
+
+    def lower(self, source: Source, begin: Callable[..., bool], after: Callable[..., None]) -> None:
+        """Show the IR of every top-level form of a source, as a run would make it, without running it; see `analyse`.
+
+        Args:
+            begin, after: `eval.compiled.viewing.Begin` and `After`.
+        """
+        from rtfs.eval.compiled.viewing import view
+        from rtfs.syntax.reader import read_forms
+
+        forms = read_forms(source)
+        self._enter(lambda: view(self.machine, source, forms, self.optimization, self.optimization_report, begin, after))
 
     def function(self, name: str, *, raw: bool = False) -> Callable[..., Any]:
         """A function of the program as a Python callable.
@@ -341,7 +358,7 @@ class Runtime:
         if self.strategy == "ir":
             from rtfs.eval.hybrid import HybridEvaluator
 
-            return HybridEvaluator(self.machine, namespace)
+            return HybridEvaluator(self.machine, namespace, self.optimization, self.optimization_report)
         from rtfs.eval.treewalk import TreeWalker
 
         return TreeWalker(self.machine, namespace)

@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "repl": ("rtfs.repl.command", "evaluate expressions interactively"),
     "check": ("rtfs.cli.check", "find the problems of programs without running them"),
     "ast": ("rtfs.cli.ast", "show how a program is understood"),
+    "ir": ("rtfs.cli.ir", "show what a program is compiled to, before and after optimising"),
     "models": ("rtfs.cli.models", "list the models that functions can delegate to; install local ones"),
     "caps": ("rtfs.cli.caps", "list the capabilities that programs can ask for"),
     "explain": ("rtfs.cli.explain", "say what an error code means"),

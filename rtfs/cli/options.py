@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from rtfs.config import DEFAULT_STRATEGY, STRATEGIES, Limits
+from rtfs.config import DEFAULT_STRATEGY, OPTIMIZATION_LEVELS, STRATEGIES, Limits
 from rtfs.errors import ConfigError, nearest
 from rtfs.runtime import Runtime, read_source
 from rtfs.source import Source, Span
@@ -24,8 +24,8 @@ WRITE_ALLOW = ("io.write-*",)
 ANALYSIS_SECONDS = 20.0
 
 
-def add_running(parser: Any) -> None:
-    """Permissions, limits and models of a program that runs."""
+def add_running(parser: Any, *, level: str = "aggressive") -> None:
+    """Permissions, limits and models of a program that runs; `level`: of optimization, unless another one is given."""
     rights = parser.add_argument_group("permissions")
     rights.add_argument(
         "--allow", action="append", default=[], metavar="WHAT", help="capabilities: io.write-file, io.*, or an effect, :network"
@@ -45,6 +45,7 @@ def add_running(parser: Any) -> None:
     strategies = "the evaluator: ir compiles, tree walks the program"
     parser.add_argument("--strategy", choices=STRATEGIES, default=DEFAULT_STRATEGY, help=strategies)
     parser.add_argument("--no-native", action="store_true", help="no machine code for functions of numbers")
+    add_optimization(parser, level)
     parser.add_argument("--quiet", "-q", action="store_true", help="no progress of delegated calls")
 
 
@@ -71,6 +72,14 @@ def memory_size(text: str) -> int:
         return int(float(number) * _UNITS[unit])
     except (ValueError, OverflowError):
         raise ArgumentTypeError(f"{text!r} is no size; write one like 500MB, 2GiB, or a number of bytes") from None
+
+
+def add_optimization(parser: Any, level: str = "aggressive") -> None:
+    """What the compiled evaluator does to a program before it runs."""
+    parser.add_argument(
+        "--opt-level", choices=OPTIMIZATION_LEVELS, default=level, help=f"how much --strategy ir optimises ({level})"
+    )
+    parser.add_argument("--optimization-report", action="store_true", help="what the optimiser's passes did, at the end")
 
 
 def add_output(parser: Any) -> None:
@@ -110,6 +119,7 @@ def make_runtime(
     runtime = Runtime(
         strategy=options.strategy,
         native=not options.no_native,
+        optimization=options.opt_level,
         allow=[*FILE_ALLOW, *(WRITE_ALLOW if options.allow_write else ()), *(_pattern(p) for p in options.allow)],
         deny=[_pattern(p) for p in options.deny],
         read=_unique([*([folder] if read is None else read), *options.allow_read]),
@@ -123,16 +133,26 @@ def make_runtime(
         context=context,
         on_warning=lambda message, span: terminal.note(note_text(message, span)),
     )
+    if options.optimization_report:
+        from rtfs.cli.report import want_report
+
+        want_report(runtime)
     _check_patterns(runtime, [*options.allow, *options.deny])
     return runtime
 
 
-def analysis_runtime(folder: str, options: Any, terminal: Terminal) -> Runtime:
-    """A runtime for looking at a program without running it. A macro that does not come to an end is stopped."""
+def analysis_runtime(folder: str, options: Any, terminal: Terminal, *, optimization: str | None = None) -> Runtime:
+    """A runtime for looking at a program without running it. A macro that does not come to an end is stopped.
+
+    Args:
+        optimization: the level at which it is looked at as compiled code.
+    """
     from io import StringIO
 
     nowhere = StringIO()
     return Runtime(
+        strategy="tree" if optimization is None else "ir",
+        optimization=optimization or "none",
         limits=Limits(timeout_s=ANALYSIS_SECONDS),
         models=None,
         module_path=_unique([folder, ".", *options.path]),

@@ -63,6 +63,10 @@ def run_program(
             from rtfs.cli.progress import show_summary
 
             show_summary(runtime.records, terminal)
+        if options.optimization_report:
+            from rtfs.cli.report import show_report
+
+            show_report(runtime, terminal)
 
 
 def _refuse(runtime: Runtime, source: Source, terminal: Terminal) -> bool:

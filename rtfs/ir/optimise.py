@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable
 from importlib import import_module
 
+from rtfs.config import OPTIMIZATION_LEVELS as LEVELS
 from rtfs.errors import InternalError
 from rtfs.ir import nodes as ir
 from rtfs.ir.scopes import refresh
@@ -54,8 +55,6 @@ Counts = dict[str, int]
 
 #: Check the IR after each pass, and let what goes wrong in a pass be seen.
 DEBUG = os.environ.get("RTFS_DEBUG") == "1"
-
-LEVELS = ("none", "basic", "aggressive")
 
 #: The passes and the lowest level at which each runs.
 PASSES: tuple[tuple[str, str], ...] = (

@@ -1,196 +1,234 @@
-"""IR as text: one node per line where it matters, kinds after a colon.
+"""IR as text, for people.
 
-fn fib(%n:?)
-  if (< %n 2) : bool
-    %n
-    (+ (fib (- %n 1)) (fib (- %n 2))) : num
+    def fib =
+      fn fib(%n)
+        if (< %n 2):bool
+          %n
+          else
+          (+ (fib (- %n 1)) (fib (- %n 2))):num
+
+A node that fits into a line stands on one with everything in it, any other has its parts below it, further in.  `%n` is a
+local variable and `%n'2` another one of that name, everything else that looks like a name is global; what is known of a value
+follows a colon; `tail` marks a call that takes the place of the function around it.  Loops that run as one are an `each` whose
+items come `fused` from the loop below it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rtfs.ir import nodes as ir
-from rtfs.ir.decisions import Leaf, Table, Test
-from rtfs.ir.steps import Part, Step
-from rtfs.values.printing import to_readable
+from rtfs.ir.scopes import used
+from rtfs.source import Span
+from rtfs.syntax import nodes as ast
+from rtfs.values.printing import preview
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_WIDTH = 100
+_WIDTH = 100  # characters of a line, without its indentation
+SHOWN = 40  # characters of a constant
+_DEEPEST = 60  # levels that are indented; deeper ones have their number
+
+_FLAT: dict[type, Callable[[Printer, Any], None]] = {}
+_OPEN: dict[type, Callable[[Printer, Any, int], None]] = {}
 
 
-def print_ir(unit: ir.Unit) -> str:
-    """The unit's IR as readable text."""
-    return "\n".join(_lines(unit.top.body)) + "\n"
+def print_ir(unit: ir.Unit, *, spans: bool = False) -> str:
+    """The unit's IR as readable text; `spans`: every line begins with the place, `line:column`, of the node it shows."""
+    import rtfs.ir.node_texts  # noqa: F401 - registers the kinds of nodes
+
+    printer = Printer(unit)
+    printer.block(unit.top.body, 0)
+    return printer.text(spans)
 
 
-def _lines(node: ir.Node) -> list[str]:
-    """A node on one line if it fits, else with its parts below it."""
-    short = _short(node)
-    if short is not None and len(short) <= _WIDTH:
-        return [short]
-    head, parts = _open(node)
-    return [head, *[f"  {line}" for part in parts for line in (part if isinstance(part, list) else _lines(part))]]
+class TooLong(Exception):
+    """What is being written does not fit, or needs lines of its own."""
 
 
-def _short(node: ir.Node) -> str | None:
-    """A node on one line, None when it holds others that need their own."""
-    if isinstance(node, ir.Const):
-        text = to_readable(node.value)
-        return text if len(text) <= 40 else text[:39] + "…"
-    if isinstance(node, ir.Get):
-        return f"%{node.var.name}"
-    if isinstance(node, ir.GlobalGet):
-        return node.name
-    if isinstance(node, ir.Blank):
-        return f"blank {' '.join(f'%{v.name}' for v in node.vars)}"
-    if isinstance(node, ir.NoMatch):
-        return f"no-match %{node.var.name}"
-    if isinstance(node, ir.Stop):
-        return "stop"
-    if isinstance(node, ir.Update) and node.old is None:
-        parts = [_short(part) for part in node.children()]
-        return None if None in parts else f"({node.operation} {' '.join(part for part in parts if part is not None)})"
-    if isinstance(node, (ir.Call, ir.Recur, ir.Set, ir.Emit, ir.GlobalSet, ir.Check)):
-        parts = [_short(part) for part in node.children()]
-        if any(part is None for part in parts):
-            return None
-        return f"{_head(node)}{' '.join(part for part in parts if part is not None)}{_tail(node)}"
-    return None
+def flat(kind: type) -> Callable[[Any], Any]:
+    """Register how a node is written inside a line."""
+
+    def register(function: Any) -> Any:
+        _FLAT[kind] = function
+        return function
+
+    return register
 
 
-def _head(node: ir.Node) -> str:
-    if isinstance(node, ir.Call):
-        return "(tail " if node.tail else "("
-    if isinstance(node, ir.Recur):
-        return "recur "
-    if isinstance(node, ir.Set):
-        kind = f":{node.var.kind}" if node.var.kind else ""
-        return f"%{node.var.name}{kind} {'<-' if node.assigns else '='} "
-    if isinstance(node, ir.Emit):
-        return f"emit %{node.into.name} "
-    if isinstance(node, ir.GlobalSet):
-        return f"{'def' if node.defines else 'set!'} {node.name} = "
-    assert isinstance(node, ir.Check)
-    return f"check {node.type} "
+def opened(kind: type) -> Callable[[Any], Any]:
+    """Register how a node is written over several lines."""
+
+    def register(function: Any) -> Any:
+        _OPEN[kind] = function
+        return function
+
+    return register
 
 
-def _tail(node: ir.Node) -> str:
-    kind = f":{node.kind}" if node.kind and isinstance(node, ir.Call) else ""
-    return f"){kind}" if isinstance(node, ir.Call) else ""
+class Printer:
+    """One text. Lines are (depth, text, span)."""
 
+    def __init__(self, unit: ir.Unit) -> None:
+        self.unit = unit
+        self.lines: list[tuple[int, str, Span | None]] = []
+        self._names: dict[ir.Var, str] = {}
+        self._taken: dict[str, int] = {}
+        self._pieces: list[str] = []
+        self._room = 0
+        self._nested = False
 
-def _pattern(pattern: Any) -> str:
-    return type(pattern).__name__.removesuffix("Pattern").lower()
+    # --- lines ---
 
+    def line(self, depth: int, text: str, span: Span | None = None) -> None:
+        self.lines.append((depth, text, span))
 
-def _cases(node: ir.Cases) -> list[Any]:
-    """What stands below a `Cases`: its plan, or its clauses one by one."""
-    if node.plan is None:
-        below: list[Any] = []
-        for clause in node.clauses:
-            text = clause.pattern.span.text if clause.pattern.span is not None else ""
-            below.append([text if text and "\n" not in text and len(text) <= 40 else _pattern(clause.pattern)])
-            below.append([f"  {line}" for line in _clause(clause)])
-        return [*below, node.otherwise]
-    return [_block(node, node.plan), *([] if _leaves(node, node.plan) else [node.otherwise])]
-
-
-def _clause(clause: ir.Case) -> list[str]:
-    if clause.guard is None:
-        return _lines(clause.body)
-    return ["guard", *[f"  {line}" for line in _lines(clause.guard)], *_lines(clause.body)]
-
-
-def _leaves(node: ir.Cases, block: Any) -> bool:
-    return bool(block) and isinstance(block[-1], Leaf) and node.clauses[block[-1].index].guard is None
-
-
-def _block(node: ir.Cases, block: Any) -> list[str]:
-    lines = []
-    for item in block:
-        if isinstance(item, Test):
-            lines.append(f"when {' and '.join(_step(node, test) for test in item.tests)}")
-            lines += [f"  {line}" for line in _block(node, item.block)]
-        elif isinstance(item, Table):
-            for values, inner in item.cases:
-                lines.append(f"case {_part(node, item.part)} {_values(values)}")
-                lines += [f"  {line}" for line in _block(node, inner)]
-        elif isinstance(item, Step):
-            lines.append(_step(node, item))
+    def block(self, node: ir.Node, depth: int) -> None:
+        """A node on one line if it fits, else with its parts below it."""
+        text = None if isinstance(node, ir.If) else self.short(node)
+        if text is not None:
+            self.line(depth, text, node.span)
         else:
-            lines += _clause(node.clauses[item.index])
-    return lines
+            _OPEN.get(type(node), _open_any)(self, node, depth)
+
+    def blocks(self, nodes: list[ir.Node], depth: int) -> None:
+        for node in nodes:
+            self.block(node, depth)
+
+    def under(self, depth: int, head: str, value: ir.Node, span: Span | None) -> None:
+        """`head value` on a line, or the value below the head."""
+        text = self.short(value, nested=True)
+        if text is not None:
+            self.line(depth, f"{head} {text}", span)
+        else:
+            self.line(depth, head, span)
+            self.block(value, depth + 1)
+
+    def text(self, spans: bool) -> str:
+        places = [_place(span) if spans else "" for _, _, span in self.lines]
+        width = max([len(place) for place in places], default=0)
+        out = []
+        for (depth, text, _), place in zip(self.lines, places, strict=True):
+            indent = "  " * depth if depth <= _DEEPEST else f"{'  ' * _DEEPEST}[{depth}] "
+            out.append(f"{place:>{width}}  {indent}{text}" if spans else f"{indent}{text}")
+        return "\n".join(out) + "\n"
+
+    # --- inside a line ---
+
+    def short(self, node: ir.Node, nested: bool = False) -> str | None:
+        """A node on one line; None when it does not fit. `nested`: something stands around it, so it needs brackets."""
+        outer = self._pieces, self._room, self._nested
+        self._pieces, self._room, self._nested = [], _WIDTH, nested
+        try:
+            self.flat(node)
+            return "".join(self._pieces)
+        except TooLong:
+            return None
+        finally:
+            self._pieces, self._room, self._nested = outer
+
+    def put(self, text: str) -> None:
+        self._room -= len(text)
+        if self._room < 0:
+            raise TooLong
+        self._pieces.append(text)
+
+    def flat(self, node: ir.Node) -> None:
+        write = _FLAT.get(type(node))
+        if write is None:
+            raise TooLong
+        write(self, node)
+
+    def row(self, nodes: list[ir.Node], before: str = " ") -> None:
+        """Operands, each with a blank before it."""
+        for node in nodes:
+            self.put(before)
+            self.operand(node)
+            before = " "
+
+    def operand(self, node: ir.Node) -> None:
+        outer, self._nested = self._nested, True
+        self.flat(node)
+        self._nested = outer
+
+    def phrase(self, start: str, *nodes: ir.Node) -> None:
+        """Words and operands, in brackets where something stands around them."""
+        nested = self._nested
+        self.put(f"({start}" if nested else start)
+        self.row(list(nodes))
+        if nested:
+            self.put(")")
+
+    # --- names ---
+
+    def name(self, var: ir.Var) -> str:
+        """`%x`, or `%x'2` when another variable of the unit is called so too."""
+        found = self._names.get(var)
+        if found is None:
+            count = self._taken[var.name] = self._taken.get(var.name, 0) + 1
+            found = self._names[var] = f"%{var.name}" if count == 1 else f"%{var.name}'{count}"
+        return found
+
+    def typed(self, var: ir.Var) -> str:
+        """The name of a variable with what is known of its values."""
+        return f"{self.name(var)}:{var.kind}" if var.kind else self.name(var)
+
+    def names(self, variables: Any) -> str:
+        return "".join(f" {self.name(var)}" for var in variables)
+
+    # --- patterns ---
+
+    def pattern(self, pattern: ast.Pattern) -> str:
+        """A pattern as a program writes it, with variables for names."""
+        if isinstance(pattern, ast.BindPattern):
+            return self.bound(pattern.binding)
+        if isinstance(pattern, ast.WildcardPattern):
+            return "_"
+        if isinstance(pattern, ast.LiteralPattern):
+            return preview(pattern.value, SHOWN)
+        if isinstance(pattern, ast.VectorPattern):
+            parts = [self.pattern(item) for item in pattern.items]
+            if pattern.rest is not None:
+                parts += ["&", self.pattern(pattern.rest)]
+            if pattern.whole is not None:
+                parts += [":as", self.bound(pattern.whole)]
+            return f"[{' '.join(parts)}]"
+        if isinstance(pattern, ast.MapPattern):
+            parts = [self._entry(entry) for entry in pattern.entries]
+            if pattern.rest is not None:
+                parts.append(f"& {self.bound(pattern.rest)}")
+            if pattern.whole is not None:
+                parts.append(f":as {self.bound(pattern.whole)}")
+            return f"{{{' '.join(parts)}}}"
+        if isinstance(pattern, ast.TypedPattern):
+            inner = self.pattern(pattern.pattern)
+            return str(pattern.type) if inner == "_" else f"(: {inner} {pattern.type})"
+        if isinstance(pattern, ast.OrPattern):
+            return f"({' | '.join([self.pattern(option) for option in pattern.options])})"
+        if isinstance(pattern, ast.AsPattern):
+            return f"({self.bound(pattern.binding)} @ {self.pattern(pattern.pattern)})"
+        assert isinstance(pattern, ast.GuardPattern)
+        return f"({self.pattern(pattern.pattern)} :when {self._inner(pattern.guard)})"
+
+    def _entry(self, entry: ast.MapEntryPattern) -> str:
+        text = f"{preview(entry.key, SHOWN)} {self.pattern(entry.pattern)}"
+        return text if entry.default is None else f"{text} (or {self._inner(entry.default)})"
+
+    def bound(self, binding: ast.Binding) -> str:
+        return self.name(self.unit.vars[binding])
+
+    def _inner(self, node: ast.Node) -> str:
+        """What a node inside a pattern became."""
+        return self.short(self.unit.nodes[id(node)], nested=True) or "…"
 
 
-def _step(node: ir.Cases, step: Step) -> str:
-    part, value = _part(node, step.part), step.value
-    if step.op in ("bind", "rest", "without"):
-        name = (value if step.op == "bind" else value[0]).name
-        return f"%{name} = {part}{'' if step.op == 'bind' else f' {step.op}'}"
-    if step.op in ("is", "one-of"):
-        return f"{part} is {_values(value)}"
-    if step.op in ("type", "equal", "holds"):
-        return f"{part} {step.op} {value if step.op != 'equal' else to_readable(value)}"
-    if step.op in ("length", "least"):
-        return f"{part} has {'' if step.op == 'length' else 'at least '}{value}"
-    return f"{part} {step.op}{f' {_pattern(value)}' if step.op == 'matches' else ''}"
+def _place(span: Span | None) -> str:
+    return "" if span is None else "{}:{}".format(*span.source.position(span.start))
 
 
-def _values(values: tuple[Any, ...]) -> str:
-    return " or ".join(to_readable(value) for value in values)
-
-
-def _part(node: ir.Cases, part: Part) -> str:
-    if part.parent is None:
-        return f"%{node.var.name}"
-    if part.parent.parent is None and node.items:
-        return f"%{node.items[part.key].name}"
-    return f"{_part(node, part.parent)}[{to_readable(part.key)}]"
-
-
-def _open(node: ir.Node) -> tuple[str, list[Any]]:
-    """The line of a node and what stands below it."""
-    if isinstance(node, ir.Fn):
-        params = " ".join(f"%{v.name}{f':{v.kind}' if v.kind else ''}" for v in node.params)
-        notes = [word for word, holds in (("loops", node.loops), ("bounces", node.bounces)) if holds]
-        return f"fn {node.label}({params}){' ' if notes else ''}{' '.join(notes)}", [*node.prepare, node.body]
-    if isinstance(node, ir.If):
-        test = _short(node.test)
-        below = [] if test is not None else [node.test]
-        return f"if {test or ''}".rstrip(), [*below, node.then, ["else"], node.otherwise]
-    if isinstance(node, ir.Scan):
-        source: list[Any] = ["range", *node.items.args] if node.ranged and isinstance(node.items, ir.Call) else [node.items]
-        shown = [part if isinstance(part, str) else _short(part) if part is not None else "" for part in source]
-        if all(part is not None for part in shown):
-            return f"each %{node.var.name} in {' '.join(p for p in shown if p)} ({node.operation})", [node.body]
-        below = [node.items]
-        how = "fused with" if node.fused else "in"
-        return f"each %{node.var.name} ({node.operation}) {how}", [*below, ["do"], node.body]
-    if isinstance(node, ir.Cases):
-        return f"cases {' '.join(f'%{var.name}' for var in node.subject())}", _cases(node)
-    if isinstance(node, ir.Loop):
-        return f"loop {' '.join(f'%{v.name}' for v in node.vars)}", [node.body]
-    if isinstance(node, ir.Collect):
-        return "collect" if node.into is not None else "run", [node.body]
-    if isinstance(node, ir.Each):
-        return f"each {_pattern(node.pattern)} ({node.name}) in", [node.items, ["do"], node.body]
-    if isinstance(node, ir.Times):
-        return f"times %{node.var.name}", [node.count, ["do"], node.body]
-    if isinstance(node, ir.Logic):
-        return "and" if node.conjunction else "or", list(node.items)
-    if isinstance(node, ir.Update):
-        old = [f"as %{node.old.name}"] if node.old is not None else []
-        return node.operation, [node.base, *node.keys, *node.operands, old, node.value]
-    if isinstance(node, ir.Special):
-        return type(node.form).__name__.lower(), list(node.children())
-    if isinstance(node, ir.Bind):
-        return f"bind {_pattern(node.pattern)}", [node.value]
-    if isinstance(node, ir.Seq):
-        return "do", list(node.items)
-    if isinstance(node, ir.Call):
-        return f"call{' tail' if node.tail else ''}", list(node.children())
-    if isinstance(node, ir.Try):
-        return "try", list(node.children())
-    return _head(node).rstrip(), list(node.children())
+def _open_any(p: Printer, node: ir.Node, depth: int) -> None:
+    """A node of a kind that nobody has thought of a text for."""
+    p.line(depth, f"{type(node).__name__.lower()}{p.names(used(node))}", node.span)
+    p.blocks(list(node.children()), depth + 1)

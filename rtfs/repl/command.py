@@ -21,7 +21,7 @@ def arguments(parser: Any) -> None:
     parser.usage = "rtfs repl [options] [FILE…]"
     parser.add_argument("words", nargs="*", metavar="FILE", help="programs to load first")
     parser.add_argument("--plain", action="store_true", help="no editor: lines are read as the terminal gives them")
-    add_running(parser)
+    add_running(parser, level="basic")
 
 
 def execute(options: Any, terminal: Terminal) -> int:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rtfs.repl.session import Session
 
-_SWITCHES = ("ast", "types", "timing")
+_SWITCHES = ("ast", "ir", "types", "timing")
 
 
 class Command(Struct):
@@ -132,6 +132,13 @@ def ast(session: Session, rest: str) -> None:
         session.settings["ast"] = rest == "on"
     else:
         session.show_ast(rest or _last_input(session))
+
+
+def ir(session: Session, rest: str) -> None:
+    if rest in ("on", "off"):
+        session.settings["ir"] = rest == "on"
+    else:
+        session.show_ir(rest or _last_input(session))
 
 
 def type_(session: Session, rest: str) -> None:
@@ -246,9 +253,10 @@ COMMANDS: list[Command] = [
     Command((":macroexpand", ":mx"), "FORM", "a form with its macro expanded", macroexpand, True),
     Command((":time",), "FORM", "evaluate and say how long it took", time_, True),
     Command((":ast",), "[on|off|FORM]", "the syntax tree", ast, True),
+    Command((":ir",), "[on|off|FORM]", "what the compiled evaluator makes of it", ir, True),
     Command((":type", ":t"), "[on|off|FORM]", "the kind of the value", type_, True),
     Command((":explain", ":e"), "[CODE]", "what the last error, or an error code, means", explain),
-    Command((":set",), "[NAME VALUE]", "ast, types, timing: on or off; lines: how many of a value are shown", set_),
+    Command((":set",), "[NAME VALUE]", "ast, ir, types, timing: on or off; lines: how many of a value are shown", set_),
     Command((":strategy",), "[NAME]", "the evaluator", strategy),
     Command((":delegate",), "[N]", "the last delegated calls", delegate),
     Command((":caps",), "", "the capabilities that programs can call", caps),

@@ -57,7 +57,7 @@ class Session:
         self.last_error: RtfsError | None = None
         self.failed = False
         self.finished = False
-        self.settings: dict[str, Any] = {"ast": False, "types": False, "timing": False, "lines": 25}
+        self.settings: dict[str, Any] = {"ast": False, "ir": False, "types": False, "timing": False, "lines": 25}
         self._count = 0
         self._warnings = Warnings(terminal)
         self.runtime = self._new_runtime()
@@ -181,6 +181,8 @@ class Session:
         """Evaluate an input and show its value, with what `:set` asks for."""
         if self.settings["ast"]:
             self.show_ast(text)
+        if self.settings["ir"]:
+            self.show_ir(text)
         begin = time.perf_counter()
         value = self.value_of(text)
         took = time.perf_counter() - begin
@@ -212,6 +214,13 @@ class Session:
 
         for node in self.runtime.analyse(Source("<repl>", text)):
             self.terminal.result("\n".join(tree_lines(node)))
+
+    def show_ir(self, text: str) -> None:
+        from rtfs.cli.ir import View
+
+        view = View("<repl>", self.terminal)
+        self.runtime.lower(Source("<repl>", text), view.begin, view.after)
+        view.finish()
 
     def show_error(self, error: RtfsError) -> None:
         if isinstance(error, InternalError):

@@ -86,7 +86,7 @@ class Checker:
             return [problem for part in node.body for problem in self._settle(namespace, part)]
         if isinstance(node, ast.Module):
             inner = self.machine.namespace(node.name)
-            found = self._check_all(inner, list(node.forms))
+            found = self._module_forms(node, inner)
             self._modules[node.name] = inner
             defined = _defined(inner)
             for name in node.exports or ():
@@ -110,7 +110,7 @@ class Checker:
             namespace.declare(f"{prefix}/")  # one problem, and not one more for every use
             for name in node.only or ():
                 namespace.declare(name)
-            return [AnalysisError(error.message, kind="unbound-name", span=node.span, hint=error.hint)]
+            return self._no_module(node, error)
         defined = _defined(module)
         if node.alias is not None or node.only is None:
             for name in defined:
@@ -135,8 +135,22 @@ class Checker:
                 hint=f"it would be in {name.replace('.', '/')}.rtfs on the module path",
             )
         self._modules[name] = self.machine.namespace(name)  # a circle of imports ends here; running reports it
-        self._check_all(self.machine.namespace(), [(form, None) for form in forms])
+        self._file_forms(name, forms)
         return self._modules[name]
+
+    # --- what `preparing` does in another way ---
+
+    def _module_forms(self, node: ast.Module, inner: Namespace) -> list[AnalysisError]:
+        """Analyse the forms of a module; their problems."""
+        return self._check_all(inner, list(node.forms))
+
+    def _file_forms(self, name: str, forms: list[Any]) -> None:
+        """Analyse the forms of the file of an imported module."""
+        self._check_all(self.machine.namespace(), [(form, None) for form in forms])
+
+    def _no_module(self, node: ast.Import, error: RtfsError) -> list[AnalysisError]:
+        """The problem of an import that fails."""
+        return [AnalysisError(error.message, kind="unbound-name", span=node.span, hint=error.hint)]
 
 
 def _defined(namespace: Namespace) -> list[str]:

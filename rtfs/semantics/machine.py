@@ -105,6 +105,15 @@ class Machine:
         self._fresh += 1
         return f"{stem.rstrip('#')}__{self._fresh}__auto"
 
+    @property
+    def names_made(self) -> int:
+        """How many fresh names there are so far."""
+        return self._fresh
+
+    def skip_names(self, count: int) -> None:
+        """Count names as made, because code that holds them was made elsewhere."""
+        self._fresh += count
+
     def namespace(self, name: str | None = None) -> Namespace:
         """A new namespace with the library in it."""
         return Namespace(

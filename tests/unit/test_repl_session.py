@@ -238,6 +238,17 @@ def test_ast_and_type(talk):
     assert talk("7")[0] == "7\n"
 
 
+def test_ir(talk):
+    assert "there is no input yet" in talk(":ir")[1]
+    talk("(+ 1 2.5)")
+    assert talk(":ir")[0] == ";; <repl>:1:1\n;; before\n(+ 1 2.5)\n;; after\n(+ 1 2.5):float\n"
+    assert "(println 1)" in talk(":ir (println 1)")[0], "and prints nothing else: it does not run"
+    talk(":ir on")
+    assert talk("7")[0] == ";; <repl>\n;; before and after\n7\n7\n"
+    talk(":ir off")
+    assert talk("7")[0] == "7\n"
+
+
 def test_explain(talk):
     assert "nothing has failed" in talk(":explain")[1]
     talk("(/ 1 0)")
@@ -249,7 +260,7 @@ def test_explain(talk):
 
 
 def test_set(talk):
-    assert talk(":set")[0] == "ast     off\ntypes   off\ntiming  off\nlines   25\n"
+    assert talk(":set")[0] == "ast     off\nir      off\ntypes   off\ntiming  off\nlines   25\n"
     talk(":set timing on")
     assert talk("1")[1].endswith("ms\n")
     assert "did you mean timing?" in talk(":set timng on")[1]

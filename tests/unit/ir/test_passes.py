@@ -37,9 +37,9 @@ def unit_of(text: str) -> ir.Unit:
             "(reduce + 0 (map (fn [x] (* x x)) (range 9)))",
             "do\n"
             "  %total:int = 0\n"
-            "  each %item (reduce) fused with\n"
+            "  each %item:int (reduce) fused with\n"
             "    collect\n"
-            "      each %x in range 9 (map)\n"
+            "      each %x:int in range 9 (map)\n"
             "        emit %out (* %x %x):int\n"
             "    do\n"
             "    %total:int = (+ %total %item):int\n"
