@@ -109,6 +109,8 @@ def _alternatives(a: Analyser, items: list[Any], spans: list[Span | None], names
     shared: dict[str, ast.Binding] = {}
     outer_seen = set(names.seen)
     for i in range(len(items)):
+        for name in shared:  # the guards of an alternative see the names that it has bound itself
+            names.place.names.pop(name, None)
         branch = _Shared(names, shared, first=i == 0)
         options.append(match_pattern(a, items[i], branch, spans[i]))
         if i and branch.seen != set(shared):
@@ -143,6 +145,7 @@ class _Shared(Names):
                 kind="invalid-pattern",
                 hint="all alternatives must bind the same names",
             )
+        self.place.names[name] = self.shared[name]
         return self.shared[name]
 
 
@@ -204,16 +207,16 @@ def annotation(a: Analyser, items: list[Any], spans: list[Span | None], i: int) 
 def _map(a: Analyser, form: Map, names: Names, span: Span | None, inner: Any) -> ast.Pattern:
     children = a.children(form, span)
     entries: list[ast.MapEntryPattern] = []
-    rest: ast.Binding | None = None
-    whole: ast.Binding | None = None
+    rest: tuple[Symbol, Span | None] | None = None  # both are bound at the end: no default sees them
+    whole: tuple[Symbol, Span | None] | None = None
     defaults = _defaults(a, form)
     matching = inner is match_pattern
     for i in range(0, len(children), 2):
         (key, key_span), (value, value_span) = children[i], children[i + 1]
         if is_symbol(key, "&"):
-            rest = names.bind(a.symbol(value, value_span, "the name after &"), value_span)
+            rest = (a.symbol(value, value_span, "the name after &"), value_span)
         elif type(key) is Keyword and key.name == "as" and type(value) is Symbol and (not matching or i == len(children) - 2):
-            whole = names.bind(value, value_span)
+            whole = (value, value_span)
         elif type(key) is Keyword and key.name == "or" and type(value) is Map:
             continue
         elif type(key) is Keyword and key.name in ("keys", "strs") and type(value) is Vector:
@@ -236,7 +239,8 @@ def _map(a: Analyser, form: Map, names: Names, span: Span | None, inner: Any) ->
                 kind="invalid-pattern",
                 hint="write {:key name}, {name :key}, {:keys [a b]}, {… & rest} or {… :as whole}",
             )
-    return ast.MapPattern(span, tuple(entries), rest, whole)
+    bound = [names.bind(*name) if name is not None else None for name in (rest, whole)]
+    return ast.MapPattern(span, tuple(entries), *bound)
 
 
 def _defaults(a: Analyser, form: Map) -> dict[str, Any]:

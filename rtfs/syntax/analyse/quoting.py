@@ -37,16 +37,18 @@ def quasiquote_form(a: Analyser, form: Form, place: Place) -> ast.Node:
     """`` `x ``: a template in which `~x` is evaluated, `~@xs` spliced, and `x#` is a fresh symbol per evaluation."""
     if len(form) != 2:
         a.usage(form, "`form")
-    inner, scope = place.nontail().scope()
-    fresh: dict[str, ast.Binding] = {}
-    body = _Template(a, inner, fresh).build(form.items[1], form.spans[1], 1)
-    return ast.FreshNames(form.span, scope, body) if fresh else body
+    around, fresh = place.nontail().scope()
+    inner, scope = around.scope()
+    body = _Template(a, inner, around).build(form.items[1], form.spans[1], 1)
+    if scope.bindings:  # `def` in what is unquoted
+        body = ast.Let(form.span, scope, (), body)
+    return ast.FreshNames(form.span, fresh, body) if fresh.bindings else body
 
 
 class _Template:
-    """Builds the nodes of one quasiquote."""
+    """Builds the nodes of one quasiquote: `place` is that of what is unquoted, `fresh` the one that fresh names are bound in."""
 
-    def __init__(self, a: Analyser, place: Place, fresh: dict[str, ast.Binding]) -> None:
+    def __init__(self, a: Analyser, place: Place, fresh: Place) -> None:
         self.a = a
         self.place = place
         self.fresh = fresh
@@ -107,9 +109,7 @@ class _Template:
     def symbol(self, symbol: Symbol, span: Span | None) -> ast.Node:
         name = symbol.name
         if name.endswith("#") and len(name) > 1:
-            if name not in self.fresh:
-                self.fresh[name] = self.place.bind(name, span)
-            return ast.Local(span, self.fresh[name])
+            return ast.Local(span, self.fresh.names.get(name) or self.fresh.bind(name, span))
         return ast.Const(span, symbol)
 
 
