@@ -96,6 +96,8 @@ KINDS: dict[str, tuple[str, str]] = {
     # settings and our own bugs
     "config-error": ("ConfigError", "RTFS-C001"),
     "missing-extra": ("MissingExtra", "RTFS-C002"),
+    "artefact-corrupt": ("ArtefactCorrupt", "RTFS-C003"),
+    "artefact-version": ("ArtefactVersion", "RTFS-C004"),
     "internal-error": ("InternalError", "RTFS-X001"),
 }
 

@@ -20,7 +20,7 @@ from rtfs.errors import AnalysisError, ConfigError, LimitExceeded, ParseError
 from rtfs.eval.stack import raise_recursion_limit, restore_recursion_limit, with_room
 from rtfs.semantics.machine import Machine
 from rtfs.semantics.namespace import Namespace
-from rtfs.source import Source, Span
+from rtfs.source import ARTEFACT_MAGIC, Artefact, Source, Span
 from rtfs.values.convert import to_python, to_rtfs, wrap_callable
 from rtfs.values.functions import Builtin, Function
 from rtfs.values.meter import metered
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _FRAMES_PER_CALL = {"tree": 40, "ir": 5}
 _MAX_REENTRY = 50
 MAX_SOURCE_BYTES = 64 * 2**20
+MAX_ARTEFACT_BYTES = 2 * MAX_SOURCE_BYTES
 
 
 class Runtime:
@@ -137,26 +138,52 @@ class Runtime:
         return self._converted(self.run_source(Source(name, text)), raw)
 
     def run_file(self, path: str | os.PathLike[str], *, raw: bool = False) -> Any:
-        """Run the program in a file; see `run`.
+        """Run the program in a file, a text or a compiled one; see `run`.
 
         Raises:
-            ConfigError: the file cannot be read.
+            ConfigError: the file cannot be read, or is a compiled program that is damaged or of another version.
         """
-        return self._converted(self.run_source(read_source(path)), raw)
+        return self._converted(self.run_source(read_file(path)), raw)
 
     def load(self, path: str | os.PathLike[str]) -> Runtime:
         """Run a file for its definitions; gives this runtime, so that calls can be chained."""
-        self.run_source(read_source(path))
+        self.run_source(read_file(path))
         return self
 
-    def run_source(self, source: Source) -> Any:
-        """The RTFS value of a source; all of it is read before any of it runs."""
+    def run_source(self, source: Source | Artefact) -> Any:
+        """The RTFS value of a source or of a compiled program; all of it is read before any of it runs."""
+        if isinstance(source, Artefact):
+            return self._enter(lambda: self._run_artefact(source))
         from rtfs.syntax.reader import read_forms
 
         forms = read_forms(source)
         return self._enter(lambda: self._run_forms(self.namespace, [(form, None) for form in forms]))
 
-    def check(self, source: Source) -> list[AnalysisError]:
+    def compile(self, source: Source, warn: Callable[[AnalysisError], None] = lambda problem: None) -> bytes:
+        """The artefact of a program: a file that `run_file` and `rtfs run` take in the place of the text.
+
+        Args:
+            warn: told of what is doubtful, in the order of the forms.
+        Raises:
+            ParseError, AnalysisError: as in `analyse`; EvalError: a module cannot be found, or a definition cannot be right.
+        """
+        from rtfs.ir.artefact.container import encode
+        from rtfs.semantics.preparing import Preparer
+        from rtfs.syntax.reader import read_forms
+
+        forms = read_forms(source)
+
+        def work() -> bytes:
+            preparer = Preparer(self.machine, self._evaluator)
+            program = preparer.program(source, forms)
+            for problem in preparer.found:
+                warn(problem)
+            return encode(program)
+
+        made: bytes = self._enter(work)
+        return made
+
+    def check(self, source: Source | Artefact) -> list[AnalysisError]:
         """The problems of a source without running it, in source order; those with a kind in `checking.WARNINGS` are warnings.
 
         Definitions of functions, macros and types take effect, so that macros can be expanded; nothing else does.
@@ -164,6 +191,8 @@ class Runtime:
         Raises:
             ParseError: the text is not RTFS.
         """
+        if isinstance(source, Artefact):
+            return [warning for form in self._enter(lambda: _program(source)).forms for warning in form.warnings]
         from rtfs.semantics.checking import Checker
         from rtfs.syntax.reader import read_forms
 
@@ -374,14 +403,21 @@ class Runtime:
         def run() -> Any:
             value = None
             for form, span in forms:
-                node = analyser.top_level(form, span)
-                for warning in analyser.warnings:
+                prepared = getattr(form, "take_effect", None)  # of a compiled program
+                node = analyser.top_level(form, span) if prepared is None else prepared(namespace, self.machine)
+                for warning in analyser.warnings if prepared is None else form.warnings:
                     self.on_analysis_warning(warning)
                 analyser.warnings.clear()
                 value = evaluator.evaluate(node)
             return value
 
         return self._within(namespace, run)
+
+    def _run_artefact(self, artefact: Artefact) -> Any:
+        program = _program(artefact)
+        if program.modules:
+            self.machine.modules.add(program.modules)
+        return self._run_forms(self.namespace, [(form, None) for form in program.forms])
 
     def _within(self, namespace: Namespace, work: Callable[[], Any]) -> Any:
         """Work whose macros are those of `namespace`."""
@@ -448,20 +484,55 @@ class Runtime:
         return None
 
 
+def _program(artefact: Artefact) -> Any:
+    """The program of an artefact, checked; needs room."""
+    from rtfs.ir.artefact.container import decode
+
+    return decode(artefact.data, artefact.name)
+
+
 def read_source(path: str | os.PathLike[str]) -> Source:
     """The text of a program file.
 
     Raises:
-        ConfigError: it cannot be opened or is too large; ParseError: it is not UTF-8 text.
+        ConfigError: it cannot be opened, is too large, or is a compiled program; ParseError: it is not UTF-8 text.
+    """
+    return text_of(read_file(path))
+
+
+def text_of(program: Source | Artefact) -> Source:
+    """
+    Raises:
+        ConfigError: it is a compiled program.
+    """
+    if isinstance(program, Artefact):
+        raise ConfigError(f"{program.name} is a compiled program, not a text", hint="give the file that it was compiled from")
+    return program
+
+
+def read_file(path: str | os.PathLike[str]) -> Source | Artefact:
+    """The program in a file, a text or a compiled one; its first bytes tell which.
+
+    Raises:
+        ConfigError: it cannot be opened or is too large; ParseError: it is neither compiled nor UTF-8 text.
     """
     name = os.fspath(path)
     try:
         with open(name, "rb") as file:
-            data = file.read(MAX_SOURCE_BYTES + 1)
+            data = file.read(MAX_ARTEFACT_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"cannot read {name}: {error.strerror}", hint="check the path") from error
-    if len(data) > MAX_SOURCE_BYTES:
-        raise ConfigError(f"{name} is larger than {MAX_SOURCE_BYTES:,} bytes")
+    return program_of(name, data)
+
+
+def program_of(name: str, data: bytes) -> Source | Artefact:
+    """The program that bytes are; see `read_file`."""
+    compiled = data.startswith(ARTEFACT_MAGIC)
+    most = MAX_ARTEFACT_BYTES if compiled else MAX_SOURCE_BYTES
+    if len(data) > most:
+        raise ConfigError(f"{name} is larger than {most:,} bytes")
+    if compiled:
+        return Artefact(name, data)
     try:
         return Source(name, data.decode("utf-8"))
     except UnicodeDecodeError as error:

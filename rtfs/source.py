@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
+#: How a compiled program (`rtfs compile`) begins; no text in UTF-8 does.
+ARTEFACT_MAGIC = b"\x89RTFC\r\n\n"
+
 
 class Source:
     """A named text. `name` is a path, `<eval>`, `<repl:3>` …; compared by identity."""
@@ -44,6 +47,16 @@ class Source:
 
     def __repr__(self) -> str:
         return f"Source({self.name!r}, {len(self.text)} characters)"
+
+
+class Artefact:
+    """A compiled program as bytes (`ir.artefact`), which can be run in the place of a `Source`. `name` is a path."""
+
+    __slots__ = ("data", "name")
+
+    def __init__(self, name: str, data: bytes) -> None:
+        self.name = name
+        self.data = data
 
 
 class Span:

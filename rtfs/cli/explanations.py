@@ -351,6 +351,18 @@ EXPLANATIONS: dict[str, Explanation] = {
         'Install what the hint names, for example: pip install "rtfs-lang[local]".',
         shown_only=True,
     ),
+    "artefact-corrupt": _e(
+        "A compiled program is damaged, or is not one. Nothing of it was run.",
+        "rtfs run orders.rtfc     after a transfer that changed or cut off the file",
+        "Copy the file again, as binary, or compile it again from its source: rtfs compile orders.rtfs.",
+        shown_only=True,
+    ),
+    "artefact-version": _e(
+        "A compiled program was made by a version of RTFS that writes another format than this one reads.",
+        "rtfs run orders.rtfc     with an RTFS of last year",
+        "Compile it again from its source with the RTFS that is to run it: rtfs compile orders.rtfs.",
+        shown_only=True,
+    ),
     "internal-error": _e(
         "A bug in RTFS.",
         "",

@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("rtfs.cli.check", "find the problems of programs without running them"),
     "ast": ("rtfs.cli.ast", "show how a program is understood"),
     "ir": ("rtfs.cli.ir", "show what a program is compiled to, before and after optimising"),
+    "compile": ("rtfs.cli.compile", "store a program in a form that runs without being read and analysed again"),
     "models": ("rtfs.cli.models", "list the models that functions can delegate to; install local ones"),
     "caps": ("rtfs.cli.caps", "list the capabilities that programs can ask for"),
     "explain": ("rtfs.cli.explain", "say what an error code means"),

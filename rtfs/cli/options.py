@@ -6,8 +6,8 @@ import os
 
 from rtfs.config import DEFAULT_STRATEGY, OPTIMIZATION_LEVELS, STRATEGIES, Limits
 from rtfs.errors import ConfigError, nearest
-from rtfs.runtime import Runtime, read_source
-from rtfs.source import Source, Span
+from rtfs.runtime import Runtime, program_of, read_file, text_of
+from rtfs.source import Artefact, Source, Span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -210,33 +210,19 @@ def read_program(name: str, terminal: Terminal) -> Source:
     """The source of a file, or of standard input when the name is `-`.
 
     Raises:
-        ConfigError: it cannot be read; ParseError: it is not UTF-8 text.
+        ConfigError: it cannot be read, or is a compiled program; ParseError: it is not UTF-8 text.
     """
+    return text_of(read_runnable(name, terminal))
+
+
+def read_runnable(name: str, terminal: Terminal) -> Source | Artefact:
+    """The same, compiled programs too."""
     if name != "-":
-        return read_source(name)
+        return read_file(name)
     stream = getattr(terminal.stdin, "buffer", None)
     if stream is None:
         return Source("<stdin>", terminal.stdin.read())
-    return source_from_bytes("<stdin>", stream.read())
-
-
-def source_from_bytes(name: str, data: bytes) -> Source:
-    """
-    Raises:
-        ParseError: `invalid-encoding`.
-    """
-    from rtfs.errors import ParseError
-
-    try:
-        return Source(name, data.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        text = data[: error.start].decode("utf-8")
-        raise ParseError(
-            f"byte {error.start} (0x{data[error.start]:02x}) is not UTF-8 text",
-            kind="invalid-encoding",
-            span=Span(Source(name, text + "\ufffd"), len(text), len(text) + 1),
-            hint="this does not look like an RTFS program; save it as UTF-8",
-        ) from None
+    return program_of("<stdin>", stream.read())
 
 
 def folder_of(name: str) -> str:

@@ -9,7 +9,7 @@ follows `--` is for the program even when it looks like an option.
 
 from __future__ import annotations
 
-from rtfs.cli.options import add_output, add_running, folder_of, read_program
+from rtfs.cli.options import add_output, add_running, folder_of, read_runnable
 from rtfs.cli.running import run_lines, run_program
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ def execute(options: Any, terminal: Terminal) -> int:
     if not options.words:
         options.misuse("which program? give a FILE, or - for standard input")
     name, *args = options.words
-    source = read_program(name, terminal)
+    source = read_runnable(name, terminal)
     folder = folder_of(name)
     context = {"args": args, "program-dir": folder}
     # a file named on the command line is handed to the program; what lies around in the current folder is not

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from rtfs.cli.terminal import Terminal
     from rtfs.runtime import Runtime
-    from rtfs.source import Source
+    from rtfs.source import Artefact, Source
 
 
 def run_program(
-    source: Source,
+    source: Source | Artefact,
     options: Any,
     terminal: Terminal,
     lines: Callable[[Any], list[str]],
@@ -30,7 +30,7 @@ def run_program(
     read: list[str] | None = None,
     context: dict[str, Any] | None = None,
 ) -> int:
-    """Run a source, print the lines of its value, report what went wrong; the exit code.
+    """Run a program, print the lines of its value, report what went wrong; the exit code.
 
     Args:
         lines: the value as lines of text, when it is not wanted as JSON.
@@ -69,7 +69,7 @@ def run_program(
             show_report(runtime, terminal)
 
 
-def _refuse(runtime: Runtime, source: Source, terminal: Terminal) -> bool:
+def _refuse(runtime: Runtime, source: Source | Artefact, terminal: Terminal) -> bool:
     """`--strict`: report every problem, warnings too, as an error; whether there was one."""
     try:
         problems = runtime.check(source)

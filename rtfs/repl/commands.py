@@ -73,10 +73,10 @@ def reset(session: Session, rest: str) -> None:
 
 
 def load(session: Session, rest: str) -> None:
-    from rtfs.runtime import read_source
+    from rtfs.runtime import read_file
 
     name = os.path.expanduser(_needed(rest, ":load FILE").strip('"'))
-    source = read_source(name)
+    source = read_file(name)
     folder = os.path.dirname(name) or "."
     if folder not in session.runtime.module_path:
         session.runtime.module_path.insert(0, folder)

@@ -12,7 +12,7 @@ from rtfs.cli.warnings import Warnings
 from rtfs.errors import ConfigError, IncompleteInput, InternalError, ParseError, RtfsError
 from rtfs.repl.commands import COMMANDS, WORDS, find_command
 from rtfs.repl.layout import shown_lines
-from rtfs.source import Source
+from rtfs.source import Artefact, Source
 from rtfs.values.printing import to_readable
 
 TYPE_CHECKING = False
@@ -152,8 +152,8 @@ class Session:
         """
         return self.remember(self.source(text))
 
-    def remember(self, source: Source) -> Any:
-        """As `value_of`, for a source."""
+    def remember(self, source: Source | Artefact) -> Any:
+        """As `value_of`, for a source or a compiled program."""
         delegations = Delegations(self.runtime, self.terminal, self._warnings, quiet=self.quiet)
         names = self.runtime.namespace
         try:

@@ -54,7 +54,12 @@ class ModuleRegistry:
         self.run_forms = run_forms
         self.read = read
         self.loaded: dict[tuple[str, str | None], LoadedModule] = {}
+        self._prepared: dict[str, tuple[Any, ...]] = {}
         self._loading: list[str] = []
+
+    def add(self, prepared: dict[str, tuple[Any, ...]]) -> None:
+        """Modules that a compiled program brings along: name -> what stands for the forms of the module's file."""
+        self._prepared.update(prepared)
 
     def define(self, node: ast.Module) -> Any:
         """Run a `module` form; its value is `{"name" … "exports" […]}`."""
@@ -115,6 +120,9 @@ class ModuleRegistry:
 
     def forms_of(self, name: str) -> list[Any] | None:
         """The forms of a module's file, None when there is no file; nothing is run."""
+        prepared = self._prepared.get(name)
+        if prepared is not None:
+            return list(prepared)
         source = self.find(name) if _is_safe(name) else None
         return None if source is None else self._module_forms(source, name)
 

@@ -26,7 +26,7 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "0": "\0", "b
 #: About as many as an integer may have while a program runs.
 MAX_INTEGER_DIGITS = 300_000
 _MAX_ANONYMOUS = 20
-_MAX_KEY_DEPTH = 100  # keys are hashed and compared while they are read, which takes Python's stack
+MAX_KEY_DEPTH = 100  # keys are hashed and compared while they are read, which takes Python's stack
 _ARGUMENT = re.compile(r"%([0-9]*)\Z").match
 _HEX4 = re.compile(r"[0-9a-fA-F]{4}").fullmatch
 
@@ -175,16 +175,16 @@ def build_map(source: Source, start: int, end: int, items: list[Any], offsets: l
             hint="this is the last form; look for a missing key or value before it",
         )
     for i in range(0, len(items), 2):
-        if isinstance(items[i], (Sequence, Map, MetaForm)) and _deeper_than(items[i], _MAX_KEY_DEPTH):
+        if isinstance(items[i], (Sequence, Map, MetaForm)) and deeper_than(items[i], MAX_KEY_DEPTH):
             span = Span(source, offsets[2 * i], offsets[2 * i + 1])
-            raise ParseError(f"the key of a map is nested more than {_MAX_KEY_DEPTH} deep", kind="nesting-too-deep", span=span)
+            raise ParseError(f"the key of a map is nested more than {MAX_KEY_DEPTH} deep", kind="nesting-too-deep", span=span)
     built = Map([(items[i], items[i + 1]) for i in range(0, len(items), 2)])
     # with a repeated key the offsets no longer fit: the last value wins, in the first one's place
     built.where = (source, start, end, offsets if len(built) * 4 == len(offsets) else None)
     return built
 
 
-def _deeper_than(form: Any, limit: int) -> bool:
+def deeper_than(form: Any, limit: int) -> bool:
     """Whether collections are nested in a form more than `limit` deep; without recursion, as everything that reads."""
     level = [form]
     for _ in range(limit + 1):

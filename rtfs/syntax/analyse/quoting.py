@@ -109,7 +109,9 @@ class _Template:
     def symbol(self, symbol: Symbol, span: Span | None) -> ast.Node:
         name = symbol.name
         if name.endswith("#") and len(name) > 1:
-            return ast.Local(span, self.fresh.names.get(name) or self.fresh.bind(name, span))
+            binding = self.fresh.names.get(name) or self.fresh.bind(name, span)
+            binding.uses += 1
+            return ast.Local(span, binding)
         return ast.Const(span, symbol)
 
 
