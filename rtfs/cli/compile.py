@@ -29,6 +29,7 @@ def arguments(parser: Any) -> None:
         "--output", "-o", metavar="OUT", help="the compiled program, or - for standard output; FILE with the ending .rtfc"
     )
     parser.add_argument("--strict", action="store_true", help="warnings count as errors")
+    parser.add_argument("--timeout", type=float, default=None, metavar="SECONDS", help="for compiling, macros included (no limit)")
     add_optimization(parser)
     add_output(parser)
     parser.add_argument("--path", action="append", default=[], metavar="DIR", help="a further folder with modules to import")
@@ -42,7 +43,7 @@ def execute(options: Any, terminal: Terminal) -> int:
         options.misuse("say with -o where the compiled program goes")
     output: str = options.output or f"{os.path.splitext(name)[0]}.rtfc"
     source = read_program(name, terminal)
-    runtime = analysis_runtime(folder_of(name), options, terminal)
+    runtime = analysis_runtime(folder_of(name), options, terminal, timeout_s=options.timeout)
     problems: list[AnalysisError] = []
     data = runtime.compile(source, problems.append)
     for problem in problems:
@@ -55,7 +56,7 @@ def execute(options: Any, terminal: Terminal) -> int:
     if output == "-":
         terminal.stdout.buffer.write(data)
     else:
-        write_file(output, data)
+        write_file(os.path.realpath(output), data)
     _say(source, data, output, options, terminal)
     return 0
 
@@ -83,19 +84,21 @@ def _report(source: Source, options: Any, terminal: Terminal) -> None:
 
 
 def write_file(path: str, data: bytes) -> None:
-    """Write a file as a whole or not at all.
+    """Write a file as a whole or not at all; what is no regular file (a pipe, a device) is written to.
 
     Raises:
         ConfigError: it cannot be written.
     """
-    beside = f"{path}.{os.getpid()}.tmp"
+    whole = not os.path.exists(path) or os.path.isfile(path)
+    place = f"{path}.{os.getpid()}.tmp" if whole else path
     try:
         try:
-            with open(beside, "xb") as file:
+            with open(place, "xb" if whole else "wb") as file:
                 file.write(data)
-            os.replace(beside, path)
+            if whole:
+                os.replace(place, path)
         finally:
-            if os.path.exists(beside):
-                os.remove(beside)
+            if whole and os.path.exists(place):
+                os.remove(place)
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}", hint="choose another place with -o") from error

@@ -141,11 +141,19 @@ def make_runtime(
     return runtime
 
 
-def analysis_runtime(folder: str, options: Any, terminal: Terminal, *, optimization: str | None = None) -> Runtime:
+def analysis_runtime(
+    folder: str,
+    options: Any,
+    terminal: Terminal,
+    *,
+    optimization: str | None = None,
+    timeout_s: float | None = ANALYSIS_SECONDS,
+) -> Runtime:
     """A runtime for looking at a program without running it. A macro that does not come to an end is stopped.
 
     Args:
         optimization: the level at which it is looked at as compiled code.
+        timeout_s: how long that may take.
     """
     from io import StringIO
 
@@ -153,7 +161,7 @@ def analysis_runtime(folder: str, options: Any, terminal: Terminal, *, optimizat
     return Runtime(
         strategy="tree" if optimization is None else "ir",
         optimization=optimization or "none",
-        limits=Limits(timeout_s=ANALYSIS_SECONDS),
+        limits=Limits(timeout_s=timeout_s),
         models=None,
         module_path=_unique([folder, ".", *options.path]),
         stdout=nowhere,

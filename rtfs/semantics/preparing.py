@@ -6,14 +6,13 @@ Definitions take effect as in a check (`checking`); the problems of a form are r
 from __future__ import annotations
 
 from rtfs.errors import AnalysisError, RtfsError
-from rtfs.ir.artefact.program import Prepared, Program
+from rtfs.ir.artefact.program import Prepared, Program, modules_in
 from rtfs.semantics.checking import Checker
 from rtfs.semantics.machine import Machine
 from rtfs.semantics.namespace import Namespace
 from rtfs.source import Source
 from rtfs.syntax import nodes as ast
 from rtfs.syntax.analyse import Analyser
-from rtfs.values.struct import Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -145,18 +144,3 @@ class _Notes:
     def define_macro(self, name: str, function: ast.Fn) -> None:
         self.macros.append((name, function))
         self._namespace.define_macro(name, function)
-
-
-def modules_in(node: ast.Node) -> list[ast.Module]:
-    """The `module` forms of a top-level form, in order."""
-    found: list[ast.Module] = []
-    waiting: list[Any] = [node]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, ast.Module):
-            found.append(item)
-        elif isinstance(item, ast.Node) and not isinstance(item, (ast.Fn, ast.Let, ast.Const)):  # legal outside of scopes only
-            waiting += [value for field in reversed(item._fields) if isinstance(value := getattr(item, field), (Struct, tuple))]
-        elif type(item) is tuple:
-            waiting += reversed(item)
-    return found

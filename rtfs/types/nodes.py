@@ -181,21 +181,21 @@ def no_names(name: str) -> Type | None:
 
 def union(*options: Type) -> Type:
     """The union of these: flattened, without repeats, `any` absorbing all; a single option is itself."""
-    flat: list[Type] = []
+    flat: dict[Type, None] = {}
     for option in options:
         for part in option.options if isinstance(option, UnionType) else (option,):
             if isinstance(part, AnyType):
                 return ANY
-            if part not in flat and not isinstance(part, NeverType):
-                flat.append(part)
+            if not isinstance(part, NeverType):
+                flat[part] = None
     if not flat:
         return NEVER
-    return flat[0] if len(flat) == 1 else UnionType(tuple(flat))
+    return next(iter(flat)) if len(flat) == 1 else UnionType(tuple(flat))
 
 
 def intersection(*parts: Type) -> Type:
     """Values of all these: flattened, without repeats; `any` vanishes, `never` absorbs; refinements move to the outside."""
-    flat: list[Type] = []
+    flat: dict[Type, None] = {}
     predicates: list[Predicate] = []
     for part in parts:
         base = part
@@ -205,9 +205,9 @@ def intersection(*parts: Type) -> Type:
         for inner in base.parts if isinstance(base, IntersectionType) else (base,):
             if isinstance(inner, NeverType):
                 return NEVER
-            if inner not in flat and not isinstance(inner, AnyType):
-                flat.append(inner)
-    whole = ANY if not flat else flat[0] if len(flat) == 1 else IntersectionType(tuple(flat))
+            if not isinstance(inner, AnyType):
+                flat[inner] = None
+    whole = ANY if not flat else next(iter(flat)) if len(flat) == 1 else IntersectionType(tuple(flat))
     return refined(whole, *predicates)
 
 

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_UNSIGNED, _BYTES, _TEXT, _ARRAY, _MAP = 0, 2, 3, 4, 5
+_UNSIGNED, _BYTES, _TEXT, _ARRAY, _MAP = _KINDS = 0, 2, 3, 4, 5
 _DEEPEST = 6
 
 
@@ -26,7 +26,9 @@ def read(data: bytes) -> Any:
     """
     try:
         value, end = _read(data, 0, 0)
-    except (IndexError, UnicodeDecodeError) as error:
+    except IndexError:
+        raise Malformed("it ends too early") from None
+    except UnicodeDecodeError as error:
         raise Malformed(str(error)) from None
     if end != len(data):
         raise Malformed(f"{len(data) - end} bytes after the end")
@@ -36,6 +38,8 @@ def read(data: bytes) -> Any:
 def _read(data: bytes, at: int, depth: int) -> tuple[Any, int]:
     kind, size = data[at] >> 5, data[at] & 31
     at += 1
+    if kind not in _KINDS:
+        raise Malformed(f"unexpected kind of value at {at}")
     if size >= 24:
         width = {24: 1, 25: 2, 26: 4, 27: 8}.get(size)
         if width is None or at + width > len(data):
@@ -60,8 +64,6 @@ def _read(data: bytes, at: int, depth: int) -> tuple[Any, int]:
             item, at = _read(data, at, depth + 1)
             items.append(item)
         return items, at
-    if kind != _MAP:
-        raise Malformed(f"unexpected kind of value at {at}")
     table: dict[str, Any] = {}
     for _ in range(size):
         key, at = _read(data, at, depth + 1)

@@ -7,8 +7,10 @@ until no more of them differ (colour refinement; Weisfeiler and Lehman, 1968).
 
 from __future__ import annotations
 
+from rtfs.ir.artefact import schema
 from rtfs.ir.artefact.hashing import digest, hash_node, outside
 from rtfs.syntax import nodes as ast
+from rtfs.types.nodes import TypeRef
 from rtfs.values.struct import Struct
 
 TYPE_CHECKING = False
@@ -64,19 +66,11 @@ class Hashes:
     def inside(self, form: Prepared) -> dict[int, bytes]:
         """The hashes of the modules in a form, by id of their nodes; from then on their definitions are known."""
         hashes = {}
-        for node, inner in modules_of(form):
+        for node, inner in form.inner():
             self._modules[node.name] = {}
             self._modules[node.name] = self.definitions(inner)
             hashes[id(node)] = self.program(inner)
         return hashes
-
-
-def modules_of(form: Prepared) -> list[tuple[ast.Module, tuple[Prepared, ...]]]:
-    """The modules of a form, whether it was analysed here or read from an artefact."""
-    if form.modules:
-        return list(form.modules)
-    found = [item for item in _walk(form.node) if isinstance(item, ast.Module)]
-    return [(node, tuple([inner for inner, _ in node.forms])) for node in found]
 
 
 class _Space:
@@ -97,22 +91,29 @@ class _Space:
         self.defined: list[list[str]] = []
         self._sites: dict[str, list[tuple[int, int]]] = {}  # name -> (form, which of the names that it defines)
         self.hashes: dict[str, bytes] = {}
+        self._references: list[list[str]] = []  # of each form: names of the same kinds
+        self._known: dict[int, bytes] = {}  # form -> hash, where all that it refers to is hashed
         for i, form in enumerate(forms):
-            names = self._look_into(form)
-            self.defined.append(names)
-            for at, name in enumerate(names):
+            self._look_into(form)
+            for at, name in enumerate(self.defined[i]):
                 self._sites.setdefault(name, []).append((i, at))
-        self._references = [self._references_of(i) for i in range(len(forms))]
-        for group in groups(list(self._sites), lambda name: [n for i, _ in self._sites[name] for n in self._references[i]]):
+        for group in groups(list(self._sites), self._neighbours):
             self._hash_group(group)
 
-    def _look_into(self, form: Prepared) -> list[str]:
-        """The names that a form defines; takes note of its imports and modules."""
+    def _look_into(self, form: Prepared) -> None:
+        """Take note of what a form defines, refers to and imports."""
         self._inner.append(self._owner.inside(form))
         names: dict[str, None] = {}
+        references: dict[str, None] = {}
         for node in _walk(form.node):
-            if isinstance(node, (ast.Def, ast.SetGlobal)):
+            if isinstance(node, ast.Global):
+                references[node.name] = None
+            elif isinstance(node, TypeRef):
+                references[f"type {node.name}"] = None
+            elif isinstance(node, ast.Def):
                 names[node.name] = None
+            elif isinstance(node, ast.SetGlobal):
+                names[node.name] = references[node.name] = None
             elif isinstance(node, ast.DefType):
                 names[f"type {node.name}"] = None
             elif isinstance(node, ast.DefStruct):
@@ -122,7 +123,8 @@ class _Space:
                 known = self._owner.module(node.module)
                 for name in node.only or ():
                     self._imported.update({n: known[n] for n in (name, f"type {name}") if n in known})
-        return list(names)
+        self.defined.append(list(names))
+        self._references.append(list(references))
 
     def look_up(self, name: str) -> bytes:
         """The hash of what a name refers to."""
@@ -136,21 +138,25 @@ class _Space:
         return found or outside(name)
 
     def form(self, i: int) -> bytes:
-        """The hash of a form, for what is known of names now."""
+        """The hash of a form; all names are hashed."""
+        found = self._known.get(i)
+        if found is None:
+            found = self._known[i] = self._form_now(i)
+        return found
+
+    def _form_now(self, i: int) -> bytes:
+        """The same, for what is known of names by now."""
         return hash_node(self._nodes[i], self.look_up, self._inner[i])
 
-    def _references_of(self, i: int) -> list[str]:
-        found: dict[str, None] = {}
-
-        def note(name: str) -> bytes:
-            found[name] = None
-            return _UNKNOWN
-
-        hash_node(self._nodes[i], note)
-        return [name for name in found if name in self._sites]
+    def _neighbours(self, name: str) -> list[str]:
+        """What the definitions of a name refer to, of the names of this text."""
+        return [other for i, _ in self._sites[name] for other in self._references[i] if other in self._sites]
 
     def _hash_group(self, group: list[str]) -> None:
-        if len(group) == 1 and not any(group[0] in self._references[i] for i, _ in self._sites[group[0]]):
+        if len(group) == 1 and group[0] not in self._neighbours(group[0]):
+            for i, _ in self._sites[group[0]]:
+                if all(name in self.hashes or name not in self._sites for name in self._references[i]):
+                    self.form(i)
             self.hashes[group[0]] = self._hash_name(group[0])
             return
         self.hashes.update(dict.fromkeys(group, _UNKNOWN))
@@ -165,7 +171,7 @@ class _Space:
 
     def _hash_name(self, name: str) -> bytes:
         """The hash of a name: that of its definition, or of all of them and where in each it is defined."""
-        parts = [digest(self.form(i), at.to_bytes(4, "big")) for i, at in self._sites[name]]
+        parts = [digest(self._known.get(i) or self._form_now(i), at.to_bytes(4, "big")) for i, at in self._sites[name]]
         return digest(b"definition", *parts)
 
 
@@ -207,18 +213,13 @@ def groups(names: list[str], references: Any) -> list[list[str]]:
     return found
 
 
-def _walk(node: ast.Node) -> list[ast.Node]:
-    """All nodes in a node, in order."""
-    found: list[ast.Node] = []
+def _walk(node: ast.Node) -> list[Struct]:
+    """All nodes, patterns and types in a node, in order."""
+    found: list[Struct] = []
     waiting: list[Any] = [node]
     while waiting:
         item = waiting.pop()
-        if isinstance(item, ast.Node):
-            found.append(item)
-            if isinstance(item, ast.Module):
-                continue
         if isinstance(item, Struct):
-            waiting += [getattr(item, field) for field in reversed(item._fields)]
-        elif type(item) is tuple:
-            waiting += reversed(item)
+            found.append(item)
+            waiting += reversed(schema.children(item))
     return found

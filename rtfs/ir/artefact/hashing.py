@@ -3,8 +3,8 @@
 Hashed is what the analyser made of a text, macros expanded and names resolved.  Layout, comments and the names of locals play no
 part, nor does the name or docstring of a function, which are seen in messages alone; those of a delegated function and of its
 parameters do, as they make its request.  The name of a global stands for the hash of what it refers to, and a group of definitions
-that refer to each other is hashed as a group, without their names.  A name that the program does not define stands for itself and
-for the version of the library.
+that refer to each other is hashed as a group, without their names.  A name that the program does not define stands for itself, as
+the library of this `VERSION` or the host has it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 HASH_BYTES = 32
 
-#: Raised when the hash of an unchanged program changes, or a built-in gets another meaning: no hash of before is found any more.
+#: Part of every hash. Raised when the hash of an unchanged program changes, or a built-in gets another meaning: what was kept under
+#: hashes of before is not found any more.
 VERSION = 1
 
 #: Fields that nothing but messages shows. Names that a form defines are told apart by `groups`.
@@ -36,7 +37,7 @@ def digest(*parts: bytes) -> bytes:
     """The hash of several byte strings; where one ends and the next begins counts."""
     from hashlib import blake2b
 
-    state = blake2b(digest_size=HASH_BYTES, person=b"rtfs-content")
+    state = blake2b(digest_size=HASH_BYTES, person=b"rtfs-content-%d" % VERSION)
     for part in parts:
         state.update(len(part).to_bytes(8, "big"))
         state.update(part)
@@ -45,7 +46,7 @@ def digest(*parts: bytes) -> bytes:
 
 def outside(name: str) -> bytes:
     """The hash that stands for a name which nothing known defines: a built-in, a value of the context, an unknown name."""
-    return digest(b"outside", VERSION.to_bytes(2, "big"), name.encode("utf-8", "surrogatepass"))
+    return digest(b"outside", name.encode("utf-8", "surrogatepass"))
 
 
 def content_hash(node: ast.Node, dependencies: Mapping[str, bytes] | None = None) -> bytes:

@@ -32,7 +32,13 @@ class Prepared(Struct):
     """How many fresh names its macros made."""
     warnings: tuple[AnalysisError, ...] = ()
     modules: tuple[tuple[ast.Module, tuple[Prepared, ...]], ...] = ()
-    """The forms of the `module`s in it; when it is read from an artefact they stand in the nodes instead."""
+    """The `module`s in it with their forms; see `inner`."""
+
+    def inner(self) -> list[tuple[ast.Module, tuple[Prepared, ...]]]:
+        """The modules in it with their forms. The node of a module that was read from an artefact holds prepared forms itself."""
+        if self.modules:
+            return list(self.modules)
+        return [(node, tuple([form for form, _ in node.forms])) for node in modules_in(self.node)]
 
     def take_effect(self, namespace: Any, machine: Any) -> ast.Node:
         """Do to a namespace what analysing the form did; gives the node, ready to be evaluated."""
@@ -60,3 +66,18 @@ class Program(Struct):
     forms: tuple[Prepared, ...]
     modules: dict[str, tuple[Prepared, ...]]
     sources: tuple[Source, ...]
+
+
+def modules_in(node: ast.Node) -> list[ast.Module]:
+    """The `module` forms of a top-level form, in order."""
+    found: list[ast.Module] = []
+    waiting: list[Any] = [node]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, ast.Module):
+            found.append(item)
+        elif isinstance(item, ast.Node) and not isinstance(item, (ast.Fn, ast.Let, ast.Const)):  # legal outside of scopes only
+            waiting += [value for field in reversed(item._fields) if isinstance(value := getattr(item, field), (Struct, tuple))]
+        elif type(item) is tuple:
+            waiting += reversed(item)
+    return found

@@ -105,8 +105,9 @@ class Writer:
             self.form(form)
 
     def form(self, form: Prepared) -> None:
-        self.number(len(form.modules))
-        for _, inner in form.modules:
+        modules = form.inner()
+        self.number(len(modules))
+        for _, inner in modules:
             self.forms(inner)
         self.names(form.expected)
         self.names(form.declared)
@@ -129,7 +130,7 @@ class Writer:
         for name, function in form.macros:
             self.text(name)
             self.root(function)
-        self._modules = {id(module): i for i, (module, _) in enumerate(form.modules)}
+        self._modules = {id(module): i for i, (module, _) in enumerate(modules)}
         self.root(form.node)
 
     def root(self, node: ast.Node) -> None:
