@@ -134,6 +134,12 @@ def test_each_quick_start_is_one_command_line(label: str, must_have: str):
     assert text.split(" && ")[0] == "python3 -m venv .venv"
 
 
+def test_the_ir_in_the_page_on_compiling_looks_like_that(tmp_path: Path):
+    page = ROOT / "docs" / "compiling.md"
+    (tmp_path / "squares.rtfs").write_text(labelled(page, "ir-program"), encoding="utf-8")
+    assert rtfs("ir", "squares.rtfs", folder=tmp_path).stdout == labelled(page, "ir-output")
+
+
 # --- the tables ---
 
 
