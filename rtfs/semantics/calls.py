@@ -8,7 +8,7 @@ frame on the C stack, and deep recursion would then end the process instead of r
 from __future__ import annotations
 
 from _thread import _local
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import repeat
 
 from rtfs.errors import EvalError, LimitExceeded, RtfsError
@@ -78,20 +78,32 @@ def blame(error: RtfsError) -> None:
             error.operand = None
 
 
-def one(function: Any) -> Callable[[Any], Any]:
-    """What to call a function with that gets one operand, as often as need be; its errors have to be given to `blame`."""
+def one(function: Any, *, steps: bool = True) -> Callable[[Any], Any]:
+    """What to call a function with that gets one operand, as often as need be; its errors have to be given to `blame`.
+
+    Args:
+        steps: each call is a step of a limited run; not so where the loop takes them (`pace`).
+    """
     kind = type(function)
     if kind is Function:
         if function.arity == 1:
             return function.py  # type: ignore[no-any-return]
         code = function.code
         return lambda a: code(function, [a])
-    if kind is Builtin and function.takes & 2 and not meter.running:
-        return function.entry(1)  # type: ignore[no-any-return]
-    return lambda a: call(function, [a])
+    if kind is not Builtin or not function.takes & 2:
+        return lambda a: call(function, [a])
+    entry: Callable[[Any], Any] = function.entry(1)
+    if not steps or not meter.running:
+        return entry
+
+    def step_and_call(a: Any) -> Any:
+        meter.count_step()
+        return entry(a)
+
+    return step_and_call
 
 
-def two(function: Any) -> Callable[[Any, Any], Any]:
+def two(function: Any, *, steps: bool = True) -> Callable[[Any, Any], Any]:
     """The same for two operands."""
     kind = type(function)
     if kind is Function:
@@ -99,9 +111,23 @@ def two(function: Any) -> Callable[[Any, Any], Any]:
             return function.py  # type: ignore[no-any-return]
         code = function.code
         return lambda a, b: code(function, [a, b])
-    if kind is Builtin and function.takes & 4 and not meter.running:
-        return function.entry(2)  # type: ignore[no-any-return]
-    return lambda a, b: call(function, [a, b])
+    if kind is not Builtin or not function.takes & 4:
+        return lambda a, b: call(function, [a, b])
+    entry: Callable[[Any, Any], Any] = function.entry(2)
+    if not steps or not meter.running:
+        return entry
+
+    def step_and_call(a: Any, b: Any) -> Any:
+        meter.count_step()
+        return entry(a, b)
+
+    return step_and_call
+
+
+def pace(function: Any, items: list[Any]) -> Iterable[Any]:
+    """The items for a loop that calls the function with each: in a limited run a step for each call of a built-in, as a function
+    counts its own. After the loop comes `meter.count_step`."""
+    return meter.paced(items) if type(function) is Builtin else items
 
 
 def each(function: Any, items: list[Any]) -> list[Any]:
@@ -110,9 +136,10 @@ def each(function: Any, items: list[Any]) -> list[Any]:
     try:
         if type(function) is Keyword:
             return pick(function, items, lambda item: call_keyword(function, [item]))
-        work = one(function)
-        for item in items:
+        work = one(function, steps=False)
+        for item in pace(function, items):
             out.append(work(item))
+        meter.count_step()
     except RtfsError as error:
         blame(error)
         raise

@@ -9,7 +9,8 @@ thread has the meter of the run it carries out.
 from __future__ import annotations
 
 from _thread import _local, allocate_lock
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import compress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,6 +65,16 @@ def count_step() -> None:
     """Count a step of this thread's run, if it is limited."""
     if running and (meter := getattr(here, "meter", None)) is not None:
         meter.tick()
+
+
+def paced(items: list[Any]) -> Iterable[Any]:
+    """The items for a loop that takes a step of this thread's run for each, if it is limited.
+
+    `count_step` has to follow the loop: where something else has passed a limit in it, it ends early.
+    """
+    if running and (steps := getattr(here, "steps", None)) is not None:
+        return compress(items, steps[0])
+    return items
 
 
 def look() -> None:

@@ -118,8 +118,11 @@ class Linker:
     def _tell_native(self, name: str, value: Any) -> None:
         """Let the native tier know of a new value; it is loaded with the first function that it may compile."""
         if self._native is None:
-            if type(value) is not Function or value.spec.result is None or self.counted or not self.machine.native:
+            if type(value) is not Function or value.spec.result is None or not self.machine.native:
                 return
+            limits = self.machine.limits
+            if self.counted or limits.max_steps is not None or limits.timeout_s is not None:
+                return  # machine code takes no steps; nor does it take memory
             from rtfs.eval.native.tier import tier_of
 
             self._native = tier_of(self)

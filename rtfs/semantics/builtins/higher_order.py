@@ -9,10 +9,11 @@ from __future__ import annotations
 from rtfs.errors import EvalError, RtfsError
 from rtfs.semantics.builtins.collections import put, rebuild, step_into, walk
 from rtfs.semantics.builtins.operands import MISSING, distinct_key, extend, function, items, mapping
-from rtfs.semantics.calls import blame, call_back, each, one, two
+from rtfs.semantics.calls import blame, call_back, each, one, pace, two
 from rtfs.semantics.library import builtin
 from rtfs.values.equality import is_truthy
 from rtfs.values.maps import Map, encode
+from rtfs.values.meter import count_step
 from rtfs.values.sequences import Vector
 
 TYPE_CHECKING = False
@@ -105,10 +106,11 @@ def reduce(f: Any, a: Any, b: Any = MISSING) -> Any:
         del found[0]
     else:
         found, result = items("reduce", b, 2), a
-    work = two(f)
+    work = two(f, steps=False)
     try:
-        for item in found:
+        for item in pace(f, found):
             result = work(result, item)
+        count_step()
     except RtfsError as error:
         blame(error)
         raise

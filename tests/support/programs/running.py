@@ -20,7 +20,9 @@ from rtfs.values.printing import to_readable
 #: The tree evaluator, which is the reference, stops programs that take longer; what they would do then is not compared.
 BOUNDED = Limits(max_steps=20_000, max_depth=400)
 #: Limits that no generated program meets: they only have the metered code made.
-FAR = Limits(max_steps=10**12, timeout_s=10**6)
+FAR = Limits(max_steps=10**12, timeout_s=10**6, max_memory_bytes=10**12)
+#: A depth that is counted call by call, which they do not meet either.
+DEEP = Limits(max_depth=10_000)
 
 #: Kinds of errors that are not compared: steps and depth are counted as they are carried out.
 LIMITS = ("steps-exhausted", "stack-overflow", "size-exhausted", "time-exhausted")
@@ -67,6 +69,7 @@ def _evaluators() -> dict[str, tuple[Any, Limits]]:
         "basic": (_compiled("basic"), DEFAULT_LIMITS),
         "aggressive": (_compiled("aggressive"), DEFAULT_LIMITS),
         "metered": (_compiled("aggressive"), FAR),
+        "counted": (_compiled("aggressive"), DEEP),
         "hybrid": (None, DEFAULT_LIMITS),  # what `strategy="ir"` gives
     }
     return found

@@ -60,6 +60,7 @@ ENDLESS = {
     "sort": "(sort (fn [a b] (< a b)) (range 300000))",
     "update": "(def a (atom 0)) (loop [] (swap! a inc) (recur))",
     "calls": "(defn f [n] (if (< n 2) n (+ (f (- n 1)) (f (- n 2))))) (f 60)",
+    "numbers": "(defn f [n : int] : int (if (< n 2) n (+ (f (- n 1)) (f (- n 2))))) (f 60)",
     "calls of many operands": "(defn f [a b c d e & r] (f 1 2 3 4 5 6)) (f 1 2 3 4 5)",
     "calls of calls": "(defn f [g] (g g)) (f f)",
     "step-loop": "(loop [] (let [i (atom 0)] (step-loop (< (deref i) 100) (swap! i inc))) (recur))",
