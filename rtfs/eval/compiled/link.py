@@ -118,7 +118,7 @@ class Linker:
     def _tell_native(self, name: str, value: Any) -> None:
         """Let the native tier know of a new value; it is loaded with the first function that it may compile."""
         if self._native is None:
-            if type(value) is not Function or value.spec.result is None or self.counted or not self.machine.native:
+            if type(value) is not Function or value.spec.result is None or not self._allows_native():
                 return
             from rtfs.eval.native.tier import tier_of
 
@@ -127,6 +127,10 @@ class Linker:
                 self.machine.native = False
                 return
         self._native.changed(name, value)
+
+    def _allows_native(self) -> bool:
+        """Machine code counts neither steps nor calls, and has no clock."""
+        return self.machine.native and not self.machine.metered and not self.counted
 
     def update(self, name: str, value: Any) -> None:
         """Replace the entries of a name."""
