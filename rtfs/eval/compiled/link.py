@@ -118,11 +118,8 @@ class Linker:
     def _tell_native(self, name: str, value: Any) -> None:
         """Let the native tier know of a new value; it is loaded with the first function that it may compile."""
         if self._native is None:
-            if type(value) is not Function or value.spec.result is None or not self.machine.native:
+            if type(value) is not Function or value.spec.result is None or not self._allows_native():
                 return
-            limits = self.machine.limits
-            if self.counted or limits.max_steps is not None or limits.timeout_s is not None:
-                return  # machine code takes no steps; nor does it take memory
             from rtfs.eval.native.tier import tier_of
 
             self._native = tier_of(self)
@@ -130,6 +127,11 @@ class Linker:
                 self.machine.native = False
                 return
         self._native.changed(name, value)
+
+    def _allows_native(self) -> bool:
+        """Machine code counts neither steps nor calls, and has no clock; nor does it take memory."""
+        limits = self.machine.limits
+        return self.machine.native and not self.counted and limits.max_steps is None and limits.timeout_s is None
 
     def update(self, name: str, value: Any) -> None:
         """Replace the entries of a name."""

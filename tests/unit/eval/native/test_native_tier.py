@@ -259,17 +259,26 @@ def test_large_frames_need_no_more_stack(at_once: None) -> None:
 
 
 def test_mutual_recursion_has_the_ordinary_limit(at_once: None) -> None:
-    text = """(defn is-even [n : int] : bool (if (= n 0) true (is-odd (- n 1))))
-              (defn is-odd [n : int] : bool (if (= n 0) false (is-even (- n 1))))"""
+    text = """(defn up [n : int] : int (if (= n 0) 0 (+ 1 (down (- n 1)))))
+              (defn down [n : int] : int (if (= n 0) 0 (- (up (- n 1)) 1)))"""
     found = []
     for native in (True, False):
         program = runtime(native=native)
         program.run(text)
-        values = [program.run(f"(is-even {n})") for n in (0, 7, 1000, 5000)]
+        values = [program.run(f"(up {n})") for n in (0, 7, 1000, 5000)]
         with pytest.raises(LimitExceeded) as caught:
-            program.run("(is-even 1000000)")
+            program.run("(up 100000000)")
         found.append((values, caught.value.kind, caught.value.message))
     assert found[0] == found[1]
+
+
+def test_mutual_tail_calls_go_on_for_ever(at_once: None) -> None:
+    program = runtime()
+    program.run(
+        """(defn is-even [n : int] : bool (if (= n 0) true (is-odd (- n 1))))
+           (defn is-odd [n : int] : bool (if (= n 0) false (is-even (- n 1))))"""
+    )
+    assert [program.run(f"(is-even {n})") for n in (0, 7, 1000, 200_000)] == [True, False, True, True]
 
 
 def test_a_recursion_that_is_given_up_is_not_tried_at_every_level(at_once: None) -> None:
