@@ -202,6 +202,9 @@ def test_definitions(first: Any, second: Any) -> None:
         "(defn f [n a : int] (if (<= n 0) [n a] (f (- n 1) [a]))) (f 2 1)",
         "(defn f [n a : number b] (if (<= n 0) (- n) b)) (f 0 :j 0)",
         "(defn f [n a : [:vector int]] (if (<= n 0) (- n) (f (- n 1) (conj a n)))) [(f 2 [])] (f 2 [:a])",
+        "(mod nil 3)",
+        "(quot :k 2)",
+        "(rem (do (println 1) nil) 3)",
     ],
 )
 def test_programs(text: str) -> None:

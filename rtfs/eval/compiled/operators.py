@@ -191,7 +191,7 @@ def _divide(g: Generator, node: ir.Call, name: str) -> Any:
     if literal is not ... and (type(literal) is not int or literal <= 0):
         return None
     a, b = _reusable(g, node)
-    tests = [g.of_type(v, " int") for v, k in ((a, known[0]), (b, known[1])) if k.kind != "int" and not is_const(v)]
+    tests = [g.of_type(v, " int") for v, k in ((a, known[0]), (b, known[1])) if k.kind != "int"]
     if literal is ... and known[0].bits is None:  # division of long integers is the built-in's: it takes time, and says so
         tests.append(g.put(py.Compare(g.const(0), [py.LtE(), py.Lt()], [a, g.const(_SMALL)])))
     elif not known[0].natural:
