@@ -358,7 +358,9 @@ def _check_parse_error(chunk: Chunk, error: ParseError) -> None:
     errors = [m for m in chunk.markers if m.sign == ";!!"]
     assert errors, f"{chunk.path.name}: {_described(error)}"
     assert len(chunk.markers) == 1, f"{chunk.path.name}:{errors[0].line}: an unreadable chunk gives nothing but its error"
-    assert matches(errors[0], error, range(1, sys.maxsize)), f"{chunk.path.name}:{errors[0].line}: {errors[0].text}: got {_described(error)}"
+    assert matches(errors[0], error, range(1, sys.maxsize)), (
+        f"{chunk.path.name}:{errors[0].line}: {errors[0].text}: got {_described(error)}"
+    )
 
 
 # --- both readers ----------------------------------------------------------------------------
