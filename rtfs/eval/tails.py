@@ -26,6 +26,6 @@ class Again:
 
     __slots__ = ("args", "place")
 
-    def __init__(self, args: list[Any], place: Any) -> None:
+    def __init__(self, args: list[Any] | None, place: Any) -> None:
         self.args = args
         self.place = place

@@ -53,18 +53,20 @@ def main(argv: list[str] | None = None) -> int:
         if ran % 1000 == 0:
             print(f";; {ran} programs, {time.process_time() - begun:.0f} s", flush=True)
         if time.process_time() - last > 3:
-            print(f';; seed {seed} took {time.process_time() - last:.1f} s', flush=True)
+            print(f";; seed {seed} took {time.process_time() - last:.1f} s", flush=True)
         last = time.process_time()
         if difference is not None:
             found.append(difference)
             name = difference.name
-            print(difference if difference.found == [('hangs',)] else f';; seed {seed}', flush=True)
+            print(difference if difference.found == [("hangs",)] else f";; seed {seed}", flush=True)
             small = minimise(difference.pieces, lambda p, name=name: _differs(p, name))
             print(f";; seed {seed}: {_differs(small, name)}\n", flush=True)
             if len(found) >= options.most:
                 break
     seconds = time.process_time() - begun
-    print(f"{ran} programs, {len(found)} differences, {seconds:.0f} s of CPU time, {ran / max(seconds, 0.001):.1f} programs per second")
+    print(
+        f"{ran} programs, {len(found)} differences, {seconds:.0f} s of CPU time, {ran / max(seconds, 0.001):.1f} programs per second"
+    )
     if kinds:
         print(dict(kinds))
     return 1 if found else 0
@@ -72,9 +74,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def _differs(pieces: list[str], name: str) -> Difference | None:
     try:
-        return differences(pieces, [name])
+        found = differences(pieces, [name])
     except Exception:  # not a program, or not one for the tree
         return None
+    return found if found is not None and found.name == name else None
 
 
 if __name__ == "__main__":

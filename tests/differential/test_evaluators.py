@@ -195,6 +195,18 @@ def test_definitions(first: Any, second: Any) -> None:
         "(defn g [h] (map (fn [x] (/ 1 x)) (map (fn [x] (first (sort h [x 0]))) [1 2]))) (g (fn [a b] (println a b) (< a b)))",
         "(defn f [i g] (if (= i 5) (g 1) (f (inc i) (fn [x] (let [a (+ i x)] (* a a)))))) (f 0 nil)",
         "(defn f [i v] (if (= i 5) v (f (inc i) ((fn [] (for [x [1 2]] v)))))) (f 0 1)",
+        "(defn f [x] (quot (do (println x) x) -1)) [(f 5) (f 2.5)] (f nil)",
+        "(defn f [x] (rem (do (println x) x) nil)) (f 5)",
+        "(defn f [x] [(= nil (do (println x) 5)) (= 1 (do (println x) 1)) (not= true (do (println x) 1))]) (f 1)",
+        '(defn f [x] [(nil? (do (println x) 5)) (zero? (do (println x) 0)) (even? (do (println x) 3)) (even? (do (println x) "a"))]) (f 1)',
+        "(defn f [n a : int] (if (<= n 0) [n a] (f (- n 1) [a]))) (f 2 1)",
+        "(defn f [n a : number b] (if (<= n 0) (- n) b)) (f 0 :j 0)",
+        "(defn f [n a : [:vector int]] (if (<= n 0) (- n) (f (- n 1) (conj a n)))) [(f 2 [])] (f 2 [:a])",
+        "(mod nil 3)",
+        "(quot :k 2)",
+        "(rem (do (println 1) nil) 3)",
+        "(defn f [n a] (if (= n 0) a (recur (- n 1) (+ a n)))) [(f 5 1) (f 0 2)]",
+        "(defn f [n a b] (if (= n 0) [a b] (recur (- n 1) b a))) [(f 5 1 2) (f 0 2 3)]",
     ],
 )
 def test_programs(text: str) -> None:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import io
 import shlex
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -28,7 +29,7 @@ from typing import Any
 from lark import Lark, Token
 from lark.exceptions import UnexpectedCharacters
 
-from rtfs.config import DEFAULT_LIMITS, STRATEGIES, Limits
+from rtfs.config import STRATEGIES, Limits
 from rtfs.errors import KINDS, ParseError, RtfsError
 from rtfs.runtime import Runtime
 from rtfs.source import Source
@@ -39,7 +40,7 @@ from rtfs.values.forms import MetaForm
 from rtfs.values.maps import Map
 from rtfs.values.printing import to_readable
 from rtfs.values.sequences import Sequence
-from tests.support.programs.running import EVALUATORS, LIMITS, place_of, use
+from tests.support.programs.running import EVALUATORS, LIMITS, Evaluator, at_once, place_of, use
 
 SIGNS = (";=>", ";>>", ";!!")
 FOLDER = Path(__file__).parents[1] / "golden"
@@ -188,19 +189,20 @@ class Program:
             else:
                 raise ValueError(f"unknown flag {flag}")
         self.output = io.StringIO()
-        evaluator, more = EVALUATORS.get(strategy, (None, DEFAULT_LIMITS))
-        for name in ("max_steps", "timeout_s"):
-            limits.setdefault(name, getattr(more, name))
+        evaluator = EVALUATORS.get(strategy, Evaluator(None, native=True))
+        for name in ("max_steps", "timeout_s", "max_memory_bytes"):
+            limits.setdefault(name, getattr(evaluator.limits, name))
         self.runtime = Runtime(
             strategy=strategy if strategy in STRATEGIES else "ir",
             limits=Limits(**limits),
             stdout=self.output,
             stderr=self.output,
+            native=evaluator.native,
             on_warning=lambda message, span: None,
             **options,
         )
-        if evaluator is not None:
-            use(self.runtime, evaluator)
+        if evaluator.make is not None:
+            use(self.runtime, evaluator.make)
 
     def run(self, source: Source) -> Outcome:
         self.output.seek(0)
@@ -266,7 +268,9 @@ def check_evaluator(chunk: Chunk, name: str) -> None:
         places = form_places(chunk.text, chunk.path.name)
     except ParseError:
         return
-    expected, found = _outcomes_of_tree(chunk.path, chunk.first_line, tuple(chunk.flags), chunk.text), run_chunk(chunk, name)
+    expected = _outcomes_of_tree(chunk.path, chunk.first_line, tuple(chunk.flags), chunk.text)
+    with at_once() if EVALUATORS[name].native else nullcontext():
+        found = run_chunk(chunk, name)
     for (start, end), first, second in zip(places, expected, found, strict=True):
         where = f"{chunk.path.name}: {chunk.text[start:end]}"
         assert _summary(second) == _summary(first), where
@@ -354,7 +358,9 @@ def _check_parse_error(chunk: Chunk, error: ParseError) -> None:
     errors = [m for m in chunk.markers if m.sign == ";!!"]
     assert errors, f"{chunk.path.name}: {_described(error)}"
     assert len(chunk.markers) == 1, f"{chunk.path.name}:{errors[0].line}: an unreadable chunk gives nothing but its error"
-    assert matches(errors[0], error, range(1, sys.maxsize)), f"{chunk.path.name}:{errors[0].line}: {errors[0].text}: got {_described(error)}"
+    assert matches(errors[0], error, range(1, sys.maxsize)), (
+        f"{chunk.path.name}:{errors[0].line}: {errors[0].text}: got {_described(error)}"
+    )
 
 
 # --- both readers ----------------------------------------------------------------------------

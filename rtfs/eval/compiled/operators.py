@@ -40,7 +40,7 @@ def condition(g: Generator, node: ir.Call) -> Any:
 
 
 def inline(g: Generator, node: ir.Call) -> Any:
-    """The call of a built-in as an operator, None when it is to be called."""
+    """The call of a built-in as an operator, None when it is to be called: then no operand has been generated yet."""
     head = node.function
     if not isinstance(head, ir.GlobalGet):
         return None
@@ -150,12 +150,12 @@ def _equal(g: Generator, node: ir.Call, name: str) -> Any:
         if literal is None or type(literal) is bool or type(literal) is Keyword:
             value = g.expr(other)
             if is_const(value):
-                return None
+                return _fallback(g, name, [value, g.const(literal)])
             return (g.is_ if same else g.is_not)(value, g.const(literal))
         if type(literal) is int or type(literal) is str:
             value = g.named(g.expr(other))
             if is_const(value):
-                return None
+                return _fallback(g, name, [value, g.const(literal)])
             test = g.both(g.of_type(value, f" {type(literal).__name__}"), g.compare(value, py.Eq(), g.const(literal)))
             return test if same else g.negated(test)
     a, b, tests = _tested(g, node, [k if k == "int" else None for k in kinds])
@@ -179,7 +179,7 @@ def _negate(g: Generator, node: ir.Call, name: str) -> Any:
 
 def _is_nil(g: Generator, node: ir.Call, name: str) -> Any:
     value = g.expr(node.args[0])
-    return None if is_const(value) else g.is_(value, g.const(None))
+    return _fallback(g, name, [value]) if is_const(value) else g.is_(value, g.const(None))
 
 
 def _divide(g: Generator, node: ir.Call, name: str) -> Any:
@@ -187,17 +187,17 @@ def _divide(g: Generator, node: ir.Call, name: str) -> Any:
     known = [known_of(arg) for arg in node.args]
     if any(k.kind not in (None, "int", "num") for k in known):
         return None
+    literal = node.args[1].value if isinstance(node.args[1], ir.Const) else ...
+    if literal is not ... and (type(literal) is not int or literal <= 0):
+        return None
     a, b = _reusable(g, node)
-    literal = node.args[1].value if isinstance(node.args[1], ir.Const) else None
-    tests = [g.of_type(v, " int") for v, k in ((a, known[0]), (b, known[1])) if k.kind != "int" and not is_const(v)]
-    if literal is None and known[0].bits is None:  # division of long integers is the built-in's: it takes time, and says so
+    tests = [g.of_type(v, " int") for v, k in ((a, known[0]), (b, known[1])) if k.kind != "int"]
+    if literal is ... and known[0].bits is None:  # division of long integers is the built-in's: it takes time, and says so
         tests.append(g.put(py.Compare(g.const(0), [py.LtE(), py.Lt()], [a, g.const(_SMALL)])))
     elif not known[0].natural:
         tests.append(g.compare(a, py.GtE(), g.const(0)))
-    if literal is None:
+    if literal is ...:
         tests.append(b if known[1].natural else g.compare(b, py.Gt(), g.const(0)))
-    elif type(literal) is not int or literal <= 0:
-        return None
     done = g.binary(a, py.FloorDiv() if name == "quot" else py.Mod(), b)
     return g.choose(g.both(*tests), done, _fallback(g, name, [a, b])) if tests else done
 
@@ -232,7 +232,7 @@ def _sign(g: Generator, node: ir.Call, name: str) -> Any:
         return None
     value = g.named(g.expr(node.args[0]))
     if is_const(value):
-        return None
+        return _fallback(g, name, [value])
     return g.choose(g.of_type(value, " int"), g.compare(value, op, g.const(0)), _fallback(g, name, [value]))
 
 
@@ -258,7 +258,7 @@ def _quotient(g: Generator, node: ir.Call, name: str) -> Any:
 def _parity(g: Generator, node: ir.Call, name: str) -> Any:
     value = g.named(g.expr(node.args[0]))
     if is_const(value):
-        return None
+        return _fallback(g, name, [value])
     bit = g.binary(value, py.BitAnd(), g.const(1))
     test = g.compare(bit, py.Eq(), g.const(0 if name == "even?" else 1))
     if kind_of(node.args[0]) == "int":

@@ -171,7 +171,7 @@ def _recur(w: TreeWalker, node: ast.Recur, layout: Layout | None) -> Run:
         return lambda env: Again(gather(env), place)
     start = w.in_place[1]
     stop = start + len(runs)
-    again = Again([], place)
+    again = Again(None, place)
     if len(runs) == 2:  # as in most loops, and a tenth of their time
         (first, second), (i, j) = runs, slots
 

@@ -120,6 +120,7 @@ def _body(w: TreeWalker, node: ast.Fn, layout: Layout | None) -> tuple[Any, dict
                     raise
             result = body(frame)
             if type(result) is Again:
+                assert result.args is not None  # only what is not checked is in the variables already
                 args, place = result.args, result.place
                 if variadic:
                     args[count] = _rest_list(args[count], count, place)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from tests.support.programs.expressions import FLOATS, INTEGERS, KINDS, TYPES, Maker
 
@@ -457,5 +456,3 @@ def anything_typed(m: Maker) -> list[str]:
     operands = " ".join([f"(catching (fn [] (f {m.expr(c.pick(KINDS), 1)})))" for _ in range(3)])
     return ["(defn catching [h] (try (h) (catch e (:message e))))", f"(defn f [x : {c.pick(types)}] : {c.pick((TYPES[result], 'any'))} {body})", f"[{operands}]"]
 
-
-_Unused = Any

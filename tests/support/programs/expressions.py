@@ -80,7 +80,20 @@ class Maker:
         if kind == "bool":
             return c.pick(("true", "false"))
         if kind == "vec":
-            return c.pick(("[1 2 3]", "[]", "[4]", "(range 4)", "(list 3 1 2)", "[1 2.5]", '["a" 1]', "nil", "(rest [9 8 7])", "(range 5 0 -2)"))
+            return c.pick(
+                (
+                    "[1 2 3]",
+                    "[]",
+                    "[4]",
+                    "(range 4)",
+                    "(list 3 1 2)",
+                    "[1 2.5]",
+                    '["a" 1]',
+                    "nil",
+                    "(rest [9 8 7])",
+                    "(range 5 0 -2)",
+                )
+            )
         if kind == "map":
             return c.pick(("{:k 1 :j 2}", "{}", "{:k 1.5}", '{"s" 1 2 3}', "{:k [1 2] :j {:i 1}}"))
         return c.pick((*KEYWORDS, "nil", "true", "1", "2.5", '"s"', "[1]", "{:k 1}", "inc", "+", "'sym", "'(1 2)", "str"))

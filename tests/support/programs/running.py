@@ -6,8 +6,9 @@ import io
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, nullcontext
+from importlib.util import find_spec
+from typing import Any, NamedTuple
 
 from rtfs.config import DEFAULT_LIMITS, Limits
 from rtfs.errors import RtfsError
@@ -20,12 +21,12 @@ from rtfs.values.printing import to_readable
 #: The tree evaluator, which is the reference, stops programs that take longer; what they would do then is not compared.
 BOUNDED = Limits(max_steps=20_000, max_depth=400)
 #: Limits that no generated program meets: they only have the metered code made.
-FAR = Limits(max_steps=10**12, timeout_s=10**6, max_memory_bytes=10**12)
-#: A depth that is counted call by call, which they do not meet either.
-DEEP = Limits(max_depth=10_000)
+FAR = Limits(max_steps=10**12, timeout_s=10**6, max_memory_bytes=2**40)
+#: A limit of depth below which calls are counted one by one.
+DEEP = Limits(max_depth=5_000)
 
 #: Kinds of errors that are not compared: steps and depth are counted as they are carried out.
-LIMITS = ("steps-exhausted", "stack-overflow", "size-exhausted", "time-exhausted")
+LIMITS = ("steps-exhausted", "stack-overflow", "size-exhausted", "time-exhausted", "memory-exhausted")
 
 #: Seconds of wall time after which a run of a program counts as one that does not end.
 TIMEOUT_S = 20.0
@@ -63,20 +64,36 @@ def _compiled(level: str) -> Callable[[Any, Any], Any]:
     return lambda machine, namespace: CompiledEvaluator(machine, namespace, level)
 
 
-def _evaluators() -> dict[str, tuple[Any, Limits]]:
-    found: dict[str, tuple[Any, Limits]] = {
-        "none": (_compiled("none"), DEFAULT_LIMITS),
-        "basic": (_compiled("basic"), DEFAULT_LIMITS),
-        "aggressive": (_compiled("aggressive"), DEFAULT_LIMITS),
-        "metered": (_compiled("aggressive"), FAR),
-        "counted": (_compiled("aggressive"), DEEP),
-        "hybrid": (None, DEFAULT_LIMITS),  # what `strategy="ir"` gives
+class Evaluator(NamedTuple):
+    """A way to run programs.
+
+    Attributes:
+        make: gives an evaluator for a machine and a namespace; None: the runtime's own.
+        native: whether machine code is made, of everything that can have it and at the first call.
+    """
+
+    make: Callable[[Any, Any], Any] | None
+    limits: Limits = DEFAULT_LIMITS
+    native: bool = False
+
+
+def _evaluators() -> dict[str, Evaluator]:
+    found = {
+        "none": Evaluator(_compiled("none")),
+        "basic": Evaluator(_compiled("basic")),
+        "aggressive": Evaluator(_compiled("aggressive")),
+        "metered": Evaluator(_compiled("aggressive"), FAR),
+        "counted": Evaluator(_compiled("aggressive"), DEEP),
+        "hybrid": Evaluator(None),  # what `strategy="ir"` gives
     }
+    if find_spec("llvmlite") is not None:
+        found["native"] = Evaluator(_compiled("aggressive"), native=True)
     return found
 
 
-#: Evaluators that are compared with the tree: name -> how to make one (None: the runtime's own), and limits.
+#: Evaluators that are compared with the tree.
 EVALUATORS = _evaluators()
+TREE = Evaluator(TreeWalker, BOUNDED)
 
 
 def use(runtime: Runtime, evaluator: Any) -> None:
@@ -87,7 +104,7 @@ def use(runtime: Runtime, evaluator: Any) -> None:
 class Session:
     """A runtime with one evaluator, whose programs run one after the other; what it warns of is part of its output."""
 
-    def __init__(self, evaluator: Any, limits: Limits) -> None:
+    def __init__(self, evaluator: Evaluator) -> None:
         self.out = io.StringIO()
         self.runtime = Runtime(
             strategy="ir",
@@ -96,11 +113,12 @@ class Session:
             stderr=self.out,
             environ={},
             module_path=[],
-            limits=limits,
+            limits=evaluator.limits,
+            native=evaluator.native,
             on_warning=lambda message, span: print(f"warning: {message}", file=self.out),
         )
-        if evaluator is not None:
-            use(self.runtime, evaluator)
+        if evaluator.make is not None:
+            use(self.runtime, evaluator.make)
 
     def run(self, text: str, name: str) -> Outcome:
         """What a text gives: its value as it prints with its Python type, or its error; and the output."""
@@ -111,7 +129,13 @@ class Session:
             value = self.runtime.run_source(Source(name, text))
             made = ("value", type(value).__name__, to_readable(value))
         except RtfsError as error:
-            made = ("error", error.kind, error.message, place_of(error), tuple([place_of(other) for other in getattr(error, "others", ())]))
+            made = (
+                "error",
+                error.kind,
+                error.message,
+                place_of(error),
+                tuple([place_of(other) for other in getattr(error, "others", ())]),
+            )
         return (*made, self.out.getvalue())
 
 
@@ -120,15 +144,28 @@ def place_of(error: RtfsError) -> tuple[str, int, int] | None:
     return (span.source.name, span.start, span.end) if span is not None else None
 
 
-def run_on(pieces: Sequence[str], evaluator: Any, limits: Limits) -> list[Outcome]:
+def run_on(pieces: Sequence[str], evaluator: Evaluator) -> list[Outcome]:
     """What each piece gives, one after the other in one runtime, as at a REPL: after an error the next one runs."""
-    session = Session(evaluator, limits)
-    return [session.run(text, f"<{i}>") for i, text in enumerate(pieces)]
+    with at_once() if evaluator.native else nullcontext():
+        session = Session(evaluator)
+        return [session.run(text, f"<{i}>") for i, text in enumerate(pieces)]
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """Have functions compiled to machine code when they are first called."""
+    from rtfs.eval.native import tier
+
+    before, tier.HEAT = tier.HEAT, 0
+    try:
+        yield
+    finally:
+        tier.HEAT = before
 
 
 def reference(pieces: Sequence[str]) -> list[Outcome]:
     """What the tree evaluator gives, up to the first piece that meets a limit."""
-    found = run_on(pieces, TreeWalker, BOUNDED)
+    found = run_on(pieces, TREE)
     for i, outcome in enumerate(found):
         if outcome[0] == "error" and outcome[1] in LIMITS:
             return found[:i]
@@ -157,14 +194,17 @@ def differences(pieces: Sequence[str], names: Sequence[str] | None = None) -> Di
             expected = reference(pieces)
     except Hangs:  # steps that are slow ones: not for comparing
         return None
+    except Exception as error:  # never an error of the program
+        return Difference("tree", pieces, [], [("crash", type(error).__name__, str(error))])
     pieces = pieces[: len(expected)]
     if not expected:
         return None
     for name in names or EVALUATORS:
-        evaluator, limits = EVALUATORS[name]
+        if name == "tree":
+            continue
         try:
             with time_limit(TIMEOUT_S):
-                found = run_on(pieces, evaluator, limits)
+                found = run_on(pieces, EVALUATORS[name])
         except Hangs:
             found = [("hangs",)]
         except Exception as error:  # never an error of the program
