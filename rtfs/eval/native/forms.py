@@ -213,6 +213,23 @@ def _collect(g: Generator, node: ir.Collect) -> Value:
 # --- matching ---
 
 
+@gives(ir.Cases)
+def _cases(g: Generator, node: ir.Cases) -> Value:
+    subject = g.load_var(node.var)
+    return NO_VALUE if subject.kind == NEVER else _clause(g, node, subject, 0)
+
+
+def _clause(g: Generator, node: ir.Cases, subject: Value, i: int) -> Value:
+    """The value of a `match` from clause `i` on."""
+    if i == len(node.clauses):
+        return g.value(node.otherwise)
+    clause = node.clauses[i]
+    test, guard = _match(g, clause.pattern, subject), clause.guard
+    if guard is not None:
+        test = g.choose(test, lambda: Value(BOOL, g.truth(guard)), lambda: FALSE, BOOL).only
+    return g.choose(test, lambda: g.value(clause.body), lambda: _clause(g, node, subject, i + 1), g.here.nodes[node])
+
+
 def _match(g: Generator, pattern: Any, subject: Value) -> str:
     """Whether a value matches; binds on the way."""
     if isinstance(pattern, ast.BindPattern):

@@ -309,6 +309,18 @@ def _collect(i: Inference, node: ir.Collect) -> str:
     return NIL
 
 
+def _cases(i: Inference, node: ir.Cases) -> str:
+    subject = i.here.vars.get(node.var, NEVER)
+    kind = i.kind(node.otherwise)
+    for clause in node.clauses:
+        _pattern(i, clause.pattern, subject)
+        if clause.guard is not None:
+            tested(i, clause.guard)
+        kind = join(kind, i.kind(clause.body))
+    i.here.nodes[node] = kind
+    return kind
+
+
 def _pattern(i: Inference, pattern: Any, kind: str) -> None:
     if kind == MIXED:
         raise Unsupported("match of a mixed value")
@@ -347,5 +359,6 @@ _KINDS: dict[type, Callable[[Inference, Any], str]] = {
     ir.Recur: _recur,
     ir.Times: _times,
     ir.Collect: _collect,
+    ir.Cases: _cases,
     ir.NoMatch: _no_match,
 }
