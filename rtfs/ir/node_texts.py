@@ -81,11 +81,6 @@ def _open_bind(p: Printer, node: ir.Bind, depth: int) -> None:
     p.under(depth, f"bind {p.pattern(node.pattern)} =", node.value, node.span)
 
 
-@flat(ir.Matches)
-def _matches(p: Printer, node: ir.Matches) -> None:
-    p.phrase(f"{p.name(node.var)} matches {p.pattern(node.pattern)}")
-
-
 @flat(ir.NoMatch)
 def _no_match(p: Printer, node: ir.NoMatch) -> None:
     p.put(f"no-match {p.name(node.var)}")
@@ -129,6 +124,25 @@ def _open_logic(p: Printer, node: ir.Logic, depth: int) -> None:
 def _seq(p: Printer, node: ir.Seq, depth: int) -> None:
     p.line(depth, "do", node.span)
     p.blocks(node.items, depth + 1)
+
+
+@opened(ir.Inlined)
+def _inlined(p: Printer, node: ir.Inlined, depth: int) -> None:
+    p.line(depth, f"inlined {node.label}", node.span)
+    p.blocks(node.items, depth + 1)
+
+
+@flat(ir.Update)
+def _update(p: Printer, node: ir.Update) -> None:
+    if node.old is not None:
+        raise TooLong
+    p.phrase(node.operation, *node.children())
+
+
+@opened(ir.Update)
+def _open_update(p: Printer, node: ir.Update, depth: int) -> None:
+    p.line(depth, node.operation if node.old is None else f"{node.operation}, {p.typed(node.old)} the old value", node.span)
+    p.blocks(node.children(), depth + 1)
 
 
 @opened(ir.Try)

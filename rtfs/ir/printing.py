@@ -37,7 +37,8 @@ _OPEN: dict[type, Callable[[Printer, Any, int], None]] = {}
 
 def print_ir(unit: ir.Unit, *, spans: bool = False) -> str:
     """The unit's IR as readable text; `spans`: every line begins with the place, `line:column`, of the node it shows."""
-    import rtfs.ir.node_texts  # noqa: F401 - registers the kinds of nodes
+    import rtfs.ir.node_texts
+    import rtfs.ir.plan_texts  # noqa: F401 - both register the kinds of nodes
 
     printer = Printer(unit)
     printer.block(unit.top.body, 0)
