@@ -36,7 +36,7 @@ def test_golden(chunk: Chunk, strategy: str) -> None:
 @pytest.mark.parametrize("chunk", CHUNKS, ids=lambda chunk: chunk.id)
 def test_evaluators_agree(chunk: Chunk) -> None:
     for name in EVALUATORS if NIGHTLY else ("none", "aggressive"):
-        if name != "counted":  # some programs go deeper
+        if name not in ("counted", "artefact"):  # some programs go deeper; forms run one by one
             check_evaluator(chunk, name)
 
 

@@ -207,6 +207,8 @@ def test_definitions(first: Any, second: Any) -> None:
         "(rem (do (println 1) nil) 3)",
         "(defn f [n a] (if (= n 0) a (recur (- n 1) (+ a n)))) [(f 5 1) (f 0 2)]",
         "(defn f [n a b] (if (= n 0) [a b] (recur (- n 1) b a))) [(f 5 1 2) (f 0 2 3)]",
+        "(reduce (fn [[p q] z] [nil nil]) [0 1] [5])",
+        "(defn f [a b] (match [a b] [1 x] [:one x] v [:v v])) [(f 1 2) (f 3 4)]",
     ],
 )
 def test_programs(text: str) -> None:

@@ -109,7 +109,8 @@ def _without_copy(node: ir.Seq, cases: ir.Cases, fn: ir.Fn) -> ir.Node:
 
         def vector(get: ir.Node) -> ir.Node:
             items: list[ir.Node] = [ir.Get(get.span, item) for item in cases.items]
-            return ir.Special(value.span, ast.MakeVector(value.span, ()), items, [], [])
+            form = ast.MakeVector(value.span, tuple([ast.Const(value.span, None) for _ in items]))
+            return ir.Special(value.span, form, items, [], [])
 
         _rename(cases, first.var, vector)
         if isinstance(cases.otherwise, ir.NoMatch):

@@ -112,7 +112,8 @@ class _Rewriting:
             return self.bind(node, made[1]) if made is not None and _is_plain(node.pattern) else node
         if isinstance(node, ir.Get) and node.var in self.items:
             items = self.items[node.var]
-            whole = ir.Special(node.span, ast.MakeVector(node.span, ()), [ir.Get(node.span, item) for item in items], [], [])
+            form = ast.MakeVector(node.span, tuple([ast.Const(node.span, None) for _ in items]))
+            whole = ir.Special(node.span, form, [ir.Get(node.span, item) for item in items], [], [])
             self.whole[id(whole)] = (whole, items)
             return whole
         return node

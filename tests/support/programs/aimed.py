@@ -446,6 +446,17 @@ def matching(m: Maker) -> list[str]:
     return [f"(defn f [v] (match v {' '.join(clauses)}{last}))", f"(map (fn [v] {caught('(f v)')}) [{values}])", f"(f {c.pick(subjects)})"]
 
 
+@aim(4)
+def constants(m: Maker) -> list[str]:
+    """What can be worked out before it runs, with errors in it, and parts whose values nobody uses."""
+    c = m.c
+    literals = tuple([c.pick(("0", "1", "2", "-3", "0.5", "-0.0", "1e308", '"a"', ":k", "nil", "100000000000000000000", "##NaN")) for _ in range(3)])
+    text = formula(m, literals, 3)
+    unused = c.pick((text, f"(println {text})", f"(let [q {text}] nil)", "(fn [z] (println z))", f"[{text}]", f"{{:k {text}}}", f"(str {text})", f"(when (= 1 2) {text})"))
+    body = c.pick((f"(do {unused} x)", f"(let [q {unused} r {text}] r)", f"(if {condition(m, literals)} {text} x)", f"(let [q {unused}] x)", text, f"(cond false {unused} :else (+ x {text}))"))
+    return [f"(defn f [x] {body})", calls(m, "f", 1), caught(body.replace("x)", "1)"))]
+
+
 @aim(3)
 def anything_typed(m: Maker) -> list[str]:
     """Functions with annotations of any type, called with values that fit and others."""

@@ -15,7 +15,7 @@ from rtfs.errors import RtfsError
 from rtfs.eval.compiled import CompiledEvaluator
 from rtfs.eval.treewalk import TreeWalker
 from rtfs.runtime import Runtime
-from rtfs.source import Source
+from rtfs.source import Artefact, Source
 from rtfs.values.printing import to_readable
 
 #: The tree evaluator, which is the reference, stops programs that take longer; what they would do then is not compared.
@@ -70,11 +70,13 @@ class Evaluator(NamedTuple):
     Attributes:
         make: gives an evaluator for a machine and a namespace; None: the runtime's own.
         native: whether machine code is made, of everything that can have it and at the first call.
+        stored: whether the first piece of a program is compiled to an artefact first, which then runs.
     """
 
     make: Callable[[Any, Any], Any] | None
     limits: Limits = DEFAULT_LIMITS
     native: bool = False
+    stored: bool = False
 
 
 def _evaluators() -> dict[str, Evaluator]:
@@ -85,6 +87,7 @@ def _evaluators() -> dict[str, Evaluator]:
         "metered": Evaluator(_compiled("aggressive"), FAR),
         "counted": Evaluator(_compiled("aggressive"), DEEP),
         "hybrid": Evaluator(None),  # what `strategy="ir"` gives
+        "artefact": Evaluator(None, stored=True),
     }
     if find_spec("llvmlite") is not None:
         found["native"] = Evaluator(_compiled("aggressive"), native=True)
@@ -120,13 +123,13 @@ class Session:
         if evaluator.make is not None:
             use(self.runtime, evaluator.make)
 
-    def run(self, text: str, name: str) -> Outcome:
-        """What a text gives: its value as it prints with its Python type, or its error; and the output."""
+    def run(self, program: Source | Artefact) -> Outcome:
+        """What a program gives: its value as it prints with its Python type, or its error; and the output."""
         self.out.seek(0)
         self.out.truncate()
         made: Outcome
         try:
-            value = self.runtime.run_source(Source(name, text))
+            value = self.runtime.run_source(program)
             made = ("value", type(value).__name__, to_readable(value))
         except RtfsError as error:
             made = (
@@ -148,7 +151,19 @@ def run_on(pieces: Sequence[str], evaluator: Evaluator) -> list[Outcome]:
     """What each piece gives, one after the other in one runtime, as at a REPL: after an error the next one runs."""
     with at_once() if evaluator.native else nullcontext():
         session = Session(evaluator)
-        return [session.run(text, f"<{i}>") for i, text in enumerate(pieces)]
+        programs: list[Source | Artefact] = [Source(f"<{i}>", text) for i, text in enumerate(pieces)]
+        if evaluator.stored:
+            programs[0] = stored(Source("<0>", pieces[0]))
+        return [session.run(made) for made in programs]
+
+
+def stored(source: Source) -> Source | Artefact:
+    """A program as an artefact; as it is where it cannot be compiled as a whole, of which a run would see only when it gets there."""
+    runtime = Runtime(models=None, environ={}, module_path=[], on_warning=lambda message, span: None)
+    try:
+        return Artefact(source.name, runtime.compile(source))
+    except RtfsError:
+        return source
 
 
 @contextmanager
