@@ -126,25 +126,6 @@ def _seq(p: Printer, node: ir.Seq, depth: int) -> None:
     p.blocks(node.items, depth + 1)
 
 
-@opened(ir.Inlined)
-def _inlined(p: Printer, node: ir.Inlined, depth: int) -> None:
-    p.line(depth, f"inlined {node.label}", node.span)
-    p.blocks(node.items, depth + 1)
-
-
-@flat(ir.Update)
-def _update(p: Printer, node: ir.Update) -> None:
-    if node.old is not None:
-        raise TooLong
-    p.phrase(node.operation, *node.children())
-
-
-@opened(ir.Update)
-def _open_update(p: Printer, node: ir.Update, depth: int) -> None:
-    p.line(depth, node.operation if node.old is None else f"{node.operation}, {p.typed(node.old)} the old value", node.span)
-    p.blocks(node.children(), depth + 1)
-
-
 @opened(ir.Try)
 def _try(p: Printer, node: ir.Try, depth: int) -> None:
     p.line(depth, "try", node.span)
@@ -193,6 +174,30 @@ def _open_call(p: Printer, node: ir.Call, depth: int) -> None:
     p.blocks(node.args, depth + 1)
 
 
+@opened(ir.Inlined)
+def _inlined(p: Printer, node: ir.Inlined, depth: int) -> None:
+    p.line(depth, f"do, in the place of {node.label}", node.span)
+    p.blocks(node.items, depth + 1)
+
+
+@flat(ir.Update)
+def _update(p: Printer, node: ir.Update) -> None:
+    if node.old is not None or node.operands:
+        raise TooLong
+    p.put(f"({node.operation}")
+    p.row([node.base, *node.keys, node.value])
+    p.put(")")
+
+
+@opened(ir.Update)
+def _open_update(p: Printer, node: ir.Update, depth: int) -> None:
+    p.line(depth, node.operation, node.span)
+    p.blocks([node.base, *node.keys, *node.operands], depth + 1)
+    if node.old is not None:
+        p.line(depth + 1, f"as {p.name(node.old)}")
+    p.block(node.value, depth + 1)
+
+
 def _kind(node: ir.Node) -> str:
     return f":{node.kind}" if node.kind else ""
 
@@ -214,11 +219,7 @@ def _recur(p: Printer, node: ir.Recur) -> None:
 @opened(ir.Scan)
 def _scan(p: Printer, node: ir.Scan, depth: int) -> None:
     head = f"each {p.typed(node.var)}"
-    if node.ranged and isinstance(node.items, ir.Call):
-        parts = [p.short(arg, nested=True) for arg in node.items.args]
-        text = None if None in parts else " ".join(["range", *[part for part in parts if part is not None]])
-    else:
-        text = p.short(node.items, nested=True) if node.items is not None else ""
+    text = _range(p, node.items) if node.ranged else p.short(node.items, nested=True)
     if text is not None:
         p.line(depth, f"{head} in {text} ({node.operation})", node.span)
     else:
@@ -231,7 +232,7 @@ def _scan(p: Printer, node: ir.Scan, depth: int) -> None:
 @opened(ir.Each)
 def _each(p: Printer, node: ir.Each, depth: int) -> None:
     head = f"each {p.pattern(node.pattern)}"
-    text = p.short(node.items, nested=True)
+    text = _range(p, node.items) if node.ranged else p.short(node.items, nested=True)
     if text is not None:
         p.line(depth, f"{head} in {text} ({node.name})", node.span)
     else:
@@ -241,6 +242,14 @@ def _each(p: Printer, node: ir.Each, depth: int) -> None:
     if node.blank is not None:
         p.block(node.blank, depth + 1)
     p.block(node.body, depth + 1)
+
+
+def _range(p: Printer, node: ir.Node | None) -> str | None:
+    """The operands of a `range` that is not built."""
+    if not isinstance(node, ir.Call):
+        return None
+    parts = [p.short(arg, nested=True) for arg in node.args]
+    return None if None in parts else " ".join(["range", *[part for part in parts if part is not None]])
 
 
 @opened(ir.Times)

@@ -37,8 +37,8 @@ _OPEN: dict[type, Callable[[Printer, Any, int], None]] = {}
 
 def print_ir(unit: ir.Unit, *, spans: bool = False) -> str:
     """The unit's IR as readable text; `spans`: every line begins with the place, `line:column`, of the node it shows."""
-    import rtfs.ir.node_texts
-    import rtfs.ir.plan_texts  # noqa: F401 - both register the kinds of nodes
+    import rtfs.ir.case_texts
+    import rtfs.ir.node_texts  # noqa: F401 - both register kinds of nodes
 
     printer = Printer(unit)
     printer.block(unit.top.body, 0)
@@ -217,8 +217,9 @@ class Printer:
         text = f"{preview(entry.key, SHOWN)} {self.pattern(entry.pattern)}"
         return text if entry.default is None else f"{text} (or {self._inner(entry.default)})"
 
-    def bound(self, binding: ast.Binding) -> str:
-        return self.name(self.unit.vars[binding])
+    def bound(self, binding: ast.Binding | ir.Var) -> str:
+        """The variable of a binding."""
+        return self.name(binding if isinstance(binding, ir.Var) else self.unit.vars[binding])
 
     def _inner(self, node: ast.Node) -> str:
         """What a node inside a pattern became."""

@@ -99,15 +99,18 @@ class _Verifier:
                 self.fail(f"a parameter of {node.label} is not its own", node)
         elif isinstance(node, ir.Special):
             found = (len(node.args), len(node.bodies), len(node.vars))
-            least, most = _operands(node.form)
+            least, most = _operands(node)
             if not all(low <= n <= high for low, n, high in zip(least, found, most, strict=True)):
                 self.fail(f"{type(node.form).__name__} with operands, bodies and variables {found}, not {least}", node)
 
 
-def _operands(form: ast.Node) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+def _operands(node: ir.Special) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """How many operands, bodies and variables a form has, at least and at most."""
+    form = node.form
     bodies = most_bodies = variables = 0
-    if isinstance(form, (ast.MakeVector, ast.LogStep)):
+    if isinstance(form, ast.MakeVector):
+        args = len(node.args)  # a pass makes vectors too
+    elif isinstance(form, ast.LogStep):
         args = len(form.items)
     elif isinstance(form, (ast.MakeMap, ast.WithHints)):
         args = len(form.keys)

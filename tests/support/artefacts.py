@@ -87,7 +87,9 @@ def same(a: Any, b: Any) -> bool:
     while waiting:
         x, y = waiting.pop()
         if isinstance(x, ast.Binding):
-            if bindings.setdefault(x, y) is not y or (x.name, x.late, x.assigned, x.uses) != (y.name, y.late, y.assigned, y.uses):
+            if bindings.setdefault(x, y) is not y or (x.name, x.late, x.assigned, x.uses, x.captured) != (
+                y.name, y.late, y.assigned, y.uses, y.captured
+            ):
                 return False
             waiting.append((x.span, y.span))
         elif type(x) is not type(y):

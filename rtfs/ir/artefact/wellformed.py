@@ -2,7 +2,7 @@
 
 Evaluators rely on it: a name is used where it has a value or is known to be late; `recur` stands where the loop or function around
 can start again; calls that give up a frame stand where its value is theirs.  The walk goes through a node in the order in which the
-analyser made it, and keeps its rules (`syntax.analyse`).  Counts of uses and assignments are not read but counted here.
+analyser made it, and keeps its rules (`syntax.analyse`).  What names are used for is not read but found out here.
 """
 
 from __future__ import annotations
@@ -94,7 +94,9 @@ class Checker:
 
     def __init__(self) -> None:
         self.inner: list[Prepared] = []
-        self._homes: dict[ast.Binding, tuple[list[ast.Binding], int]] = {}  # the scope of a binding, and its number there
+        #: The scope of a binding, its number there, and the function that the scope is in.
+        self._homes: dict[ast.Binding, tuple[list[ast.Binding], int, ast.Fn | None]] = {}
+        self.function: ast.Fn | None = None  # around
         self._visible: set[ast.Binding] = set()
         self._bound: set[ast.Binding] = set()  # given a value by a pattern, each by one
         self._new: list[ast.Binding] = []  # of those, since the beginning of the innermost alternative
@@ -121,7 +123,7 @@ class Checker:
         """The place inside a scope, in the same tail position; `first`: the binding that has a value from the beginning."""
         for i, binding in enumerate(scope.bindings):
             need(binding not in self._homes, "a scope")
-            self._homes[binding] = scope.bindings, i
+            self._homes[binding] = scope.bindings, i, self.function
         inner = Place(scope.bindings, place.target, place.free_tail)
         if first is not None:
             self.bind(first, inner)
@@ -133,9 +135,10 @@ class Checker:
 
     def number(self, binding: ast.Binding, place: Place) -> int:
         """Which one it is of the bindings of the nearest scope."""
-        home, number = self._homes.get(binding, (None, 0))
-        need(home is not None and home is place.scope, "a binding")
-        return number
+        home = self._homes.get(binding)
+        need(home is not None and home[0] is place.scope, "a binding")
+        assert home is not None
+        return home[1]
 
     def bind(self, binding: ast.Binding, place: Place, *, late: bool = False) -> None:
         """A binding of the nearest scope gets its value; from here on it is seen."""
@@ -157,6 +160,7 @@ class Checker:
 
     def use(self, binding: ast.Binding) -> None:
         need(binding in self._visible or any(binding in names for names in reversed(self._ahead)), "the use of a name")
+        binding.captured = binding.captured or self._homes[binding][2] is not self.function
 
     def function_among(self, node: ast.Fn, place: Place, itself: ast.Binding, ahead: set[ast.Binding]) -> None:
         """A function that sees the names of others which are bound later."""
@@ -390,6 +394,7 @@ def function(c: Checker, node: ast.Fn, place: Place, itself: ast.Binding | str |
     _hint(node)
     need(node.meta is None or (type(node.meta) is Map and len(node.meta) > 0), "metadata")
     params = [*node.params, *([node.rest] if node.rest is not None else [])]
+    around, c.function = c.function, node
     inner = Place(c.enter(node.scope, place).scope)
     need(len(node.scope.bindings) >= len(params), "the parameters of a function")
     for binding, param in zip(node.scope.bindings, params, strict=False):  # parameters come first, taken apart or not
@@ -405,6 +410,7 @@ def function(c: Checker, node: ast.Fn, place: Place, itself: ast.Binding | str |
         selves = ()
     c.node(node.body, Place(inner.scope, Target(len(params), False, selves), node.result is None))
     c.leave(node.scope)
+    c.function = around
     if node.self_binding is not None:
         c.leave(ast.Scope([node.self_binding]))
 

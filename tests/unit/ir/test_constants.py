@@ -26,11 +26,10 @@ def test_before_and_after() -> None:
         "    %half = (/ %limit 2)\n"
         "    if (not (< %age %limit))\n"
         "      :adult\n"
+        "      else if (< %age %half)\n"
+        "      :child\n"
         "      else\n"
-        "      if (< %age %half)\n"
-        "        :child\n"
-        "        else\n"
-        "        :young\n"
+        "      :young\n"
     )
     assert shown(text, "constants") == (
         "fn <fn>(%age)\n"
@@ -66,20 +65,24 @@ def test_before_and_after() -> None:
         ("{:a (+ 1 1)}", "{:a 2}"),
         ("(let [x 5 y x] (f x y))", "(f 5 5)"),
         ("(if (= 1 2) (f) (g))", "(g)"),
-        ("(if [] 1 2)", "if\n  makevector\n  1\n  else\n  2"),
+        ("(if [] 1 2)", "if []\n  1\n  else\n  2"),
         ("(if (fn [] 1) 1 2)", "1"),
         ("(if (do (f) true) 1 2)", "do\n  (f)\n  1"),
-        ("(fn [a b c] (if (if a b false) c 1))", "fn <fn>(%a %b %c)\n  if\n    and\n      %a\n      %b\n    %c\n    else\n    1"),
-        ("(fn [a b c] (if (if a true b) c 1))", "fn <fn>(%a %b %c)\n  if\n    or\n      %a\n      %b\n    %c\n    else\n    1"),
+        ("(fn [a b c] (if (if a b false) c 1))", "fn <fn>(%a %b %c)\n"
+                                                 "  if (and %a %b)\n"
+                                                 "    %c\n"
+                                                 "    else\n"
+                                                 "    1"),
+        ("(fn [a b c] (if (if a true b) c 1))", "fn <fn>(%a %b %c)\n  if (or %a %b)\n    %c\n    else\n    1"),
         ("(fn [a] (if (if a nil 1) 2 3))", "fn <fn>(%a)\n  if %a\n    3\n    else\n    2"),
         ("(fn [a] (if (= a 1) true false))", "fn <fn>(%a)\n  (= %a 1)"),
         ("(fn [a] (if a true false))", "fn <fn>(%a)\n  if %a\n    true\n    else\n    false"),
-        ("(and 1 (f) nil (g))", "and\n  (f)\n  nil"),
-        ("(or nil (f) 5 (g))", "or\n  (f)\n  5"),
-        ("(and (f) (and (g) (h)))", "and\n  (f)\n  (g)\n  (h)"),
+        ("(and 1 (f) nil (g))", "(and (f) nil)"),
+        ("(or nil (f) 5 (g))", "(or (f) 5)"),
+        ("(and (f) (and (g) (h)))", "(and (f) (g) (h))"),
         ("(fn [a] (if (and true a) 1 2))", "fn <fn>(%a)\n  if %a\n    1\n    else\n    2"),
-        ("(fn [a] (and a true))", "fn <fn>(%a)\n  and\n    %a\n    true"),
-        ("(f (if true (g) 1))", "call\n  f\n  do\n    (g)"),  # an error about the operand shows the whole `if`
+        ("(fn [a] (and a true))", "fn <fn>(%a)\n  (and %a true)"),
+        ("(f (if true (g) 1))", "call f\n  do\n    (g)"),  # an error about the operand shows the whole `if`
         ("(defn sq [x] (* x x)) (defn f [y] (+ y (sq 3)))", "def f =\n  fn f(%y)\n    (tail + %y 9):num"),
     ],
 )

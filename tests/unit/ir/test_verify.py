@@ -48,8 +48,8 @@ def _lone_stop(unit: ir.Unit) -> None:
         ("(f 1)", lambda u: first(u, ir.Call).args.append(None), "NoneType is not a node"),
         ("(f 1)", lambda u: first(u, ir.Call).args.append("x"), "str is not a node"),
         # forms with too few or too many parts
-        ("[f 1]", lambda u: first(u, ir.Special).args.pop(), "MakeVector with operands, bodies and variables (1, 0, 0), not (2, 0, 0)"),
-        ("{:a f}", lambda u: first(u, ir.Special).args.clear(), "MakeMap with"),
+        ("[f 1]", lambda u: first(u, ir.Special).vars.append(None), "MakeVector with"),
+        ("{:a f}", lambda u: first(u, ir.Special).args.clear(), "MakeMap with operands, bodies and variables (0, 0, 0), not (1, 0, 0)"),
         ("`(a ~f)", lambda u: first(u, ir.Special).args.clear(), "Template with"),
         ("(log-step f)", lambda u: first(u, ir.Special).args.clear(), "LogStep with"),
         ('(llm-execute "a" "b")', lambda u: first(u, ir.Special).args.clear(), "HostForm with"),
