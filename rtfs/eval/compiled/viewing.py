@@ -10,12 +10,12 @@ from collections.abc import Callable
 
 from rtfs.eval.compiled.evaluator import MAX_BLOCKS, MAX_DEPTH, CompiledEvaluator
 from rtfs.ir import nodes as ir
+from rtfs.ir.artefact.preparing import Preparer
 from rtfs.ir.lower import lower
 from rtfs.ir.optimise import optimise
 from rtfs.ir.scopes import definitions
 from rtfs.semantics.machine import Machine
 from rtfs.semantics.namespace import Namespace
-from rtfs.semantics.preparing import Preparer
 from rtfs.source import Source
 from rtfs.syntax import nodes as ast
 
