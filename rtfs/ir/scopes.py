@@ -252,7 +252,7 @@ class _Refresh:
         self.fn(u.top)
         u.functions.pop()
         for var in self.seen:
-            if var.assigned or var.stores != 1 or (var.function is not None and is_delegated(var.function)):
+            if var.assigned or var.rebound or var.stores != 1 or (var.function is not None and is_delegated(var.function)):
                 var.function = None
             if var.captured and (var.in_loop or var.owner.loops) and (var.assigned or var.early):
                 var.boxed = True
