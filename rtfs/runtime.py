@@ -168,7 +168,7 @@ class Runtime:
             ParseError, AnalysisError: as in `analyse`; EvalError: a module cannot be found, or a definition cannot be right.
         """
         from rtfs.ir.artefact.container import encode
-        from rtfs.semantics.preparing import Preparer
+        from rtfs.ir.artefact.preparing import Preparer
         from rtfs.syntax.reader import read_forms
 
         forms = read_forms(source)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from rtfs.ir.artefact.container import decode, encode
+from rtfs.ir.artefact.preparing import _Notes
 from rtfs.ir.artefact.program import Prepared, Program, modules_in
 from rtfs.runtime import Runtime
 from rtfs.semantics.namespace import Namespace
-from rtfs.semantics.preparing import _Notes
 from rtfs.source import Source
 from rtfs.syntax import nodes as ast
 from rtfs.syntax.analyse import Analyser

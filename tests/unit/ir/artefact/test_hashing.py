@@ -6,9 +6,9 @@ import pytest
 
 from rtfs.ir.artefact.groups import groups
 from rtfs.ir.artefact.hashing import content_hash, definition_hashes, outside, program_hash
+from rtfs.ir.artefact.preparing import Preparer
 from rtfs.ir.artefact.program import Program
 from rtfs.runtime import Runtime
-from rtfs.semantics.preparing import Preparer
 from rtfs.source import Source
 from rtfs.syntax.reader import read_forms
 
