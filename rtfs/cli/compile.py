@@ -79,7 +79,7 @@ def _report(source: Source, options: Any, terminal: Terminal) -> None:
 
     runtime: Runtime = analysis_runtime(folder_of(options.words[0]), options, terminal, optimization=options.opt_level)
     want_report(runtime)
-    runtime.lower(source, lambda node, unit, too_deep: True, lambda name, unit: None)
+    runtime.lower(source, lambda node, unit, note: True, lambda name, unit: None)
     show_report(runtime, terminal)
 
 

@@ -1,7 +1,8 @@
 """Show the intermediate representation of a program, before and after the optimiser's passes.
 
-Every top-level form is shown as a run with --strategy ir would compile it. Nothing runs: macros are expanded, and functions, macros
-and types defined, as in `rtfs check`; of names that other forms define nothing is taken for granted.
+Every top-level form is shown as a run would compile it, or as it would if it did not just walk it. Nothing runs: macros are
+expanded, and functions, macros and types defined, as in `rtfs check`; of names that other forms define nothing is taken for
+granted.
 """
 
 from __future__ import annotations
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from rtfs.cli.terminal import Terminal
     from rtfs.ir.nodes import Unit
     from rtfs.syntax.nodes import Node
-
-_TOO_DEEP = "nested too deeply to be compiled: the tree evaluator runs it"
 
 
 def arguments(parser: Any) -> None:
@@ -88,7 +87,7 @@ class View:
         self._stages: list[tuple[str, str]] = []
         self._first = True
 
-    def begin(self, node: Node, unit: Unit, too_deep: bool) -> bool:
+    def begin(self, node: Node, unit: Unit, note: str) -> bool:
         self.finish()
         name = _name_of(node)
         if self.names and name not in self.names:
@@ -96,8 +95,8 @@ class View:
         if name is not None:
             self.seen.add(name)
         self._head = {"form": name, "at": str(node.span or self.name)}
-        if too_deep:
-            self._head["note"] = _TOO_DEEP
+        if note:
+            self._head["note"] = note
         self._stages = [("before", self._text(unit))]
         return True
 

@@ -138,7 +138,7 @@ class Checker:
         self._file_forms(name, forms)
         return self._modules[name]
 
-    # --- what `preparing` does in another way ---
+    # --- what preparing a whole program (`ir.artefact.preparing`) does in another way ---
 
     def _module_forms(self, node: ast.Module, inner: Namespace) -> list[AnalysisError]:
         """Analyse the forms of a module; their problems."""

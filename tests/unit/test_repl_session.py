@@ -241,10 +241,10 @@ def test_ast_and_type(talk):
 def test_ir(talk):
     assert "there is no input yet" in talk(":ir")[1]
     talk("(+ 1 2.5)")
-    assert talk(":ir")[0] == ";; <repl>:1:1\n;; before\n(+ 1 2.5)\n;; after\n(+ 1 2.5):float\n"
+    assert talk(":ir")[0] == ";; <repl>:1:1: runs once, so it is walked\n;; before\n(+ 1 2.5)\n;; after\n3.5\n"
     assert "(println 1)" in talk(":ir (println 1)")[0], "and prints nothing else: it does not run"
     talk(":ir on")
-    assert talk("7")[0] == ";; <repl>\n;; before and after\n7\n7\n"
+    assert talk("7")[0] == ";; <repl>: runs once, so it is walked\n;; before and after\n7\n7\n"
     talk(":ir off")
     assert talk("7")[0] == "7\n"
 

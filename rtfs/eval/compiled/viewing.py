@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rtfs.eval.compiled.evaluator import MAX_BLOCKS, MAX_DEPTH, CompiledEvaluator
+from rtfs.eval.hybrid import is_worth_compiling
 from rtfs.ir import nodes as ir
 from rtfs.ir.artefact.preparing import Preparer
 from rtfs.ir.lower import lower
 from rtfs.ir.optimise import optimise
-from rtfs.ir.scopes import definitions
+from rtfs.ir.scopes import definitions, inner_definitions
 from rtfs.semantics.machine import Machine
 from rtfs.semantics.namespace import Namespace
 from rtfs.source import Source
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
 
     from rtfs.ir.optimise import Facts, Report
 
-#: Told of a form: its node, its IR as it was lowered, whether it is too deep for compiled code. Answers whether to optimise it.
-Begin = Callable[[ast.Node, ir.Unit, bool], bool]
+#: Told of a form: its node, its IR as it was lowered, and why it is not compiled, if it is not. Answers whether to optimise it.
+Begin = Callable[[ast.Node, ir.Unit, str], bool]
+TOO_DEEP = "nested too deeply to be compiled, so it is walked"
+ONCE = "runs once, so it is walked"
+
 #: Told of each pass, with the IR as it left it; the IR of a form for which no pass runs is shown as it was lowered.
 After = Callable[[str, ir.Unit], None]
 
@@ -43,8 +47,10 @@ def view(machine: Machine, source: Source, forms: list[Any], level: str, report:
         evaluator = CompiledEvaluator(machine, namespace, level)
         unit = lower(node)
         too_deep = unit.depth > MAX_DEPTH or unit.blocks > MAX_BLOCKS
+        note = TOO_DEEP if too_deep else "" if is_worth_compiling(node) else ONCE
         unknown = doubtful.setdefault(namespace, set())
-        if begin(node, unit, too_deep) and not too_deep:
+        evaluator.linker.destabilise(inner_definitions(unit))
+        if begin(node, unit, note) and not too_deep:
             optimise(unit, _Facts(evaluator.facts(unit), unknown), level, report, after)
         if not isinstance(node, ast.Def) or not isinstance(node.value, (ast.Fn, ast.Const)):
             unknown |= definitions(unit)

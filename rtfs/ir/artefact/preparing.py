@@ -1,6 +1,6 @@
 """Analysing a whole program without running it, for everything that looks at programs or stores them.
 
-Definitions take effect as in a check (`checking`); the problems of a form are raised instead of collected.
+Definitions take effect as in a check (`semantics.checking`); the problems of a form are raised instead of collected.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from rtfs.cli.main import main
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "examples").rglob("*.rtfs"))
 PROGRAM = """(defn double [x] (+ x x x))
-(def later (double 2))
-(double later)
+(def later (first [double]))
+(later 6)
 """
 
 
@@ -70,7 +70,7 @@ def test_passes(program: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_nothing_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ir", "-e", '(println "hello")'], {}) == 0
-    assert capsys.readouterr().out == ';; <eval>:1:1\n;; before and after\n(println "hello")\n'
+    assert capsys.readouterr().out == ';; <eval>:1:1: runs once, so it is walked\n;; before and after\n(println "hello")\n'
 
 
 def test_nothing_is_taken_for_granted_about_a_name_that_a_form_defines(capsys: pytest.CaptureFixture[str]) -> None:

@@ -49,7 +49,7 @@ def test_a_deep_program_prints_in_time_and_size(tmp_path: Path, capsys: pytest.C
     path.write_text("(f " * depth + "1" + ")" * depth, encoding="utf-8")
     assert main(["ir", str(path), "--before"], {}) == 0
     shown = capsys.readouterr().out
-    assert "nested too deeply to be compiled: the tree evaluator runs it" in shown
+    assert "nested too deeply to be compiled, so it is walked" in shown
     assert shown.count("\n") > depth * 0.9
     assert len(shown) < 200 * depth
     assert "[61] call" in shown
