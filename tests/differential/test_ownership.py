@@ -7,11 +7,11 @@ The sizes from which collections are not simply copied are made small for some o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rtfs.eval.compiled import CompiledEvaluator, owned
@@ -47,9 +47,10 @@ def check(text: str) -> None:
 # --- programs ----------------------------------------------------------------------------------
 
 _KEYS = [":a", ":b", "0", "1", "2", "i", '"s"', "1.0", "true", "(mod i 3)", "(inc i)"]
-_inits = st.sampled_from(
-    ["{}", "[]", "nil", "{:a {} :b [1]}", "[{} {:a 1} [1 2]]", "{:a {:b {:a {}}}}", "big", "long", "deep", "'(1 2)", "{:a deep :b big}"]
-)
+_STARTS = {
+    "M": ["{}", "{:a {} :b [1]}", "{:a {:b {:a {}}}}", "big", "deep", "{:a deep :b big}"],
+    "L": ["[]", "nil", "[{} {:a 1} [1 2]]", "long", "[long big deep]"],
+}
 
 _PREAMBLE = """(def big (zipmap (range 12) (range 12)))
 (def long (vec (range 12)))
@@ -60,70 +61,145 @@ _PREAMBLE = """(def big (zipmap (range 12) (range 12)))
 """
 
 
-#: Expressions over the variables v, w (collections), i (an integer) and kept (a vector). E stands for another expression, K for a
-#: key, P for a path, F for a function.
-_FORMS = """
-(assoc E K E) | (assoc E K E K v) | (assoc-in E [P] E) | (update E K F) | (update E K conj E) | (update-in E [P] F)
-(update-in E [P] conj E) | (-> E (assoc K E) (conj E) (dissoc K)) | (-> E (update-in [P] F) (assoc-in [P] E)) | (dissoc E K)
-(conj E E) | (conj E [K E]) | (merge E E) | (into E E) | (changed E K E) | (grown E E) | (get E K) | (get-in E [P]) | (= E E)
-(contains? E K) | (rest E) | (first E) | (vals E) | (keep-it E) | (concat E E) | (take 1 E) | [E E] | {:a E :b E} | (list E E)
-(if E E E) | (if (even? i) E E) | (or E E) | (do E E) | (let [w E] E) | (let [v E] E) | (let [a E v a] E) | (try E (catch e E))
-(try (let [v E] (if (= i 2) (throw :x) E)) (catch e E)) | (reduce (fn [v i] E) E (range 3)) | (reduce (fn [w i] (assoc w i v)) E (range 2))
-(loop [i 0 v E w E] (if (< i 2) (recur (inc i) E E) E)) | (loop [i 0 w [] v E] (if (< i 3) (recur (inc i) (conj w v) E) [v w]))
-(map (fn [i] E) [1 2]) | (reduce + 0 (map (fn [i] (count E)) (range 2))) | (reduce conj E (map (fn [i] E) (range 2)))
-(for [i [1 2]] E) | ((fn [] E)) | (let [f (fn [] E)] [(f) E (f)]) | (let [{a :a} E] [a E])
-""".replace("\n", " | ").strip(" |").split(" | ")
-_FUNCTIONS = ["inc", "vector", "count", "keep-it", ":a", "(fn [o] o)", "(fn [o] [o o])", "(fn [o] {:a o :b o})", "(fn [o] E)", "(fn [o] (assoc o K E))"]
-_ATOMS = ["v", "v", "v", "w", "i", "kept", "{}", "[]", ":k", "nil"]
+#: Expressions over the variables v (a map), w and kept (vectors) and i (an integer) that give a map (M), a vector (L) or anything
+#: (E). Inside a form these letters stand for such an expression, K for a key, I for an index, P for a path, F for a function.
+_FORMS = {
+    "M": """
+(assoc M K E) | (assoc M K E K v) | (assoc-in M [K] E) | (assoc-in M [:a P] E) | (assoc-in M [P] E) | (update M K F)
+(update M K conj E) | (update M K (fn [o] (conj (or o []) E))) | (update-in M [P] F) | (update-in M [:a :b] F) | (dissoc M K)
+(-> M (assoc K E) (conj [K E]) (dissoc K)) | (-> M (update-in [P] F) (assoc-in [P] E)) | (-> M (assoc-in [:a :b] E) (assoc-in [:a :c] v))
+(conj M [K E]) | (merge M M) | (merge M {K E}) | (into M [[K E]]) | (changed M K E) | (if E M M) | (if (even? i) M M) | (do E M)
+(let [v M] M) | (let [w L] M) | (let [a M v a] M) | (try M (catch e M)) | (try (let [v M] (if (= i 2) (throw :x) M)) (catch e M))
+(reduce (fn [v i] M) M (range 3)) | (reduce (fn [v x] (assoc v x w)) M [1 i]) | (loop [i 0 v M w L] (if (< i 2) (recur (inc i) M L) M))
+(let [f (fn [] M)] (do (f) M)) | (let [{a :a} M] (assoc M :c a)) | (get-in [M] [0]) | (keep-it M) | {:a E :b E} | {:a M :b L}
+""",
+    "L": """
+(conj L E) | (conj (conj L E) M) | (try (assoc L I E) (catch e L)) | (try (update L I F) (catch e (conj L 1))) | (into L L) | (concat L [E])
+(grown L E) | (-> L (conj E) (conj E)) | (try (update-in L [I K] F) (catch e L)) | (try (assoc-in L [I K] E) (catch e [E])) | (rest L)
+(take 2 L) | (vals M) | (if E L L) | (if (even? i) L L) | (let [w L] L) | (let [v M] L) | (let [a L w a] L) | (try L (catch e L)) | [E E] | [M L]
+(reduce (fn [w i] L) L (range 3)) | (reduce conj L (map (fn [i] E) (range 2))) | (map (fn [i] E) [1 2]) | (for [i [1 2]] E)
+(loop [i 0 w [] v M] (if (< i 3) (recur (inc i) (conj w v) M) w)) | (loop [i 0 kept [] w L] (if (< i 3) (recur (inc i) (conj kept w) L) kept))
+(reduce (fn [[a b] x] [(conj a x) (conj b a)]) [L L] [1 2]) | (let [f (fn [] L)] [(f) L (f)]) | (do E L)
+""",
+    "E": """
+M | M | L | L | (get M K) | (get-in M [P]) | (get-in M [:a :b]) | (nth L 0 :none) | (= E E) | (contains? M K) | (first L) | (count L) | (keep-it E)
+[E E] | (or E E) | ((fn [] E)) | (reduce + 0 (map (fn [i] (count M)) (range 2))) | (conj E E) | (assoc E K E) | (update-in E [P] F)
+""",
+}
+_CHOICES = {kind: [form for line in text.strip().split("\n") for form in line.split(" | ")] for kind, text in _FORMS.items()}
+_FUNCTIONS = "vector | keep-it | str | (fn [o] o) | (fn [o] [o o]) | (fn [o] {:a o :b o}) | (fn [o] E) | (fn [o] (assoc M K o)) | (fn [o] M) | inc | count"
+_ATOMS = {"M": ["v", "v", "v", "{}", "deep"], "L": ["w", "w", "kept", "[]"], "E": ["v", "w", "i", ":k", "nil"]}
+_LETTER = re.compile(r"\b[MLEKIPF]\b")
 
 
-@st.composite
-def expressions(draw: Any, depth: int = 3) -> str:
-    if not depth or draw(st.integers(0, 4)) == 0:
-        return str(draw(st.sampled_from(_ATOMS)))
+def form(kind: str, depth: int, choose: Callable[[list[str]], str]) -> str:
+    """An expression of a kind; `choose` takes one of several texts."""
+    if not depth or choose(["deeper"] * 4 + ["atom"]) == "atom":
+        return choose(_ATOMS[kind])
 
     def fill(found: re.Match[str]) -> str:
         what = found.group()
-        if what == "E":
-            return str(draw(expressions(depth=depth - 1)))
+        if what in "MLE":
+            return form(what, depth - 1, choose)
         if what == "F":
-            return re.sub(r"\b[EK]\b", fill, draw(st.sampled_from(_FUNCTIONS)))
-        keys = draw(st.lists(st.sampled_from(_KEYS), min_size=1, max_size=1 if what == "K" else 4))
-        return " ".join(keys)
+            return _LETTER.sub(fill, choose(_FUNCTIONS.split(" | ")))
+        if what == "I":
+            return choose(["0", "1", "i", "(mod i 2)", ":a"])
+        return " ".join([choose(_KEYS) for _ in range(1 if what == "K" else int(choose(["1", "2", "3"])))])
 
-    return re.sub(r"\b[EKPF]\b", fill, draw(st.sampled_from(_FORMS)))
-
-
-@given(_inits, expressions(), expressions())
-@example("{}", "(assoc v i {:old v})", "v")
-@example("[]", "(conj (conj v i) (count v))", "(conj kept v)")
-@example("deep", "(update-in v [:a :b 0] (fn [o] [o o]))", "(get-in v [:a :b])")
-@example("deep", "(assoc-in (update-in v [:a :b] (fn [o] {:x o :y o})) [:a :b :x :z] i)", "v")
-@example("{:a {:a {:a 1}}}", "(assoc-in v [:a :a :a] (get v :a))", "v")
-def test_reduce(init: str, step: str, kept: str) -> None:
-    check(f"{_PREAMBLE}(let [w {{:a 1}} kept []] [(reduce (fn [v i] {step}) {init} (range 5)) (reduce (fn [kept i] (let [v kept] {kept})) [] (range 4))])")
+    return _LETTER.sub(fill, choose(_CHOICES[kind]))
 
 
-@given(_inits, _inits, expressions(), expressions(), expressions(), st.permutations(["i", "v", "w", "kept"]))
-@example("{}", "[]", "(assoc v i i)", "v", "(conj kept v)", ["i", "v", "w", "kept"])
-@example("{}", "[]", "w", "(assoc v i kept)", "(conj kept w)", ["v", "w", "kept", "i"])
-@example("[]", "{}", "(if (even? i) (conj v i) v)", "(assoc w i v)", "(conj kept [v w])", ["kept", "w", "v", "i"])
-def test_loop(v: str, w: str, next_v: str, next_w: str, kept: str, order: list[str]) -> None:
-    starts = {"i": "0", "v": v, "w": w, "kept": "[]"}
-    steps = {"i": "(inc i)", "v": next_v, "w": next_w, "kept": kept}
-    bindings = " ".join(f"{name} {starts[name]}" for name in order)
-    nexts = " ".join(steps[name] for name in order)
-    check(f"{_PREAMBLE}(loop [{bindings}] (if (< i 5) (recur {nexts}) [v w kept]))")
+def program(shape: str, depth: int, choose: Callable[[list[str]], str]) -> str:
+    """A program with a loop of one of the `SHAPES`."""
+    v, w = choose(_STARTS["M"]), choose(_STARTS["L"])
+    next_v, next_w, kept, any_ = [form(kind, depth, choose) for kind in "MLLE"]
+    if shape == "reduce":
+        first = f"(reduce (fn [v i] {next_v}) {v} (range 5))"
+        second = f"(reduce (fn [w i] {next_w}) {w} (range 4))"
+        return f"(let [v {{:a 1}} w [] kept []] [{first} {second}])"
+    if shape == "loop":
+        starts = {"i": "0", "v": v, "w": w, "kept": "[]"}
+        steps = {"i": "(inc i)", "v": next_v, "w": next_w, "kept": kept}
+        order = choose(["i v w kept", "kept w v i", "w i kept v", "v kept i w"]).split()
+        bindings = " ".join([f"{name} {starts[name]}" for name in order])
+        return f"(loop [{bindings}] (if (< i 5) (recur {' '.join([steps[name] for name in order])}) [v w kept]))"
+    if shape == "function":
+        again = f"(f (inc i) {next_v} {next_w} (conj kept v))"
+        return f"(defn f [i v w kept] (if (= i 5) {any_} {again}))\n[(f 0 {v} {w} []) (f 3 {v} {w} [])]"
+    assert shape == "try"
+    body = f"(try (let [v {next_v}] (if (= (mod i 3) 1) (throw {{:v v}}) v)) (catch e (do {any_} v)))"
+    return f"(let [w [] kept []] (loop [i 0 v {v}] (if (< i 6) (recur (inc i) {body}) v)))"
 
 
-@given(_inits, _inits, expressions(), expressions(), expressions())
-@example("{}", "[]", "(assoc-in v [i :a] w)", "(conj w v)", "[v w]")
-def test_a_function_that_starts_again(v: str, w: str, next_v: str, next_w: str, result: str) -> None:
-    text = f"(defn f [i v w kept] (if (= i 5) {result} (f (inc i) {next_v} {next_w} (conj kept v))))"
-    check(f"{_PREAMBLE}{text}\n[(f 0 {v} {w} []) (f 3 {v} {w} [])]")
+SHAPES = ("reduce", "loop", "function", "try")
 
 
-@given(_inits, expressions(), expressions())
-def test_what_is_caught_is_as_it_was(init: str, step: str, failing: str) -> None:
-    body = f"(try (let [v {step}] (if (= (mod i 3) 1) (throw {{:v v}}) v)) (catch e (do {failing} v)))"
-    check(f"{_PREAMBLE}(let [w [] kept []] (loop [i 0 v {init}] (if (< i 6) (recur (inc i) {body}) v)))")
+@given(st.sampled_from(SHAPES), st.integers(1, 4), st.data())
+def test_programs_that_keep_older_versions(shape: str, depth: int, data: st.DataObject) -> None:
+    check(_PREAMBLE + program(shape, depth, lambda choices: data.draw(st.sampled_from(choices))))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(reduce (fn [v i] (assoc v i {:old v})) {} (range 5))",
+        "(reduce (fn [v i] (conj (conj v i) (count v))) [] (range 5))",
+        "(reduce (fn [v i] (update-in v [:a :b 0] (fn [o] [o o]))) deep (range 3))",
+        "(reduce (fn [v i] (assoc-in (update-in v [:a :b] (fn [o] {:x o :y o})) [:a :b :x :z] i)) deep (range 3))",
+        "(reduce (fn [v i] (assoc-in v [:a :a :a] (get v :a))) {:a {:a {:a 1}}} (range 4))",
+        "(loop [i 0 v {} w [] kept []] (if (< i 5) (recur (inc i) (assoc v i i) v (conj kept v)) [v w kept]))",
+        "(loop [v {} w [] kept [] i 0] (if (< i 5) (recur w (assoc v i kept) (conj kept w) (inc i)) [v w kept]))",
+        "(loop [kept [] w {} v [] i 0] (if (< i 5) (recur (conj kept [v w]) (assoc w i v) (if (even? i) (conj v i) v) (inc i)) [v w kept]))",
+        "(loop [i 0 v {:n 0} kept []] (if (< i 5) (let [w v] (recur (inc i) (update v :n inc) (conj kept w))) kept))",
+        "(loop [i 0 v [] w []] (if (< i 5) (recur (inc i) (conj w i) (conj v i)) [v w]))",
+        "(loop [i 0 v [0]] (if (< i 5) (recur (inc i) (do (try (let [w (conj v i)] (throw :x)) (catch e nil)) (conj v :end))) v))",
+        "(loop [i 0 v {} s nil] (if (< i 5) (recur (inc i) (assoc v i i) (if (= i 2) (fn [] v) s)) [v (s)]))",
+        "(defn f [i v] (if (= i 3) v (f (inc i) (assoc v i [v v])))) [(f 0 {}) (f 0 big)]",
+        "(reduce (fn [v x] (if (= x 3) (throw {:so-far v}) (conj v x))) [] (range 5))",
+        "(try (reduce (fn [v x] (if (= x 3) (throw v) (conj v x))) [] (range 5)) (catch e (:data e)))",
+        "(reduce (fn [v x] (assoc v x (reduce (fn [w y] (assoc w y v)) v [7 8]))) {} [1 2 3])",
+        "(reduce (fn [v x] (reduce (fn [v y] (update v y (fn [o] (conj (or o []) x)))) v [1 2 x])) {} (range 4))",
+        "(reduce conj long (map (fn [x] (/ 1 x)) [1 2 0]))",
+        "(loop [i 0 v long] (if (< i 3) (recur (inc i) (reduce conj v (map (fn [x] (if (= i 2) (/ x 0) x)) [1 2]))) v))",
+        "(let [a (assoc {} :a 1) b (assoc a :b 2) c (assoc b :c a)] [a b c])",
+        "(let [a (conj [] 1) b (conj a 2) c (conj a 3)] [a b c])",
+        "(loop [i 0 v {}] (if (< i 3) (recur (inc i) (assoc (assoc v v i) i v)) v))",
+        "(loop [i 0 v [[] []] kept []] (if (< i 4) (recur (inc i) (update-in v [(mod i 2)] conj i) (conj kept (first v))) [v kept]))",
+        "(loop [i 0 v {:a {:b {}}} kept []] (if (< i 4) (recur (inc i) (assoc-in v [:a :b i] i) (conj kept (get-in v [:a]))) [v kept]))",
+        "(loop [i 0 v {:a {:b {}}} kept []] (if (< i 4) (recur (inc i) (assoc-in v [:a :b i] i) (conj kept (:a v))) [v kept]))",
+        # handed out whole, then changed
+        "(loop [i 0 v {} kept []] (if (< i 4) (let [kept (conj kept v)] (recur (inc i) (assoc v i i) kept)) [v kept]))",
+        "(loop [i 0 v [] kept []] (if (< i 4) (do (keep-it v) (let [x [v]] (recur (inc i) (conj v i) (conj kept x)))) [v kept]))",
+        # a part is handed out, then changed inside
+        "(loop [i 0 v {:a {:b 0}} kept []] (if (< i 4) (let [p (get v :a)] (recur (inc i) (assoc-in v [:a :b] i) (conj kept p))) [v kept]))",
+        "(loop [i 0 v {:a {:b 0}} kept []] (if (< i 4) (let [kept (into kept (vals v))] (recur (inc i) (assoc-in v [:a :b] i) kept)) [v kept]))",
+        "(loop [i 0 v [[0] [1]] kept []] (if (< i 4) (let [kept (conj kept (nth v 0))] (recur (inc i) (assoc-in v [0 0] i) kept)) [v kept]))",
+        "(loop [i 0 v {:a [0]} kept []] (if (< i 4) (let [kept (for [[k x] v] x)] (recur (inc i) (assoc-in v [:a 0] i) kept)) [v kept]))",
+        "(loop [i 0 v {:a {:b {:c 0}}}] (if (< i 4) (recur (inc i) (-> v (assoc-in [:a :b :c] i) (update-in [:a :b] (fn [o] {:c o :d o})))) v))",
+        "(loop [i 0 v {:a {:b 0} :z []}] (if (< i 4) (recur (inc i) (update-in v [:z] (fn [o] (conj o (get v :a))))) v))",
+        "(loop [i 0 v {:a {:b 0} :z {:y []}}] (if (< i 4) (recur (inc i) (-> v (assoc-in [:a :b] i) (update-in [:z :y] conj v))) v))",
+        "(loop [i 0 v {:a {:b 0} :z {:y []}}] (if (< i 4) (let [u (assoc-in v [:a :b] i)] (recur (inc i) (update-in u [:z :y] (fn [o] (conj o (:a u)))))) v))",
+        # read again by what comes after an error, or by the next turn
+        "(loop [i 0 v []] (if (< i 5) (recur (inc i) (try (let [w (conj v i)] (if (odd? i) (throw w) w)) (catch e v))) v))",
+        "(loop [i 0 v {}] (if (< i 5) (recur (inc i) (try (let [w (assoc v i i)] (if (odd? i) (throw w) w)) (catch e (assoc v :e (count v))))) v))",
+        "(loop [i 0 v []] (if (< i 3) (let [kept (map (fn [x] (count (conj v x))) [1 2 3])] (recur (inc i) (conj v kept))) v))",
+        "(loop [i 0 v []] (if (< i 3) (let [n (reduce (fn [n x] (+ n (count (conj v x)))) 0 [1 2 3])] (recur (inc i) (conj v n))) v))",
+        "(loop [i 0 v []] (if (< i 3) (do (dotimes [j 3] (println (conj v j))) (recur (inc i) (conj v i))) v))",
+        "(loop [i 0 v []] (if (< i 3) (do (doseq [j [1 2]] (println (conj v j))) (recur (inc i) (conj v i))) v))",
+        "(loop [i 0 v []] (if (< i 3) (let [n (loop [j 0 n []] (if (< j 2) (recur (inc j) (conj v j)) n))] (recur (inc i) (conj v n))) v))",
+        # held by a call whose other operands are still to come
+        "(loop [i 0 v []] (if (< i 3) (recur (inc i) (conj v (get v (count (conj v 1)) :none))) v))",
+        "(loop [i 0 v []] (if (< i 3) (let [n (= v (conj v 1))] (recur (inc i) (conj v n))) v))",
+        "(loop [i 0 v {}] (if (< i 3) (let [n (= (assoc v i 1) (assoc v i 2))] (recur (inc i) (assoc v i n))) v))",
+        "(loop [i 0 v [] w []] (if (< i 4) (recur (inc i) (if (even? i) (conj v i) []) (conj w (count v))) [v w]))",
+        # several names
+        "(loop [i 0 v []] (if (< i 4) (let [a v b (conj a i) c (conj v :c)] (recur (inc i) (conj b (count c)))) v))",
+        "(loop [i 0 v [] w []] (if (< i 4) (recur (inc i) w (conj v i)) [v w]))",
+        "(loop [i 0 v {} w {}] (if (< i 4) (recur (inc i) w (assoc-in v [:a i] i)) [v w]))",
+        "(let [step (fn [v i] (assoc v i v))] (reduce step {} (range 4)))",
+        "(defn f [v i] (if (= i 4) v (f (assoc v i i) (inc i)))) (let [a (f {} 0)] [a (f a 2) a])",
+    ],
+)
+def test_programs(text: str) -> None:
+    check(_PREAMBLE + text)
