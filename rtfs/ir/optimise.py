@@ -63,6 +63,7 @@ PASSES: tuple[tuple[str, str], ...] = (
     ("pipelines", "basic"),
     ("updates", "basic"),
     ("inlining", "basic"),
+    ("updates", "basic"),  # of what was inlined
     ("constants", "basic"),
     ("scalars", "aggressive"),
     ("cases", "basic"),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -193,6 +192,8 @@ def test_programs_that_keep_older_versions(shape: str, depth: int, data: st.Data
         "(loop [i 0 v []] (if (< i 3) (let [n (= v (conj v 1))] (recur (inc i) (conj v n))) v))",
         "(loop [i 0 v {}] (if (< i 3) (let [n (= (assoc v i 1) (assoc v i 2))] (recur (inc i) (assoc v i n))) v))",
         "(loop [i 0 v [] w []] (if (< i 4) (recur (inc i) (if (even? i) (conj v i) []) (conj w (count v))) [v w]))",
+        # a total that comes back as it was
+        "(loop [i 0 v [] kept []] (if (< i 3) (let [w (reduce (if true conj) v [])] (recur (inc i) (conj v i) (conj kept w))) [v kept]))",
         # several names
         "(loop [i 0 v []] (if (< i 4) (let [a v b (conj a i) c (conj v :c)] (recur (inc i) (conj b (count c)))) v))",
         "(loop [i 0 v [] w []] (if (< i 4) (recur (inc i) w (conj v i)) [v w]))",

@@ -37,6 +37,8 @@ Live = frozenset[ir.Var]
 #: Built-ins whose first operand may be changed in place, apart from those that became `Update`s; how many operands they have then.
 CHANGES = {"conj": 2, "conj!": 2, "dissoc": 2, "merge": 2, "into": 2}
 
+#: The operand that comes last, however many there are.
+_LAST = -1
 #: Built-ins that look at an operand and keep nothing of it -> which operands; None: all.
 _LOOKS: dict[str, tuple[int, ...] | None] = {
     **dict.fromkeys(("count", "length", "empty?", "contains?", "not", "nil?", "vector?", "map?", "list?", "string?", "int?"), (0,)),
@@ -50,7 +52,7 @@ _ITEMS: dict[str, tuple[int, ...] | None] = {
     **dict.fromkeys(("not-every?", "not-any?", "group-by", "distinct-by", "max-by", "min-by", "take-while", "drop-while"), (1,)),
     **dict.fromkeys(("cons", "join", "interpose", "partition", "partition-all", "into", "merge"), (1,)),
     **dict.fromkeys(("concat", "zip", "interleave", "zipmap"), None),
-    **dict.fromkeys(("sort", "sort-by", "reduce"), (1, 2)),
+    **dict.fromkeys(("sort", "sort-by", "reduce"), (_LAST,)),  # `reduce` may give its first total back
 }
 _NOTHING: Live = frozenset()
 
@@ -256,7 +258,8 @@ class _Function:
             for table, use in ((_LOOKS, "look"), (_ITEMS, "item")):
                 if head.name in table:
                     which = table[head.name]
-                    if (which is None or index in which) and self.facts.is_builtin(head.name):
+                    last = which is not None and _LAST in which and index == len(node.args) - 1
+                    if (which is None or last or index in which) and self.facts.is_builtin(head.name):
                         return use
         return "leak"
 
