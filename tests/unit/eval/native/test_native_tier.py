@@ -356,9 +356,11 @@ def test_deep_calls_can_be_interrupted(at_once: None) -> None:
 
 
 def test_other_threads_run_meanwhile(at_once: None) -> None:
+    # a loop whose value LLVM cannot tell without going through it
+    busy = "(defn busy [n : int] : int (loop [i 0 a 1] (if (= i n) a (recur (inc i) (mod (+ (* a 31) i) 1000003)))))"
     program = runtime()
-    program.run(SPIN)
-    program.run("(spin 10)")
+    program.run(busy)
+    program.run("(busy 10)")
     turns = 0
     done = False
 
@@ -371,7 +373,7 @@ def test_other_threads_run_meanwhile(at_once: None) -> None:
     thread = threading.Thread(target=count)
     thread.start()
     before = turns
-    program.run("(spin 500000000)")
+    program.run("(busy 50000000)")
     after = turns
     done = True
     thread.join()
