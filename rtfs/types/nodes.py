@@ -159,6 +159,21 @@ class TypeRef(Type):
     name: str
 
 
+class TypeVariable(Type):
+    """`a` in the declared type of a built-in: any type, the same one at every place in one call. Not written in programs."""
+
+    name: str
+
+
+class SequenceType(Type):
+    """`[:seq T]` in the declared type of a built-in: whatever gives items of type T when it is walked. Not written in programs.
+
+    Vectors and lists give their items, strings their characters as strings, maps `[key value]` pairs, nil nothing.
+    """
+
+    item: Type
+
+
 ANY = AnyType()
 NEVER = NeverType()
 INT = Primitive("int")

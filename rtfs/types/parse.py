@@ -29,15 +29,18 @@ from rtfs.types.nodes import (
     Entry,
     EnumType,
     FunctionType,
+    IntersectionType,
     MapOfType,
     Predicate,
     Primitive,
     RecordType,
     ResourceType,
+    SequenceType,
     StreamType,
     TupleType,
     Type,
     TypeRef,
+    TypeVariable,
     VectorType,
     intersection,
     refined,
@@ -146,6 +149,25 @@ def parse_type(form: Any, fallback_span: Span | None = None, *, defined: Contain
         return parser.type(form, span_of(form, fallback_span), 0)
     except RecursionError:  # the caller's stack was nearly used up
         raise _fail("the type is nested too deep", span_of(form, fallback_span)) from None
+
+
+def parse_signature(form: Any) -> tuple[FunctionType, ...]:
+    """The declared type of a built-in: the shapes of call that it allows, in the order in which they are tried.
+
+        [:fn [[:fn [a] b] [:seq a]] [:vector b]]                          map
+        [:and [:fn [int & int] int] [:fn [number & number] number]]       +: the first shape that a call fits gives its result
+
+    A name of one small letter is a type variable, `[:seq T]` is whatever gives items of type T.
+
+    Raises:
+        AnalysisError: kind `invalid-type`; it is not the type of a function.
+    """
+    whole = _SignatureParser(()).type(form, span_of(form, None), 0)
+    shapes = whole.parts if isinstance(whole, IntersectionType) else (whole,)
+    for shape in shapes:
+        if not isinstance(shape, FunctionType):
+            raise _fail(f"`{shape}` is not the type of a function", span_of(form, None), "write [:fn [int int] int]")
+    return shapes  # type: ignore[return-value]
 
 
 def _fail(message: str, span: Span | None, hint: str | None = None) -> AnalysisError:
@@ -415,6 +437,17 @@ class _Parser:
             raise _fail("a two-way stream has an input and an output type", span, hint)
         both = self.types(forms, spans, depth)
         return StreamType(both[0], both[1] if len(both) == 2 else None, direction)
+
+
+class _SignatureParser(_Parser):
+    def name(self, name: str, span: Span | None) -> Type:
+        return TypeVariable(name) if len(name) == 1 and name.islower() else super().name(name, span)
+
+    def vector(self, form: Vector, span: Span | None, depth: int) -> Type:
+        items = form.items()
+        if len(items) == 2 and items[0] == Keyword("seq"):
+            return SequenceType(self.type(items[1], span, depth + 1))
+        return super().vector(form, span, depth)
 
 
 _LITERALS = frozenset({str, int, float, bool, type(None), Keyword, Timestamp, Uuid, ResourceHandle})

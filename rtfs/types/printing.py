@@ -21,10 +21,12 @@ from rtfs.types.nodes import (
     RecordType,
     RefinedType,
     ResourceType,
+    SequenceType,
     StreamType,
     TupleType,
     Type,
     TypeRef,
+    TypeVariable,
     UnionType,
     VectorType,
 )
@@ -151,8 +153,12 @@ def _intersection(type: IntersectionType) -> str:
     return _texts(":and", type.parts)
 
 
-def _ref(type: TypeRef) -> str:
+def _named(type: TypeRef | TypeVariable) -> str:
     return type.name
+
+
+def _sequence(type: SequenceType) -> str:
+    return f"[:seq {type_text(type.item)}]"
 
 
 # plain functions in a table: nesting costs Python frames only
@@ -172,5 +178,7 @@ _WRITERS: dict[Any, Any] = {
     IntersectionType: _intersection,
     RefinedType: _refined,
     StreamType: _stream,
-    TypeRef: _ref,
+    TypeRef: _named,
+    TypeVariable: _named,
+    SequenceType: _sequence,
 }

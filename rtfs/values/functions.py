@@ -22,11 +22,12 @@ class Builtin:
         low, high: how many operands it takes; `high` is None when there is no upper limit.
         doc: one line for `:doc` and the generated table.
         fixed: number of operands -> a quicker callable for exactly so many; most have none.
+        type: its declared type as text, read by `semantics.signatures`; empty when nothing is declared.
         takes: bit `n` tells whether it takes `n` operands, for `n` up to 7: what a call looks at.
         two: the Python callable for exactly two operands.
     """
 
-    __slots__ = ("name", "call", "low", "high", "doc", "fixed", "takes", "two")
+    __slots__ = ("name", "call", "low", "high", "doc", "fixed", "type", "takes", "two")
 
     def __init__(
         self,
@@ -36,9 +37,11 @@ class Builtin:
         high: int | None,
         doc: str = "",
         fixed: dict[int, Callable[..., Any]] | None = None,
+        type: str = "",
     ) -> None:
         self.name = name
         self.fixed = fixed
+        self.type = type
         self.call = call
         self.low = low
         self.high = high

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-@builtin("map", 2)
+@builtin("map", 2, type="[:fn [[:fn [a] b] [:seq a]] [:vector b]]")
 def map_items(f: Any, coll: Any) -> Vector:
     """`(map f coll)`: what `f` makes of each item."""
     function("map", f, 0)
