@@ -1,0 +1,485 @@
+"""Special forms that are not about functions: what each gives, and what is known inside it."""
+
+from __future__ import annotations
+
+from rtfs.checker.flow import Flow
+from rtfs.checker.infer import Inference, Turns, infers
+from rtfs.checker.patterns import bind, bindable, matching
+from rtfs.checker.shapes import MOST_ITEMS, all_of, item_type, options, over_options, plain
+from rtfs.checker.wanting import Want, step, words
+from rtfs.syntax import nodes as ast
+from rtfs.types.nodes import (
+    ANY,
+    BOOL,
+    INT,
+    NEVER,
+    NIL,
+    AnyType,
+    Entry,
+    EnumType,
+    NeverType,
+    Primitive,
+    RecordType,
+    SequenceType,
+    TupleType,
+    Type,
+    VectorType,
+    union,
+)
+from rtfs.types.subtyping import join, meet, overlap, subtract, widened
+from rtfs.values.equality import equal
+from rtfs.values.printing import to_readable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+_SEQUENCE = SequenceType(ANY)
+
+
+# --- collections -----------------------------------------------------------------------------
+
+
+@infers(ast.MakeVector, passes_on=True)
+def _make_vector(c: Inference, node: ast.MakeVector, flow: Flow, want: Want | None) -> Type:
+    wanted = None if want is None else plain(want.type, c.lookup)
+    if isinstance(wanted, VectorType):
+        inner = [want.inside(wanted.item, f"[{i}]") for i in range(len(node.items))]  # type: ignore[union-attr]
+        return _vector([c.infer(item, flow, inner[i]) for i, item in enumerate(node.items)], c)
+    if isinstance(wanted, TupleType) and len(wanted.items) == len(node.items):
+        pairs = zip(node.items, wanted.items, strict=True)
+        return TupleType(tuple([c.infer(item, flow, want.inside(t, f"[{i}]")) for i, (item, t) in enumerate(pairs)]))  # type: ignore[union-attr]
+    found = _vector([c.infer(item, flow) for item in node.items], c)
+    if want is not None:
+        c.compare(found, want, node, flow)
+    return found
+
+
+def _vector(types: list[Type], c: Inference) -> Type:
+    if not types:
+        return VectorType(NEVER)
+    if len(types) <= MOST_ITEMS:
+        return TupleType(tuple(types))
+    return VectorType(all_of([widened(type) for type in types], c.lookup))
+
+
+@infers(ast.MakeMap, passes_on=True)
+def _make_map(c: Inference, node: ast.MakeMap, flow: Flow, want: Want | None) -> Type:
+    wanted = None if want is None else plain(want.type, c.lookup)
+    record = wanted if isinstance(wanted, RecordType) else None
+    entries = []
+    for key, value in zip(node.keys, node.values, strict=True):
+        inner = None
+        if record is not None:
+            entry = next((e for e in record.entries if equal(e.key, key)), None)
+            type = entry.type if entry is not None else record.rest
+            if type is not None and not (entry is not None and entry.optional):
+                inner = want.inside(type, step(key))  # type: ignore[union-attr]
+        entries.append(Entry(key, c.infer(value, flow, inner)))
+    found = RecordType(tuple(entries))
+    if want is not None and not (record is not None and _has_all(c, node, record, want)):
+        c.compare(found, want, node, flow)
+    return found
+
+
+def _has_all(c: Inference, node: ast.MakeMap, record: RecordType, want: Want) -> bool:
+    """Report the keys that a record wants and a literal has not. True: the literal need not be compared as a whole."""
+    names = {to_readable(key).lstrip(":").strip('"') for key in node.keys}  # a string key will do for a keyword
+    missing = [e for e in record.entries if not e.optional and to_readable(e.key).lstrip(":").strip('"') not in names]
+    if missing:
+        keys = ", ".join([to_readable(entry.key) for entry in missing])
+        at = f" at {want.path}" if want.path else ""
+        message = f"{want.where}: missing required key{'s' if len(missing) > 1 else ''} {keys}{at}"
+        c.problems.report("type-mismatch", message, node.span, f"the type is {words(record)}" if record.name is None else None)
+    return True
+
+
+# --- choice ----------------------------------------------------------------------------------
+
+
+@infers(ast.If, passes_on=True)
+def _if(c: Inference, node: ast.If, flow: Flow, want: Want | None) -> Type:
+    tested = c.infer(node.test, flow)
+    yes, no = c.split(node.test, flow)
+    certain = c.narrowing().certain(tested) if not isinstance(tested, (AnyType, NeverType)) else None
+    if certain is True:
+        _unreachable(c, node.otherwise, node, "the test always holds")
+    elif certain is False:
+        _unreachable(c, node.then, node, "the test never holds")
+    then = c.infer(node.then, yes, None if certain is False or yes.ended else want)
+    otherwise = c.infer(node.otherwise, no, None if certain is True or no.ended else want)
+    first = NEVER if certain is False else then
+    second = NEVER if certain is True else otherwise
+    yes.ended |= certain is False
+    no.ended |= certain is True
+    flow.join(yes, no)
+    return c.both(NEVER if yes.ended else first, NEVER if no.ended else second)
+
+
+def _unreachable(c: Inference, part: ast.Node, whole: ast.If, why: str) -> None:
+    """Warn of a branch that somebody wrote; macros leave out an `else` by writing nil."""
+    test = whole.test
+    if isinstance(test, ast.Const) or isinstance(part, ast.Const) or part.span is None:
+        return  # `(if true …)` and `:else` are meant
+    if whole.span is not None and part.span.start == whole.span.start and part.span.end == whole.span.end:
+        return
+    c.problems.report("unreachable-code", f"this is never reached: {why}", part.span, _falsy_hint(why))
+
+
+def _falsy_hint(why: str) -> str | None:
+    return "only nil and false are not true: 0, \"\" and [] are" if "always" in why else None
+
+
+@infers(ast.Do, passes_on=True)
+def _do(c: Inference, node: ast.Do, flow: Flow, want: Want | None) -> Type:
+    for i, part in enumerate(node.body):
+        last = i == len(node.body) - 1
+        found = c.infer(part, flow, want if last else None)
+        if isinstance(found, NeverType) and not last:
+            after = node.body[i + 1]
+            c.problems.report("unreachable-code", "this is never reached: what stands before it always raises an error", after.span)
+            for rest in node.body[i + 1 :]:
+                c.infer(rest, flow)
+            return NEVER
+    return found
+
+
+@infers(ast.And, ast.Or)
+def _and_or(c: Inference, node: ast.And | ast.Or, flow: Flow, want: Want | None) -> Type:
+    narrowing = c.narrowing()
+    inner = flow.branch()
+    kept: Type = NEVER
+    for i, item in enumerate(node.items):
+        if inner.ended:
+            inner.ended = False  # a test before decides: what follows is looked at as if nothing were known
+        found = c.infer(item, inner)
+        if i == len(node.items) - 1:
+            return c.both(kept, found)
+        falsy = _part(found, c, falsy=True)
+        kept = c.both(kept, falsy if isinstance(node, ast.And) else _part(found, c, falsy=False))
+        narrowing.learn(item, isinstance(node, ast.And), inner)
+    return kept
+
+
+def _part(type: Type, c: Inference, *, falsy: bool) -> Type:
+    """What is left of a type when its value is false or nil, or is not."""
+    wanted = union(NIL, EnumType((False,)))
+    if isinstance(type, AnyType):
+        return ANY
+    if falsy:
+        return meet(type, wanted, c.lookup) if overlap(type, wanted, c.lookup) else NEVER
+    return subtract(type, wanted, c.lookup)
+
+
+@infers(ast.Match, passes_on=True)
+def _match(c: Inference, node: ast.Match, flow: Flow, want: Want | None) -> Type:
+    subject = c.infer(node.value, flow)
+    left: Type = subject
+    result: Type = NEVER
+    ends = True
+    for clause in node.clauses:
+        upper, lower = matching(clause.pattern)
+        inner = flow.branch()
+        if isinstance(left, NeverType) and not isinstance(subject, NeverType):
+            c.problems.report("unreachable-clause", "no value comes here: the clauses above take them all", clause.span)
+            here: Type = ANY
+        elif not overlap(left, upper, c.lookup):
+            if overlap(subject, upper, c.lookup):
+                message = "no value comes here: the clauses above take what it matches"
+            else:
+                message = f"no value can match this: it is {words(subject)}"
+            c.problems.report("unreachable-clause", message, clause.span)
+            here = ANY
+        else:
+            here = meet(left, upper, c.lookup)
+        bind(clause.pattern, here, inner, c.lookup, lambda part, inner=inner: c.infer(part, inner))  # type: ignore[misc]
+        _narrow(node.value, here, inner, c)
+        if clause.guard is not None:
+            c.infer(clause.guard, inner)
+            inner, _ = c.split(clause.guard, inner)
+        elif not isinstance(left, NeverType):
+            left = subtract(left, lower, c.lookup)
+        result = c.both(result, c.infer(clause.body, inner, want))
+        ends &= inner.ended
+    if _is_closed(left, c):
+        example = words(options(left, c.lookup)[0])
+        message = f"no clause takes {example}"
+        c.problems.report("missing-case", message, node.span, "add a clause for it, or `_` for all that is left")
+    elif ends and not isinstance(subject, AnyType):
+        flow.ended = isinstance(left, NeverType)
+    return result
+
+
+def _narrow(value: ast.Node, type: Type, flow: Flow, c: Inference) -> None:
+    if isinstance(value, ast.Local) and not value.binding.assigned and not value.binding.late:
+        flow.types[value.binding] = type
+
+
+def _is_closed(type: Type, c: Inference) -> bool:
+    """Whether a type is of a kind whose cases one expects to be listed: single values, true and false, nil, records of such."""
+    if isinstance(type, (NeverType, AnyType)):
+        return False
+    return all(isinstance(option, (EnumType, RecordType)) or option in (BOOL, NIL) for option in options(type, c.lookup))
+
+
+# --- binding ---------------------------------------------------------------------------------
+
+
+@infers(ast.Let, passes_on=True)
+def _let(c: Inference, node: ast.Let, flow: Flow, want: Want | None) -> Type:
+    inner = flow.branch()
+    for binding in node.bindings:
+        _bind(c, binding, inner)
+    found = c.infer(node.body, inner, want)
+    _leave(flow, inner)
+    return found
+
+
+def _leave(flow: Flow, inner: Flow) -> None:
+    """What was learnt inside about names outside holds outside, too."""
+    flow.ended |= inner.ended
+    for binding in flow.types:
+        flow.types[binding] = inner.types[binding]
+
+
+def _bind(c: Inference, binding: ast.LetBinding, flow: Flow) -> None:
+    pattern = binding.pattern
+    name = f"`{pattern.binding.name}`" if isinstance(pattern, ast.BindPattern) else "the pattern"
+    want = None if binding.type is None else Want(binding.type, name)
+    found = c.infer(binding.value, flow, want)
+    if binding.type is None and not isinstance(pattern, ast.BindPattern) and not overlap(found, bindable(pattern), c.lookup):
+        kind = "map" if isinstance(pattern, ast.MapPattern) else "vector of that length" if isinstance(pattern, ast.VectorPattern) else "value"
+        c.problems.report("type-mismatch", f"this cannot be taken apart: the pattern wants a {kind}, and it is {words(found)}", binding.value.span)
+    type = _annotated(binding.type, found, c)
+    declared = binding.type is not None or c.is_declared(binding.value, flow)
+    bind(pattern, type, flow, c.lookup, lambda part: c.infer(part, flow), declared=declared)
+
+
+def _annotated(declared: Type | None, found: Type, c: Inference) -> Type:
+    """The type of an annotated name: the annotation, more exact where the value is known better."""
+    if declared is None:
+        return found
+    if isinstance(found, AnyType) or not overlap(found, declared, c.lookup):
+        return declared
+    return declared
+
+
+@infers(ast.DefLocal)
+def _def_local(c: Inference, node: ast.DefLocal, flow: Flow, want: Want | None) -> Type:
+    wanted = None if node.type is None else Want(node.type, f"`{node.binding.name}`")
+    found = c.infer(node.value, flow, wanted)
+    if not node.binding.assigned:
+        flow.types[node.binding] = node.type or widened(found)
+    return ANY
+
+
+@infers(ast.SetLocal)
+def _set_local(c: Inference, node: ast.SetLocal, flow: Flow, want: Want | None) -> Type:
+    c.infer(node.value, flow)
+    return ANY
+
+
+# --- loops -----------------------------------------------------------------------------------
+
+
+@infers(ast.Loop, passes_on=True)
+def _loop(c: Inference, node: ast.Loop, flow: Flow, want: Want | None) -> Type:
+    """Looked at once with the types of the first turn, to see what the next turns get, then with the types of all turns."""
+    starts = []
+    inner = flow.branch()
+    for binding in node.bindings:
+        wanted = None if binding.type is None else Want(binding.type, "the loop's variable")
+        found = c.infer(binding.value, inner, wanted)
+        starts.append(binding.type or widened(found))
+        bind(binding.pattern, binding.type or ANY, inner, c.lookup, lambda part: c.infer(part, inner), declared=binding.type is not None)
+    types = starts if len(c.turns) < 3 else [b.type or ANY for b in node.bindings]
+    for _ in range(2):
+        if all(b.type is not None or isinstance(t, AnyType) for b, t in zip(node.bindings, types, strict=True)):
+            break
+        c.problems.muted += 1
+        _, turns = _turn(c, node, types, flow, None)
+        c.problems.muted -= 1
+        more = [_over_turns(c, start, got) for start, got in zip(types, turns.types, strict=True)]
+        more = [b.type or t for b, t in zip(node.bindings, more, strict=True)]
+        if more == types:
+            break
+        types = more
+    else:
+        types = [b.type or ANY for b in node.bindings]
+    found, _ = _turn(c, node, types, flow, want)
+    return found
+
+
+def _over_turns(c: Inference, start: Type, later: list[Type]) -> Type:
+    found = start
+    for type in later:
+        found = join(found, widened(type), c.lookup)
+    return found
+
+
+def _turn(c: Inference, node: ast.Loop, types: Sequence[Type], flow: Flow, want: Want | None) -> tuple[Type, Turns]:
+    inner = flow.branch()
+    for binding, type in zip(node.bindings, types, strict=True):
+        bind(binding.pattern, type, inner, c.lookup, lambda part: c.infer(part, inner), declared=binding.type is not None)
+    turns = Turns(len(types))
+    c.turns.append(turns)
+    try:
+        found = c.infer(node.body, inner, want)
+    finally:
+        c.turns.pop()
+    flow.ended |= inner.ended and not turns.again
+    return found, turns
+
+
+@infers(ast.Recur)
+def _recur(c: Inference, node: ast.Recur, flow: Flow, want: Want | None) -> Type:
+    turns = c.turns[-1] if c.turns else None
+    for i, arg in enumerate(node.args):
+        found = c.infer(arg, flow)
+        if turns is not None and i < len(turns.types):
+            turns.types[i].append(found)
+    if turns is not None:
+        turns.again = True
+    return NEVER
+
+
+@infers(ast.For)
+def _for(c: Inference, node: ast.For, flow: Flow, want: Want | None) -> Type:
+    inner = flow.branch()
+    for clause in node.clauses:
+        if clause.kind == "let":
+            for binding in clause.bindings:
+                _bind(c, binding, inner)
+            continue
+        assert clause.value is not None
+        if clause.kind == "each":
+            found = c.infer(clause.value, inner, Want(_SEQUENCE, "`for`" if node.collect else "`doseq`"))
+            assert clause.pattern is not None
+            item = item_type(found, c.lookup)
+            bind(clause.pattern, item, inner, c.lookup, lambda part: c.infer(part, inner))
+        else:
+            c.infer(clause.value, inner)
+            inner, _ = c.split(clause.value, inner)
+    inner.ended = False
+    found = c.infer(node.body, inner)
+    return VectorType(widened(found)) if node.collect else NIL
+
+
+@infers(ast.Dotimes)
+def _dotimes(c: Inference, node: ast.Dotimes, flow: Flow, want: Want | None) -> Type:
+    c.infer(node.count, flow, Want(INT, "`dotimes`"))
+    inner = flow.branch()
+    inner.bind(node.binding, INT)
+    c.infer(node.body, inner)
+    return NIL
+
+
+# --- errors ----------------------------------------------------------------------------------
+
+#: Selectors of `catch` that say: I expect a mistake in the types here.
+_EXPECTS_MISTAKES = frozenset({"type-error", "type-validation-error", "arity-mismatch", "not-callable", "validation-error", "error/validation", "match-error"})
+
+
+@infers(ast.Try, passes_on=True)
+def _try(c: Inference, node: ast.Try, flow: Flow, want: Want | None) -> Type:
+    expected = any(clause.selector in _EXPECTS_MISTAKES for clause in node.catches)
+    inner = flow.branch()
+    c.problems.muted += expected
+    result = c.infer(node.body, inner, want)
+    c.problems.muted -= expected
+    for clause in node.catches:
+        handler = flow.branch()
+        if clause.binding is not None:
+            handler.bind(clause.binding, ANY)
+        result = c.both(result, c.infer(clause.body, handler, want))
+    if node.final is not None:
+        c.infer(node.final, flow.branch())
+    return result
+
+
+# --- the world outside -----------------------------------------------------------------------
+
+
+@infers(ast.ContextRef, ast.ContextGet, ast.ResourceRef, ast.DefStruct, ast.DefType, ast.Import, ast.Module)
+def _unknown(c: Inference, node: ast.Node, flow: Flow, want: Want | None) -> Type:
+    return ANY
+
+
+@infers(ast.HostForm)
+def _host_form(c: Inference, node: ast.HostForm, flow: Flow, want: Want | None) -> Type:
+    for arg in node.args:
+        c.infer(arg, flow)
+    return ANY
+
+
+@infers(ast.LogStep)
+def _log_step(c: Inference, node: ast.LogStep, flow: Flow, want: Want | None) -> Type:
+    for item in node.items:
+        c.infer(item, flow)
+    return NIL
+
+
+def _step_options(c: Inference, made: ast.StepOptions, flow: Flow) -> Flow:
+    for part in (made.expose_context, made.context_keys, *made.param_values):
+        if part is not None:
+            c.infer(part, flow)
+    inner = flow.branch()
+    if made.params_binding is not None:
+        inner.bind(made.params_binding, Primitive("map"))
+    return inner
+
+
+@infers(ast.Step, passes_on=True)
+def _step(c: Inference, node: ast.Step, flow: Flow, want: Want | None) -> Type:
+    return c.infer(node.body, _step_options(c, node.options, flow), want)
+
+
+@infers(ast.StepLoop)
+def _step_loop(c: Inference, node: ast.StepLoop, flow: Flow, want: Want | None) -> Type:
+    inner = _step_options(c, node.options, flow)
+    c.infer(node.test, inner)
+    c.infer(node.body, inner)
+    return ANY
+
+
+@infers(ast.Parallel)
+def _parallel(c: Inference, node: ast.Parallel, flow: Flow, want: Want | None) -> Type:
+    found = []
+    for i, branch in enumerate(node.branches):
+        declared = node.types[i] if i < len(node.types) else None
+        name = node.names[i] if node.names else f"branch {i + 1}"
+        found.append(declared or c.infer(branch, flow.branch(), None))
+        if declared is not None:
+            c.infer(branch, flow.branch(), Want(declared, f"`{name}`"))
+    return Primitive("map") if node.names is not None else TupleType(tuple(found)) if found else VectorType(NEVER)
+
+
+@infers(ast.WithResource, passes_on=True)
+def _with_resource(c: Inference, node: ast.WithResource, flow: Flow, want: Want | None) -> Type:
+    c.infer(node.value, flow)
+    inner = flow.branch()
+    inner.bind(node.binding, ANY)
+    return c.infer(node.body, inner, want)
+
+
+@infers(ast.WithHints, passes_on=True)
+def _with_hints(c: Inference, node: ast.WithHints, flow: Flow, want: Want | None) -> Type:
+    for value in node.values:
+        c.infer(value, flow)
+    return c.infer(node.body, flow, want)
+
+
+@infers(ast.Template)
+def _template(c: Inference, node: ast.Template, flow: Flow, want: Want | None) -> Type:
+    for part in node.parts:
+        c.infer(part.node, flow)
+    return ANY
+
+
+@infers(ast.FreshNames)
+def _fresh_names(c: Inference, node: ast.FreshNames, flow: Flow, want: Want | None) -> Type:
+    return c.infer(node.body, flow)
+
+
+

@@ -1,0 +1,155 @@
+"""Questions about the parts of types: the items of a sequence, the value of a key, what a call may hand over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rtfs.types.nodes import (
+    ANY,
+    NEVER,
+    NIL,
+    STRING,
+    AnyType,
+    ArrayType,
+    EnumType,
+    IntersectionType,
+    Lookup,
+    MapOfType,
+    NeverType,
+    Primitive,
+    RecordType,
+    RefinedType,
+    SequenceType,
+    TupleType,
+    Type,
+    TypeRef,
+    UnionType,
+    VectorType,
+    resolve,
+    union,
+)
+from rtfs.types.subtyping import join, type_of, widened
+from rtfs.values.equality import equal
+from rtfs.values.maps import Map
+from rtfs.values.scalars import Keyword
+from rtfs.values.sequences import Sequence
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+#: A literal collection of more items is known by the type of all its items, not item by item.
+MOST_ITEMS = 24
+
+
+def plain(type: Type, lookup: Lookup) -> Type:
+    """What a type is once names are followed and refinements are taken off; `any` when that is not known."""
+    while True:
+        if isinstance(type, TypeRef):
+            found = resolve(type, lookup)
+            if found is None:
+                return ANY
+            type = found
+        elif isinstance(type, RefinedType):
+            type = type.base
+        else:
+            return type
+
+
+def options(type: Type, lookup: Lookup) -> list[Type]:
+    """The types of which a value of `type` has one; names followed, unions opened."""
+    type = plain(type, lookup)
+    if isinstance(type, UnionType):
+        return [option for part in type.options for option in options(part, lookup)]
+    if isinstance(type, EnumType) and len(type.values) > 1:
+        return [EnumType((value,)) for value in type.values]
+    return [type]
+
+
+def over_options(type: Type, lookup: Lookup, give: Callable[[Type], Type]) -> Type:
+    """What `give` makes of each option, joined; `any` as soon as one is not known."""
+    found = NEVER
+    for option in options(type, lookup):
+        found = join(found, give(option), lookup)
+        if isinstance(found, AnyType):
+            break
+    return found
+
+
+def item_type(type: Type, lookup: Lookup) -> Type:
+    """The type of what a walk over a value gives; `any` when that is not known, `never` for what is empty."""
+    return over_options(type, lookup, lambda option: _item(option, lookup))
+
+
+def _item(type: Type, lookup: Lookup) -> Type:
+    if isinstance(type, (VectorType, SequenceType)):
+        return type.item
+    if isinstance(type, TupleType):
+        return all_of(type.items, lookup)
+    if isinstance(type, ArrayType):
+        return type.item if len(type.shape) <= 1 else ArrayType(type.item, type.shape[1:])
+    if isinstance(type, Primitive):
+        return {"string": STRING, "nil": NEVER, "map": TupleType((ANY, ANY))}.get(type.name, ANY)
+    if isinstance(type, EnumType):
+        value = type.values[0]
+        if isinstance(value, str):
+            return STRING if value else NEVER
+        return NEVER if value is None else ANY
+    if isinstance(type, MapOfType):
+        return TupleType((type.key, type.value))
+    if isinstance(type, (RecordType, IntersectionType)):
+        return TupleType((ANY, ANY)) if isinstance(type, RecordType) else ANY
+    return NEVER if isinstance(type, NeverType) else ANY
+
+
+def all_of(types: Any, lookup: Lookup) -> Type:
+    """The type of values that each have one of these types."""
+    found: Type = NEVER
+    for type in types:
+        found = join(found, type, lookup)
+    return found
+
+
+def key_type(type: Type, key: Any, lookup: Lookup) -> Type | None:
+    """The type of the value under a literal key of a map, nil when it may be absent; None: nothing is known about such a key.
+
+    A keyword is also answered by the same string (reference 4.3), and maps are open: a key that a type does not name may be there.
+    """
+    type = plain(type, lookup)
+    if isinstance(type, RecordType):
+        for entry in type.entries:
+            if equal(entry.key, key):
+                return union(entry.type, NIL) if entry.optional else entry.type
+        return None
+    if isinstance(type, MapOfType):
+        return union(type.value, NIL)
+    if isinstance(type, IntersectionType):
+        for part in type.parts:
+            if (found := key_type(part, key, lookup)) is not None:
+                return found
+    return None
+
+
+def literal(type: Type) -> tuple[Any, ...]:
+    """The one value that a type has, in a tuple; empty when it has more."""
+    if isinstance(type, EnumType) and len(type.values) == 1:
+        return type.values
+    return ()
+
+
+def exact(value: Any) -> Type:
+    """The type of a literal, quoted or not."""
+    if type(value) is Map and len(value) > MOST_ITEMS:
+        return Primitive("map")
+    if isinstance(value, Sequence) and len(value) > MOST_ITEMS:
+        items = value.items()
+        found = widened(type_of(items[0]))
+        if all(type(item) is type(items[0]) for item in items) and isinstance(found, Primitive):
+            return VectorType(found)
+        return VectorType(ANY)
+    return type_of(value)
+
+
+def is_keyword(type: Type) -> bool:
+    found = literal(type)
+    return bool(found) and isinstance(found[0], Keyword)
