@@ -32,6 +32,7 @@ def builtin(
     high: int | None = -1,
     *,
     type: str = "",
+    tests: str = "",
     aliases: tuple[str, ...] = (),
     doc: str = "",
     two: Callable[[Any, Any], Any] | None = None,
@@ -42,6 +43,7 @@ def builtin(
     Args:
         low, high: operands it takes; without `high` exactly `low`; `high=None` means any number from `low` on.
         type: its declared type, as `semantics.signatures` reads it.
+        tests: the type that it asks about: what is true exactly for the values of this type.
         aliases: further names; errors speak of `name`.
         doc: one line; the function's docstring when left out.
         two: does the same for two operands; in CPython 3.11 a call of a function that takes any number costs half as much again.
@@ -51,7 +53,7 @@ def builtin(
     def register(function: F) -> F:
         text = doc or (function.__doc__ or "").strip().split("\n")[0]
         quicker = {2: two, **(fixed or {})} if two is not None else fixed
-        entry = Builtin(name, function, low, low if high == -1 else high, text, quicker, type)
+        entry = Builtin(name, function, low, low if high == -1 else high, text, quicker, type, tests)
         for label in (name, *aliases):
             if label in LIBRARY:
                 raise ConfigError(f"built-in {label} is registered twice")

@@ -23,11 +23,12 @@ class Builtin:
         doc: one line for `:doc` and the generated table.
         fixed: number of operands -> a quicker callable for exactly so many; most have none.
         type: its declared type as text, read by `semantics.signatures`; empty when nothing is declared.
+        tests: of a predicate, the type as text for whose values it is true, and for no others; else empty.
         takes: bit `n` tells whether it takes `n` operands, for `n` up to 7: what a call looks at.
         two: the Python callable for exactly two operands.
     """
 
-    __slots__ = ("name", "call", "low", "high", "doc", "fixed", "type", "takes", "two")
+    __slots__ = ("name", "call", "low", "high", "doc", "fixed", "type", "tests", "takes", "two")
 
     def __init__(
         self,
@@ -38,10 +39,12 @@ class Builtin:
         doc: str = "",
         fixed: dict[int, Callable[..., Any]] | None = None,
         type: str = "",
+        tests: str = "",
     ) -> None:
         self.name = name
         self.fixed = fixed
         self.type = type
+        self.tests = tests
         self.call = call
         self.low = low
         self.high = high

@@ -54,7 +54,7 @@ def _sum(a: Any, b: Any) -> Any:
     return _fold("+", operator.add, [a, b])
 
 
-@builtin("+", 1, None, two=_sum)
+@builtin("+", 1, None, two=_sum, type="[:and [:fn [int & int] int] [:fn [number & number] number]]")
 def add(a: Any, b: Any = MISSING, *rest: Any) -> Any:
     """`(+ a b …)`: the sum; a float if any operand is."""
     return _fold("+", operator.add, given(a, b, rest))
@@ -70,7 +70,7 @@ def _difference(a: Any, b: Any) -> Any:
     return _fold("-", operator.sub, [a, b])
 
 
-@builtin("-", 1, None, two=_difference)
+@builtin("-", 1, None, two=_difference, type="[:and [:fn [int & int] int] [:fn [number & number] number]]")
 def subtract(a: Any, b: Any = MISSING, *rest: Any) -> Any:
     """`(- a b …)`: what is left of `a`; `(- a)` negates."""
     if b is MISSING:
@@ -101,7 +101,7 @@ def _times(a: Any, b: Any) -> Any:
     return _fold("*", _product, [a, b])
 
 
-@builtin("*", 1, None, two=_times)
+@builtin("*", 1, None, two=_times, type="[:and [:fn [int & int] int] [:fn [number & number] number]]")
 def multiply(a: Any, b: Any = MISSING, *rest: Any) -> Any:
     """`(* a b …)`: the product; a float if any operand is."""
     return _fold("*", _product, given(a, b, rest))
@@ -131,7 +131,7 @@ def _ratio(a: Any, b: Any) -> Any:
     return _fold("/", quotient, [a, b])
 
 
-@builtin("/", 1, None, two=_ratio)
+@builtin("/", 1, None, two=_ratio, type="[:fn [number & number] number]")
 def divide(a: Any, b: Any = MISSING, *rest: Any) -> Any:
     """`(/ a b …)`: real division, left to right; a whole result is an integer. `(/ a)` is `a`."""
     return _fold("/", quotient, given(a, b, rest))
@@ -161,19 +161,19 @@ def _remainder(operation: str, a: Any, b: Any) -> Any:
     return math.nan if math.isinf(x) else math.fmod(x, y)
 
 
-@builtin("mod", 2, aliases=("%",))
+@builtin("mod", 2, aliases=("%",), type="[:and [:fn [int int] int] [:fn [number number] number]]")
 def modulo(a: Any, b: Any) -> Any:
     """`(mod a b)`: the remainder of truncated division, with the sign of `a`: `(mod -7 3)` is -1."""
     return _remainder("mod", a, b)
 
 
-@builtin("rem", 2)
+@builtin("rem", 2, type="[:and [:fn [int int] int] [:fn [number number] number]]")
 def remainder(a: Any, b: Any) -> Any:
     """`(rem a b)`: the same as `mod`."""
     return _remainder("rem", a, b)
 
 
-@builtin("floor-mod", 2)
+@builtin("floor-mod", 2, type="[:and [:fn [int int] int] [:fn [number number] number]]")
 def floor_modulo(a: Any, b: Any) -> Any:
     """`(floor-mod a b)`: the remainder of division rounded down, with the sign of `b`: `(floor-mod -7 3)` is 2."""
     _divisor("floor-mod", a, b)
@@ -182,7 +182,7 @@ def floor_modulo(a: Any, b: Any) -> Any:
     return to_float(a) % to_float(b)
 
 
-@builtin("quot", 2)
+@builtin("quot", 2, type="[:fn [number number] int]")
 def truncated_quotient(a: Any, b: Any) -> Any:
     """`(quot a b)`: division rounded towards zero, an integer."""
     _divisor("quot", a, b)
@@ -192,7 +192,7 @@ def truncated_quotient(a: Any, b: Any) -> Any:
     return _whole("quot", to_float(a) / to_float(b), math.trunc)
 
 
-@builtin("inc", 1)
+@builtin("inc", 1, type="[:and [:fn [int] int] [:fn [number] number]]")
 def increment(a: Any) -> Any:
     """`(inc n)`: one more."""
     kind = type(a)
@@ -201,7 +201,7 @@ def increment(a: Any) -> Any:
     raise type_error("inc", "number", a, 0)
 
 
-@builtin("dec", 1)
+@builtin("dec", 1, type="[:and [:fn [int] int] [:fn [number] number]]")
 def decrement(a: Any) -> Any:
     """`(dec n)`: one less."""
     kind = type(a)
@@ -210,13 +210,13 @@ def decrement(a: Any) -> Any:
     raise type_error("dec", "number", a, 0)
 
 
-@builtin("abs", 1)
+@builtin("abs", 1, type="[:and [:fn [int] int] [:fn [number] number]]")
 def absolute(a: Any) -> Any:
     """`(abs n)`: the distance from zero."""
     return abs(number("abs", a, 0))
 
 
-@builtin("sqrt", 1)
+@builtin("sqrt", 1, type="[:fn [number] float]")
 def square_root(a: Any) -> float:
     """`(sqrt n)`: the square root, a float."""
     if number("sqrt", a, 0) < 0:
@@ -227,7 +227,7 @@ def square_root(a: Any) -> float:
         return to_float(math.isqrt(a))
 
 
-@builtin("pow", 2)
+@builtin("pow", 2, type="[:and [:fn [int [:and int [:>= 0]]] int] [:fn [number number] number]]")
 def power(base: Any, exponent: Any) -> Any:
     """`(pow b e)`: exact for integers with `e` >= 0, else a float."""
     number("pow", base, 0)
@@ -258,13 +258,13 @@ def _extreme(operation: str, operands: tuple[Any, ...], beats: Callable[[Any, An
     return best
 
 
-@builtin("max", 1, None)
+@builtin("max", 1, None, type="[:and [:fn [int & int] int] [:fn [number & number] number]]")
 def maximum(*operands: Any) -> Any:
     """`(max a b …)`: the largest operand, unchanged."""
     return _extreme("max", operands, operator.gt)
 
 
-@builtin("min", 1, None)
+@builtin("min", 1, None, type="[:and [:fn [int & int] int] [:fn [number & number] number]]")
 def minimum(*operands: Any) -> Any:
     """`(min a b …)`: the smallest operand, unchanged."""
     return _extreme("min", operands, operator.lt)
@@ -279,19 +279,19 @@ def _whole(operation: str, value: Any, rounded: Callable[[Any], int]) -> int:
     return rounded(value)
 
 
-@builtin("floor", 1)
+@builtin("floor", 1, type="[:fn [number] int]")
 def floor(a: Any) -> int:
     """`(floor n)`: the largest integer not above `n`."""
     return _whole("floor", a, math.floor)
 
 
-@builtin("ceil", 1)
+@builtin("ceil", 1, type="[:fn [number] int]")
 def ceiling(a: Any) -> int:
     """`(ceil n)`: the smallest integer not below `n`."""
     return _whole("ceil", a, math.ceil)
 
 
-@builtin("trunc", 1)
+@builtin("trunc", 1, type="[:fn [number] int]")
 def truncate(a: Any) -> int:
     """`(trunc n)`: `n` without its fraction."""
     return _whole("trunc", a, math.trunc)
@@ -303,13 +303,13 @@ def _half_away(value: float) -> int:
     return whole if abs(value - whole) < 0.5 else whole + (1 if value > 0 else -1)
 
 
-@builtin("round", 1)
+@builtin("round", 1, type="[:fn [number] int]")
 def round_half_away(a: Any) -> int:
     """`(round n)`: the nearest integer; halves go away from zero: `(round -2.5)` is -3."""
     return _whole("round", a, _half_away)
 
 
-@builtin("factorial", 1)
+@builtin("factorial", 1, type="[:fn [int] int]")
 def factorial(n: Any) -> int:
     """`(factorial n)`: 1 · 2 · … · n."""
     if integer("factorial", n, 0) < 0:
@@ -320,7 +320,7 @@ def factorial(n: Any) -> int:
     return math.factorial(n)
 
 
-@builtin("fibonacci", 1)
+@builtin("fibonacci", 1, type="[:fn [int] int]")
 def fibonacci(n: Any) -> int:
     """`(fibonacci n)`: the n-th Fibonacci number, counting 0, 1, 1, 2 from 0."""
     if integer("fibonacci", n, 0) < 0:
@@ -344,13 +344,17 @@ def _total(operation: str, found: list[Any]) -> Any:
     return result
 
 
-@builtin("sum", 1)
+@builtin(
+    "sum",
+    1,
+    type="[:and [:fn [[:vector int]] int] [:fn [[:vector number]] number] [:fn [[:optional [:map-of never never]]] int]]",
+)
 def total(coll: Any) -> Any:
     """`(sum coll)`: all numbers added up; 0 for none."""
     return _total("sum", sequence("sum", coll, 0))
 
 
-@builtin("mean", 1)
+@builtin("mean", 1, type="[:fn [[:vector number]] number]")
 def mean(coll: Any) -> Any:
     """`(mean coll)`: the average, divided as `/` does."""
     found = sequence("mean", coll, 0)
@@ -359,7 +363,7 @@ def mean(coll: Any) -> Any:
     return quotient(_total("mean", found), len(found))
 
 
-@builtin("range", 1, 3)
+@builtin("range", 1, 3, type="[:and [:fn [int] [:vector int]] [:fn [int int] [:vector int]] [:fn [int int int] [:vector int]]]")
 def make_range(a: Any, b: Any = MISSING, step: Any = 1) -> Vector:
     """`(range end)`, `(range start end)`, `(range start end step)`: integers from `start` up to, not including, `end`."""
     start, end = (0, integer("range", a, 0)) if b is MISSING else (integer("range", a, 0), integer("range", b, 1))
@@ -368,7 +372,7 @@ def make_range(a: Any, b: Any = MISSING, step: Any = 1) -> Vector:
     return _integers("range", start, end, step)
 
 
-@builtin("numbers", 2)
+@builtin("numbers", 2, type="[:fn [int int] [:vector int]]")
 def numbers(first: Any, last: Any) -> Vector:
     """`(numbers a b)`: the integers from `a` to `b`, both included."""
     return _integers("numbers", integer("numbers", first, 0), integer("numbers", last, 1) + 1, 1)

@@ -21,25 +21,25 @@ if TYPE_CHECKING:
 # --- making ----------------------------------------------------------------------------------
 
 
-@builtin("vector", 0, None)
+@builtin("vector", 0, None, type="[:fn [& a] [:vector a]]")
 def make_vector(*operands: Any) -> Vector:
     """`(vector a b …)`: the vector of the operands."""
     return Vector.adopt(list(operands))
 
 
-@builtin("list", 0, None)
+@builtin("list", 0, None, type="[:fn [& a] [:list a]]")
 def make_list(*operands: Any) -> List:
     """`(list a b …)`: the list of the operands."""
     return List.adopt(list(operands))
 
 
-@builtin("vec", 1)
+@builtin("vec", 1, type="[:fn [[:seq a]] [:vector a]]")
 def to_vector(coll: Any) -> Vector:
     """`(vec coll)`: the items as a vector."""
     return coll if type(coll) is Vector else Vector.adopt(items("vec", coll, 0))
 
 
-@builtin("hash-map", 0, None)
+@builtin("hash-map", 0, None, type="[:fn [& any] map]")
 def make_map(*operands: Any) -> Map:
     """`(hash-map k v …)`: the map of the pairs."""
     if len(operands) % 2:
@@ -47,13 +47,13 @@ def make_map(*operands: Any) -> Map:
     return Map((operands[i], operands[i + 1]) for i in range(0, len(operands), 2))
 
 
-@builtin("zipmap", 2)
+@builtin("zipmap", 2, type="[:fn [[:seq k] [:seq v]] [:map-of k v]]")
 def zip_map(keys: Any, values: Any) -> Map:
     """`(zipmap keys vals)`: the map from each key to the value at the same place; as long as the shorter."""
     return from_columns(items("zipmap", keys, 0), items("zipmap", values, 1))
 
 
-@builtin("frequencies", 1)
+@builtin("frequencies", 1, type="[:fn [[:seq a]] [:map-of a int]]")
 def frequencies(coll: Any) -> Map:
     """`(frequencies coll)`: a map from each item to how often it occurs."""
     counts: dict[Any, int] = {}
@@ -73,19 +73,19 @@ def _size(operation: str, coll: Any) -> int:
     raise type_error(operation, "vector, list, map or string", coll, 0)
 
 
-@builtin("count", 1)
+@builtin("count", 1, type="[:fn [[:union string vector map]] int]")
 def count(coll: Any) -> int:
     """`(count coll)`: how many items, entries or characters."""
     return _size("count", coll)
 
 
-@builtin("length", 1)
+@builtin("length", 1, type="[:fn [[:union string vector map]] int]")
 def length(coll: Any) -> int:
     """`(length coll)`: the same as `count`."""
     return _size("length", coll)
 
 
-@builtin("empty?", 1)
+@builtin("empty?", 1, type="[:fn [any] bool]")
 def is_empty(value: Any) -> bool:
     """`(empty? x)`: whether `x` is nil or has no items; false for scalars."""
     kind = type(value)
@@ -94,7 +94,19 @@ def is_empty(value: Any) -> bool:
     return value is None
 
 
-@builtin("get", 2, 3)
+@builtin(
+    "get",
+    2,
+    3,
+    type="[:and [:fn [[:map-of k v] any] v?] "
+    "[:fn [[:vector a] int] a?] "
+    "[:fn [nil any] nil] "
+    "[:fn [error any] any] "
+    "[:fn [[:map-of k v] any b] [:union v b]] "
+    "[:fn [[:vector a] int b] [:union a b]] "
+    "[:fn [nil any b] b] "
+    "[:fn [error any any] any]]",
+)
 def get(coll: Any, key: Any, default: Any = None) -> Any:
     """`(get coll k default?)`: the value under a key or index; nil or `default` if there is none."""
     kind = type(coll)
@@ -111,7 +123,7 @@ def get(coll: Any, key: Any, default: Any = None) -> Any:
     raise type_error("get", "map, vector, list or nil", coll, 0)
 
 
-@builtin("get-in", 2, 3)
+@builtin("get-in", 2, 3, type="[:and [:fn [any [:union vector map nil]] any] [:fn [any [:union vector map nil] any] any]]")
 def get_in(coll: Any, path: Any, default: Any = None) -> Any:
     """`(get-in coll [k …] default?)`: the value at the end of the path; nil or `default` if the path breaks off."""
     for key in sequence("get-in", path, 1):
@@ -129,14 +141,14 @@ def get_in(coll: Any, path: Any, default: Any = None) -> Any:
     return coll
 
 
-@builtin("find", 2)
+@builtin("find", 2, type="[:fn [[:map-of k v] a] [:optional [:tuple a v]]]")
 def find(table: Any, key: Any) -> Vector | None:
     """`(find m k)`: the entry `[k v]`, nil if there is none."""
     value = mapping("find", table, 0).get(key, MISSING)
     return None if value is MISSING else Vector.adopt([key, value])
 
 
-@builtin("contains?", 2)
+@builtin("contains?", 2, type="[:and [:fn [string string] bool] [:fn [[:union vector map nil] any] bool]]")
 def contains(coll: Any, wanted: Any) -> bool:
     """`(contains? coll x)`: whether a map has the key, a sequence the item, a string the text."""
     kind = type(coll)
@@ -153,19 +165,19 @@ def contains(coll: Any, wanted: Any) -> bool:
     return any(equal(item, wanted) for item in found)
 
 
-@builtin("keys", 1)
+@builtin("keys", 1, type="[:fn [[:map-of k v]] [:vector k]]")
 def keys(table: Any) -> Vector:
     """`(keys m)`: the keys, in insertion order."""
     return Vector.adopt(mapping("keys", table, 0).keys())
 
 
-@builtin("vals", 1)
+@builtin("vals", 1, type="[:fn [[:map-of k v]] [:vector v]]")
 def values(table: Any) -> Vector:
     """`(vals m)`: the values, in the order of the keys."""
     return Vector.adopt(mapping("vals", table, 0).values())
 
 
-@builtin("select-keys", 2)
+@builtin("select-keys", 2, type="[:fn [[:map-of k v] [:union vector map nil]] [:map-of k v]]")
 def select_keys(table: Any, wanted: Any) -> Map:
     """`(select-keys m keys)`: only those entries, in the order of `keys`."""
     mapping("select-keys", table, 0)
@@ -194,7 +206,17 @@ def _assoc_one(coll: Any, key: Any, value: Any) -> Any:
     return coll.assoc(key, value) if type(coll) is Map else put("assoc", coll, key, value, 1)
 
 
-@builtin("assoc", 3, None, aliases=("assoc!",), fixed={3: _assoc_one})
+@builtin(
+    "assoc",
+    3,
+    None,
+    aliases=("assoc!",),
+    fixed={3: _assoc_one},
+    type="[:and [:fn [[:map-of k v] a b] [:map-of [:union k a] [:union v b]]] "
+    "[:fn [[:vector a] int b] [:vector [:union a b]]] "
+    "[:fn [map any any & any] map] "
+    "[:fn [vector int any & any] vector]]",
+)
 def assoc(coll: Any, *pairs: Any) -> Any:
     """`(assoc coll k v …)`: with the keys of a map, or existing places of a vector, set."""
     if len(pairs) % 2:
@@ -208,7 +230,7 @@ def _dissoc_one(table: Any, key: Any) -> Map:
     return mapping("dissoc", table, 0).dissoc(key)
 
 
-@builtin("dissoc", 2, None, fixed={2: _dissoc_one})
+@builtin("dissoc", 2, None, fixed={2: _dissoc_one}, type="[:fn [[:map-of k v] any & any] [:map-of k v]]")
 def dissoc(table: Any, *gone: Any) -> Map:
     """`(dissoc m k …)`: without these keys."""
     mapping("dissoc", table, 0)
@@ -218,7 +240,7 @@ def dissoc(table: Any, *gone: Any) -> Map:
     return result
 
 
-@builtin("merge", 1, None)
+@builtin("merge", 1, None, type="[:fn [[:map-of k v] & [:map-of k v]] [:map-of k v]]")
 def merge(*tables: Any) -> Map:
     """`(merge m …)`: all entries; of the same key the rightmost wins."""
     result = mapping("merge", tables[0], 0)
@@ -262,13 +284,13 @@ def rebuild(operation: str, steps: list[Any], through: list[Any], value: Any) ->
     return value
 
 
-@builtin("assoc-in", 3)
+@builtin("assoc-in", 3, type="[:and [:fn [map [:union vector map] any] map] [:fn [vector [:union vector map] any] vector]]")
 def assoc_in(coll: Any, path: Any, value: Any) -> Any:
     """`(assoc-in coll [k …] v)`: with the value at the end of the path set; missing maps are made."""
     return rebuild("assoc-in", *walk("assoc-in", coll, path), value)
 
 
-@builtin("rename-keys", 2)
+@builtin("rename-keys", 2, type="[:fn [[:map-of k v] [:map-of any a]] [:map-of [:union k a] v]]")
 def rename_keys(table: Any, names: Any) -> Map:
     """`(rename-keys m {old new})`: with keys renamed, in their old places."""
     mapping("rename-keys", table, 0)
@@ -290,7 +312,17 @@ def _conj_one(coll: Any, item: Any) -> Any:
     return coll.append(item) if type(coll) is Vector else conj(coll, item)
 
 
-@builtin("conj", 2, None, aliases=("conj!",), fixed={2: _conj_one})
+@builtin(
+    "conj",
+    2,
+    None,
+    aliases=("conj!",),
+    fixed={2: _conj_one},
+    type="[:and [:fn [nil a & a] [:vector a]] "
+    "[:fn [[:vector a] b & b] [:vector [:union a b]]] "
+    "[:fn [[:map-of k v] [:tuple a b] & [:tuple a b]] [:map-of [:union k a] [:union v b]]] "
+    "[:fn [map [:union map [:tuple any any]] & [:union map [:tuple any any]]] map]]",
+)
 def conj(coll: Any, *more: Any) -> Any:
     """`(conj coll x …)`: a vector with items at its end, a list with items at its front, a map with `[k v]` entries."""
     kind = type(coll)
@@ -309,7 +341,14 @@ def conj(coll: Any, *more: Any) -> Any:
     raise type_error("conj", "vector, list, map or nil", coll, 0)
 
 
-@builtin("into", 2)
+@builtin(
+    "into",
+    2,
+    type="[:and [:fn [nil [:seq a]] [:vector a]] "
+    "[:fn [[:vector a] [:seq b]] [:vector [:union a b]]] "
+    "[:fn [[:map-of k v] [:seq [:tuple a b]]] [:map-of [:union k a] [:union v b]]] "
+    "[:fn [map [:seq [:union map [:tuple any any]]]] map]]",
+)
 def into(target: Any, source: Any) -> Any:
     """`(into to from)`: all items of `from` put into `to`, as `conj` does one by one."""
     more = items("into", source, 1)

@@ -25,19 +25,19 @@ def _same(a: Any, b: Any) -> bool:
     return equal(a, b)
 
 
-@builtin("=", 1, None, two=_same)
+@builtin("=", 1, None, two=_same, type="[:fn [any & any] bool]")
 def equals(a: Any, b: Any = MISSING, *rest: Any) -> bool:
     """`(= a b …)`: all equal, by structure and kind: `(= 1 1.0)` is false."""
     return b is MISSING or (_same(a, b) and all(equal(a, other) for other in rest))
 
 
-@builtin("not=", 2, aliases=("!=",))
+@builtin("not=", 2, aliases=("!=",), type="[:fn [any any] bool]")
 def differs(a: Any, b: Any) -> bool:
     """`(not= a b)`: the opposite of `=`."""
     return not equal(a, b)
 
 
-@builtin("not", 1)
+@builtin("not", 1, type="[:fn [any] bool]")
 def negate(a: Any) -> bool:
     """`(not x)`: true for `nil` and `false`."""
     return not is_truthy(a)
@@ -71,7 +71,7 @@ def _is_less(a: Any, b: Any) -> Any:
     return _chain("<", operator.lt, [a, b])
 
 
-@builtin("<", 1, None, two=_is_less)
+@builtin("<", 1, None, two=_is_less, type="[:and [:fn [number & number] bool] [:fn [string & string] bool]]")
 def less(a: Any, b: Any = MISSING, *rest: Any) -> bool:
     """`(< a b …)`: numbers or strings in strictly rising order."""
     return _chain("<", operator.lt, given(a, b, rest))
@@ -84,7 +84,7 @@ def _is_greater(a: Any, b: Any) -> Any:
     return _chain(">", operator.gt, [a, b])
 
 
-@builtin(">", 1, None, two=_is_greater)
+@builtin(">", 1, None, two=_is_greater, type="[:and [:fn [number & number] bool] [:fn [string & string] bool]]")
 def greater(a: Any, b: Any = MISSING, *rest: Any) -> bool:
     """`(> a b …)`: numbers or strings in strictly falling order."""
     return _chain(">", operator.gt, given(a, b, rest))
@@ -97,7 +97,7 @@ def _is_at_most(a: Any, b: Any) -> Any:
     return _chain("<=", operator.le, [a, b])
 
 
-@builtin("<=", 1, None, two=_is_at_most)
+@builtin("<=", 1, None, two=_is_at_most, type="[:and [:fn [number & number] bool] [:fn [string & string] bool]]")
 def at_most(a: Any, b: Any = MISSING, *rest: Any) -> bool:
     """`(<= a b …)`: numbers or strings, none smaller than the one before."""
     return _chain("<=", operator.le, given(a, b, rest))
@@ -110,7 +110,7 @@ def _is_at_least(a: Any, b: Any) -> Any:
     return _chain(">=", operator.ge, [a, b])
 
 
-@builtin(">=", 1, None, two=_is_at_least)
+@builtin(">=", 1, None, two=_is_at_least, type="[:and [:fn [number & number] bool] [:fn [string & string] bool]]")
 def at_least(a: Any, b: Any = MISSING, *rest: Any) -> bool:
     """`(>= a b …)`: numbers or strings, none larger than the one before."""
     return _chain(">=", operator.ge, given(a, b, rest))

@@ -22,30 +22,31 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: RTFS name -> (capability, least operands, most operands or None)
-PRELUDE: dict[str, tuple[str, int, int | None]] = {
-    "log": ("io.log", 0, None),
-    "tool/log": ("io.log", 1, None),
-    "tool/log-error": ("io.log-error", 1, None),
-    "println": ("io.println", 0, None),
-    "print": ("io.print", 0, None),
-    "tool/print": ("io.println", 0, None),
-    "tool/time-ms": ("system.current-timestamp-ms", 0, 0),
-    "tool/current-time": ("system.current-time", 0, 0),
-    "tool/current-timestamp-ms": ("system.current-timestamp-ms", 0, 0),
-    "current-time-millis": ("system.current-timestamp-ms", 0, 0),
-    "get-env": ("system.get-env", 1, 1),
-    "tool/get-env": ("system.get-env", 1, 1),
-    "file-exists?": ("io.file-exists", 1, 1),
-    "tool/file-exists?": ("io.file-exists", 1, 1),
-    "tool/open-file": ("io.read-file", 1, 1),
-    "read-lines": ("io.read-lines", 1, 1),
-    "tool/read-line": ("io.read-line", 1, 1),
-    "tool/write-line": ("io.write-line", 2, 2),
-    "tool/close-file": ("io.close", 1, 1),
-    "tool/http-fetch": ("network.http-fetch", 1, 1),
-    "http-fetch": ("network.http-fetch", 1, 1),
-    "thread/sleep": ("system.sleep-ms", 1, 1),
+#: RTFS name -> (capability, least operands, most operands or None, type). The types are those of the capabilities that come with
+#: RTFS; what a host puts in their place keeps to them. Addresses and what they answer are the exception: hosts like to do more there.
+PRELUDE: dict[str, tuple[str, int, int | None, str]] = {
+    "log": ("io.log", 0, None, "[:fn [& any] nil]"),
+    "tool/log": ("io.log", 1, None, "[:fn [any & any] nil]"),
+    "tool/log-error": ("io.log-error", 1, None, "[:fn [any & any] nil]"),
+    "println": ("io.println", 0, None, "[:fn [& any] nil]"),
+    "print": ("io.print", 0, None, "[:fn [& any] nil]"),
+    "tool/print": ("io.println", 0, None, "[:fn [& any] nil]"),
+    "tool/time-ms": ("system.current-timestamp-ms", 0, 0, "[:fn [] int]"),
+    "tool/current-time": ("system.current-time", 0, 0, "[:fn [] timestamp]"),
+    "tool/current-timestamp-ms": ("system.current-timestamp-ms", 0, 0, "[:fn [] int]"),
+    "current-time-millis": ("system.current-timestamp-ms", 0, 0, "[:fn [] int]"),
+    "get-env": ("system.get-env", 1, 1, "[:fn [[:union string keyword]] string?]"),
+    "tool/get-env": ("system.get-env", 1, 1, "[:fn [[:union string keyword]] string?]"),
+    "file-exists?": ("io.file-exists", 1, 1, "[:fn [string] bool]"),
+    "tool/file-exists?": ("io.file-exists", 1, 1, "[:fn [string] bool]"),
+    "tool/open-file": ("io.read-file", 1, 1, "[:fn [string] string]"),
+    "read-lines": ("io.read-lines", 1, 1, "[:fn [string] [:vector string]]"),
+    "tool/read-line": ("io.read-line", 1, 1, "[:fn [resource] string?]"),
+    "tool/write-line": ("io.write-line", 2, 2, "[:fn [resource string] nil]"),
+    "tool/close-file": ("io.close", 1, 1, "[:fn [any] nil]"),
+    "tool/http-fetch": ("network.http-fetch", 1, 1, "[:fn [any] any]"),
+    "http-fetch": ("network.http-fetch", 1, 1, "[:fn [any] any]"),
+    "thread/sleep": ("system.sleep-ms", 1, 1, "[:fn [number] nil]"),
 }
 #: Older spellings of the same names.
 _ALIASES = {"tool.log": "tool/log", "tool.time-ms": "tool/time-ms"}
@@ -67,8 +68,8 @@ def effect_builtins(machine: Machine, *, mutation: bool = True) -> dict[str, Bui
     """All built-ins that need the machine, by name; `mutation` False leaves out atoms (the strict profile)."""
     table: dict[str, Builtin] = {}
 
-    def add(name: str, function: Callable[..., Any], low: int, high: int | None, doc: str) -> None:
-        table[name] = Builtin(name, function, low, high, doc)
+    def add(name: str, function: Callable[..., Any], low: int, high: int | None, doc: str, type: str) -> None:
+        table[name] = Builtin(name, function, low, high, doc, type=type)
 
     def perform(capability: str, args: list[Any]) -> Any:
         refuse_released(args, f"call :{capability}")
@@ -81,10 +82,17 @@ def effect_builtins(machine: Machine, *, mutation: bool = True) -> dict[str, Bui
             return perform(capability, list(args))
         raise type_error("call", "keyword or string naming a capability", capability, 0)
 
-    add("call", gateway, 1, None, "Ask the host to carry out a capability: (call :io.read-lines path).")
+    add(
+        "call",
+        gateway,
+        1,
+        None,
+        "Ask the host to carry out a capability: (call :io.read-lines path).",
+        "[:fn [[:union keyword string] & any] any]",
+    )
 
-    for name, (capability, low, high) in PRELUDE.items():
-        add(name, _forward(perform, capability), low, high, f"Forwards to the capability :{capability}.")
+    for name, (capability, low, high, type_text) in PRELUDE.items():
+        add(name, _forward(perform, capability), low, high, f"Forwards to the capability :{capability}.", type_text)
         if name.startswith("tool/"):
             table["tool:" + name[5:]] = table[name]
     for alias, name in _ALIASES.items():
@@ -93,12 +101,19 @@ def effect_builtins(machine: Machine, *, mutation: bool = True) -> dict[str, Bui
     def read_file(path: Any) -> Any:
         raise EvalError("read-file is not supported in the RTFS core", kind="not-implemented", hint="use (call :io.read-file path)")
 
-    add("read-file", read_file, 1, 1, "Always an error: files are read through `call`.")
+    add("read-file", read_file, 1, 1, "Always an error: files are read through `call`.", "[:fn [any] never]")
 
     def load_capability(path: Any) -> Vector:
         return capability_ids(perform("io.read-file", [path]), path)
 
-    add("load-capability", load_capability, 1, 1, "The ids of the (capability …) forms of a file; registers nothing.")
+    add(
+        "load-capability",
+        load_capability,
+        1,
+        1,
+        "The ids of the (capability …) forms of a file; registers nothing.",
+        "[:fn [string] vector]",
+    )
 
     def context_get(key: Any) -> Any:
         return machine.host.context_value(_key_text("context/get", key))[1]
@@ -107,8 +122,15 @@ def effect_builtins(machine: Machine, *, mutation: bool = True) -> dict[str, Bui
         machine.refuse_in_macro("change the context")
         machine.host.set_context_value(_key_text("context/set", key), value)
 
-    add("context/get", context_get, 1, 1, "A value of the execution context, or nil.")
-    add("context/set", context_set, 2, 2, "Stores a value in the execution context of the step; nil.")
+    add("context/get", context_get, 1, 1, "A value of the execution context, or nil.", "[:fn [[:union string keyword symbol]] any]")
+    add(
+        "context/set",
+        context_set,
+        2,
+        2,
+        "Stores a value in the execution context of the step; nil.",
+        "[:fn [[:union string keyword symbol] any] nil]",
+    )
     table["ccos.context/set"] = table["context/set"]
     table["task-context/get"], table["task-context/set"] = table["context/get"], table["context/set"]
     _add_store(add, perform)
@@ -165,9 +187,30 @@ def _add_store(add: Any, perform: Callable[[str, list[Any]], Any]) -> None:
     def kv_conj(key: Any, *items: Any) -> Any:
         return change(key, EMPTY_VECTOR, lambda v: _need("kv/conj!", Vector, "vector", v).extend(items))
 
-    add("kv/assoc!", kv_assoc, 3, None, "Changes entries of a map in the host's store; gives the new map.")
-    add("kv/dissoc!", kv_dissoc, 2, None, "Removes entries of a map in the host's store; gives the new map.")
-    add("kv/conj!", kv_conj, 2, None, "Appends to a vector in the host's store; gives the new vector.")
+    add(
+        "kv/assoc!",
+        kv_assoc,
+        3,
+        None,
+        "Changes entries of a map in the host's store; gives the new map.",
+        "[:fn [any any any & any] map]",
+    )
+    add(
+        "kv/dissoc!",
+        kv_dissoc,
+        2,
+        None,
+        "Removes entries of a map in the host's store; gives the new map.",
+        "[:fn [any any & any] map]",
+    )
+    add(
+        "kv/conj!",
+        kv_conj,
+        2,
+        None,
+        "Appends to a vector in the host's store; gives the new vector.",
+        "[:fn [any any & any] vector]",
+    )
 
 
 def _need(operation: str, kind: type, word: str, value: Any) -> Any:
@@ -205,11 +248,25 @@ def _add_cells(add: Any) -> None:
         target.value = new
         return True
 
-    add("atom", Cell, 1, 1, "A mutable cell.")
-    add("deref", lambda cell: need("deref", cell).value, 1, 1, "The value of an atom.")
-    add("reset!", reset, 2, 2, "Puts a new value into an atom and gives it.")
-    add("swap!", swap, 2, None, "Puts (f old args…) into an atom and gives it.")
-    add("compare-and-set!", compare_and_set, 3, 3, "Replaces the value of an atom if it equals the expected one.")
+    add("atom", Cell, 1, 1, "A mutable cell.", "[:fn [any] any]")
+    add("deref", lambda cell: need("deref", cell).value, 1, 1, "The value of an atom.", "[:fn [any] any]")
+    add("reset!", reset, 2, 2, "Puts a new value into an atom and gives it.", "[:fn [any a] a]")
+    add(
+        "swap!",
+        swap,
+        2,
+        None,
+        "Puts (f old args…) into an atom and gives it.",
+        "[:and [:fn [any [:fn [any] a]] a] [:fn [any fn any & any] any]]",
+    )
+    add(
+        "compare-and-set!",
+        compare_and_set,
+        3,
+        3,
+        "Replaces the value of an atom if it equals the expected one.",
+        "[:fn [any any any] bool]",
+    )
 
 
 def _add_macros(add: Any, machine: Machine) -> None:
@@ -244,7 +301,14 @@ def _add_macros(add: Any, machine: Machine) -> None:
             found = found.assoc(Keyword("delegation"), target)
         return found if len(found) else None
 
-    add("gensym", gensym, 0, 1, "A symbol that no program contains.")
-    add("macroexpand-1", expand_once, 1, 1, "A form after one expansion of its outermost macro call.")
-    add("macroexpand", expand_fully, 1, 1, "A form expanded until it is no macro call.")
-    add("meta", meta, 1, 1, "The metadata of a function as a map, or nil.")
+    add(
+        "gensym",
+        gensym,
+        0,
+        1,
+        "A symbol that no program contains.",
+        "[:and [:fn [] symbol] [:fn [[:union string keyword symbol]] symbol]]",
+    )
+    add("macroexpand-1", expand_once, 1, 1, "A form after one expansion of its outermost macro call.", "[:fn [any] any]")
+    add("macroexpand", expand_fully, 1, 1, "A form expanded until it is no macro call.", "[:fn [any] any]")
+    add("meta", meta, 1, 1, "The metadata of a function as a map, or nil.", "[:fn [any] map?]")

@@ -35,12 +35,26 @@ def _constructor(kind: str) -> Callable[..., ErrorValue]:
 
 
 for _name, _kind in _CONSTRUCTORS.items():
-    builtin(_name, 1, None, aliases=(_name[:-1],), doc=f"`({_name} message)`: an error value of kind `:{_kind}`; raises nothing.")(
-        _constructor(_kind)
-    )
+    builtin(
+        _name,
+        1,
+        None,
+        aliases=(_name[:-1],),
+        doc=f"`({_name} message)`: an error value of kind `:{_kind}`; raises nothing.",
+        type="[:fn [any & any] error]",
+    )(_constructor(_kind))
 
 
-@builtin("throw", 1, 3, aliases=("error",))
+@builtin(
+    "throw",
+    1,
+    3,
+    aliases=("error",),
+    type="[:and [:fn [[:union string keyword map error]] never] "
+    "[:fn [string any] never] "
+    "[:fn [keyword string] never] "
+    "[:fn [keyword string any] never]]",
+)
 def throw(*operands: Any) -> NoReturn:
     """`(throw "msg")`, `(throw "msg" data)`, `(throw :kind "msg" data)`, `(throw err)`: raise an error."""
     first: Any = operands[0]
@@ -95,19 +109,19 @@ def _error(operation: str, value: Any) -> ErrorValue:
     raise type_error(operation, "error", value, 0)
 
 
-@builtin("getMessage", 1)
+@builtin("getMessage", 1, type="[:fn [error] string]")
 def get_message(error: Any) -> Any:
     """`(getMessage err)`: the message of an error value."""
     return _error("getMessage", error).message
 
 
-@builtin("ex-message", 1)
+@builtin("ex-message", 1, type="[:fn [error] string]")
 def ex_message(error: Any) -> Any:
     """`(ex-message err)`: the message of an error value."""
     return _error("ex-message", error).message
 
 
-@builtin("ex-data", 1)
+@builtin("ex-data", 1, type="[:fn [error] any]")
 def ex_data(error: Any) -> Any:
     """`(ex-data err)`: the data of an error value, nil if there is none."""
     return _error("ex-data", error).data

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-@builtin("identity", 1, aliases=("process-data",))
+@builtin("identity", 1, aliases=("process-data",), type="[:fn [a] a]")
 def identity(value: Any) -> Any:
     """`(identity x)`: `x`."""
     return value
 
 
-@builtin("and", 0, None)
+@builtin("and", 0, None, type="[:and [:fn [] [:val true]] [:fn [a & a] a]]")
 def every_operand(*operands: Any) -> Any:
     """`(and a b …)` as a function: the first falsy operand or the last one; true for none."""
     result: Any = True
@@ -33,7 +33,7 @@ def every_operand(*operands: Any) -> Any:
     return result
 
 
-@builtin("or", 0, None)
+@builtin("or", 0, None, type="[:and [:fn [] [:val false]] [:fn [a & a] a]]")
 def some_operand(*operands: Any) -> Any:
     """`(or a b …)` as a function: the first truthy operand or the last one; false for none."""
     result: Any = False
@@ -43,7 +43,7 @@ def some_operand(*operands: Any) -> Any:
     return result
 
 
-@builtin("constantly", 1)
+@builtin("constantly", 1, type="[:fn [a] [:fn [& any] a]]")
 def constantly(value: Any) -> Builtin:
     """`(constantly x)`: a function of any operands that gives `x`."""
 
@@ -53,7 +53,12 @@ def constantly(value: Any) -> Builtin:
     return Builtin("constantly", constant, 0, None)
 
 
-@builtin("comp", 0, None)
+@builtin(
+    "comp",
+    0,
+    None,
+    type="[:and [:fn [] [:fn [a] a]] [:fn [fn] [:fn [& any] any]] [:fn [[:fn [any] a] fn & fn] [:fn [& any] a]]]",
+)
 def compose(*functions: Any) -> Any:
     """`(comp f g …)`: a function that applies the last to its operands and the others to the result, right to left."""
     for index in range(len(functions)):
@@ -71,7 +76,7 @@ def compose(*functions: Any) -> Any:
     return Builtin("comp", composed, 0, None)
 
 
-@builtin("partial", 1, None)
+@builtin("partial", 1, None, type="[:fn [fn & any] [:fn [& any] any]]")
 def partial(f: Any, *given: Any) -> Builtin:
     """`(partial f a …)`: a function that calls `f` with `a …` in front of its operands."""
     function("partial", f, 0)
@@ -82,7 +87,7 @@ def partial(f: Any, *given: Any) -> Builtin:
     return Builtin("partial", applied, 0, None)
 
 
-@builtin("complement", 1)
+@builtin("complement", 1, type="[:fn [fn] [:fn [& any] bool]]")
 def complement(f: Any) -> Builtin:
     """`(complement f)`: a function that is true where `f` is falsy."""
     function("complement", f, 0)
@@ -93,7 +98,7 @@ def complement(f: Any) -> Builtin:
     return Builtin("complement", opposite, 0, None)
 
 
-@builtin("juxt", 1, None)
+@builtin("juxt", 1, None, type="[:fn [fn & fn] [:fn [& any] [:vector any]]]")
 def juxtapose(*functions: Any) -> Builtin:
     """`(juxt f g …)`: a function that gives the vector of what each makes of its operands."""
     for index in range(len(functions)):

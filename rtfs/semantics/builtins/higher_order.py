@@ -28,7 +28,7 @@ def map_items(f: Any, coll: Any) -> Vector:
     return Vector.adopt(each(f, items("map", coll, 1)))
 
 
-@builtin("map-indexed", 2)
+@builtin("map-indexed", 2, type="[:fn [[:fn [int a] b] [:seq a]] [:vector b]]")
 def map_indexed(f: Any, coll: Any) -> Vector:
     """`(map-indexed f coll)`: what `f` makes of each index and item."""
     function("map-indexed", f, 0)
@@ -44,7 +44,7 @@ def map_indexed(f: Any, coll: Any) -> Vector:
     return Vector.adopt(out)
 
 
-@builtin("mapcat", 2)
+@builtin("mapcat", 2, type="[:fn [[:fn [a] [:seq b]] [:seq a]] [:vector b]]")
 def map_concat(f: Any, coll: Any) -> Vector:
     """`(mapcat f coll)`: the items of all the collections that `f` makes of the items."""
     function("mapcat", f, 0)
@@ -61,7 +61,7 @@ def map_concat(f: Any, coll: Any) -> Vector:
     return Vector.adopt(out)
 
 
-@builtin("map-vals", 2)
+@builtin("map-vals", 2, type="[:fn [[:fn [a] b] [:map-of k a]] [:map-of k b]]")
 def map_values(f: Any, table: Any) -> Map:
     """`(map-vals f m)`: the map with `f` applied to every value."""
     function("map-vals", f, 0)
@@ -69,7 +69,7 @@ def map_values(f: Any, table: Any) -> Map:
     return found.with_values(each(f, found.values()))
 
 
-@builtin("filter", 2)
+@builtin("filter", 2, type="[:fn [[:fn [a] any] [:seq a]] [:vector a]]")
 def keep_matching(f: Any, coll: Any) -> Vector:
     """`(filter f coll)`: the items for which `f` is truthy."""
     function("filter", f, 0)
@@ -78,7 +78,7 @@ def keep_matching(f: Any, coll: Any) -> Vector:
     return Vector.adopt([found[i] for i, result in enumerate(results) if result is not None and result is not False])
 
 
-@builtin("remove", 2)
+@builtin("remove", 2, type="[:fn [[:fn [a] any] [:seq a]] [:vector a]]")
 def drop_matching(f: Any, coll: Any) -> Vector:
     """`(remove f coll)`: the items for which `f` is falsy."""
     function("remove", f, 0)
@@ -87,14 +87,14 @@ def drop_matching(f: Any, coll: Any) -> Vector:
     return Vector.adopt([found[i] for i, result in enumerate(results) if result is None or result is False])
 
 
-@builtin("keep", 2)
+@builtin("keep", 2, type="[:fn [[:fn [a] b?] [:seq a]] [:vector b]]")
 def keep(f: Any, coll: Any) -> Vector:
     """`(keep f coll)`: what `f` makes of each item, without the nils."""
     function("keep", f, 0)
     return Vector.adopt([result for result in each(f, items("keep", coll, 1)) if result is not None])
 
 
-@builtin("reduce", 2, 3)
+@builtin("reduce", 2, 3, type="[:and [:fn [[:fn [a a] a] [:seq a]] a] [:fn [[:fn [a b] a] a [:seq b]] a]]")
 def reduce(f: Any, a: Any, b: Any = MISSING) -> Any:
     """`(reduce f coll)`, `(reduce f init coll)`: `f` of the result so far and each item in turn."""
     function("reduce", f, 0)
@@ -138,31 +138,31 @@ def _first(operation: str, f: Any, coll: Any, truth: bool) -> tuple[bool, Any]:
     return False, None
 
 
-@builtin("every?", 2)
+@builtin("every?", 2, type="[:fn [[:fn [a] any] [:seq a]] bool]")
 def is_every(f: Any, coll: Any) -> bool:
     """`(every? f coll)`: whether `f` is truthy for all items."""
     return not _occurs("every?", f, coll, False)
 
 
-@builtin("not-every?", 2)
+@builtin("not-every?", 2, type="[:fn [[:fn [a] any] [:seq a]] bool]")
 def is_not_every(f: Any, coll: Any) -> bool:
     """`(not-every? f coll)`: whether `f` is falsy for some item."""
     return _occurs("not-every?", f, coll, False)
 
 
-@builtin("some?", 2)
+@builtin("some?", 2, type="[:fn [[:fn [a] any] [:seq a]] bool]")
 def is_some(f: Any, coll: Any) -> bool:
     """`(some? f coll)`: whether `f` is truthy for some item."""
     return _occurs("some?", f, coll, True)
 
 
-@builtin("not-any?", 2)
+@builtin("not-any?", 2, type="[:fn [[:fn [a] any] [:seq a]] bool]")
 def is_not_any(f: Any, coll: Any) -> bool:
     """`(not-any? f coll)`: whether `f` is falsy for all items."""
     return not _occurs("not-any?", f, coll, True)
 
 
-@builtin("some", 2)
+@builtin("some", 2, type="[:fn [[:fn [a] b] [:seq a]] b?]")
 def some(f: Any, coll: Any) -> Any:
     """`(some f coll)`: the first truthy result of `f`, nil if there is none."""
     return _first("some", f, coll, True)[1]
@@ -184,21 +184,21 @@ def _leading(operation: str, f: Any, found: list[Any]) -> int:
     return count
 
 
-@builtin("take-while", 2)
+@builtin("take-while", 2, type="[:fn [[:fn [a] any] [:seq a]] [:vector a]]")
 def take_while(f: Any, coll: Any) -> Vector:
     """`(take-while f coll)`: the items before the first for which `f` is falsy."""
     found = items("take-while", coll, 1)
     return Vector.adopt(found[: _leading("take-while", f, found)])
 
 
-@builtin("drop-while", 2)
+@builtin("drop-while", 2, type="[:fn [[:fn [a] any] [:seq a]] [:vector a]]")
 def drop_while(f: Any, coll: Any) -> Vector:
     """`(drop-while f coll)`: the items from the first on for which `f` is falsy."""
     found = items("drop-while", coll, 1)
     return Vector.adopt(found[_leading("drop-while", f, found) :])
 
 
-@builtin("group-by", 2)
+@builtin("group-by", 2, type="[:fn [[:fn [a] k] [:seq a]] [:map-of k [:vector a]]]")
 def group_by(f: Any, coll: Any) -> Map:
     """`(group-by f coll)`: a map from each result of `f` to the vector of the items that gave it."""
     function("group-by", f, 0)
@@ -215,7 +215,7 @@ def group_by(f: Any, coll: Any) -> Map:
     return Map.adopt({key: Vector.adopt(group) for key, group in groups.items()})
 
 
-@builtin("distinct-by", 2)
+@builtin("distinct-by", 2, type="[:fn [[:fn [a] any] [:seq a]] [:vector a]]")
 def distinct_by(f: Any, coll: Any) -> Vector:
     """`(distinct-by f coll)`: of the items for which `f` gives the same, only the first."""
     function("distinct-by", f, 0)
@@ -226,7 +226,7 @@ def distinct_by(f: Any, coll: Any) -> Vector:
     return Vector.adopt(list(seen.values()))
 
 
-@builtin("apply", 2, None)
+@builtin("apply", 2, None, type="[:and [:fn [fn [:seq any]] any] [:fn [fn any [:seq any]] any] [:fn [fn any any any & any] any]]")
 def apply(f: Any, *operands: Any) -> Any:
     """`(apply f a … coll)`: `f` called with `a …` and then the items of `coll`; a map spreads as k v k v."""
     function("apply", f, 0)
@@ -253,14 +253,30 @@ def _made(f: Any, value: Any, more: tuple[Any, ...]) -> Any:
     return call_back(f, [value, *more])
 
 
-@builtin("update", 3, None)
+@builtin(
+    "update",
+    3,
+    None,
+    type="[:and [:fn [[:map-of k v] a [:fn [any] b]] [:map-of [:union k a] [:union v b]]] "
+    "[:fn [[:vector a] int [:fn [a] b]] [:vector [:union a b]]] "
+    "[:fn [map any fn any & any] map] "
+    "[:fn [vector int fn any & any] vector]]",
+)
 def update(coll: Any, key: Any, f: Any, *more: Any) -> Any:
     """`(update coll k f a …)`: with the value under `k` replaced by `(f value a …)`."""
     function("update", f, 2)
     return put("update", coll, key, _made(f, step_into("update", coll, key), more), 1)
 
 
-@builtin("update-in", 3, None)
+@builtin(
+    "update-in",
+    3,
+    None,
+    type="[:and [:fn [map [:union vector map] [:fn [any] any]] map] "
+    "[:fn [vector [:union vector map] [:fn [any] any]] vector] "
+    "[:fn [map [:union vector map] fn any & any] map] "
+    "[:fn [vector [:union vector map] fn any & any] vector]]",
+)
 def update_in(coll: Any, path: Any, f: Any, *more: Any) -> Any:
     """`(update-in coll [k …] f a …)`: the same at the end of a path; missing maps are made."""
     function("update-in", f, 2)

@@ -57,7 +57,13 @@ def _error(message: str) -> EvalError:
 # --- reading ---------------------------------------------------------------------------------
 
 
-@builtin("parse-json", 1, 2, aliases=("tool/parse-json", "tool:parse-json"))
+@builtin(
+    "parse-json",
+    1,
+    2,
+    aliases=("tool/parse-json", "tool:parse-json"),
+    type="[:and [:fn [string] any] [:fn [string map] any]]",
+)
 def parse_json(text: Any, options: Any = EMPTY_MAP) -> Any:
     """`(parse-json s options?)`: the value of JSON text; object keys are strings, keywords with `{:keywordize true}`."""
     string("parse-json", text, 0)
@@ -128,13 +134,18 @@ def _vector(items: list[Any]) -> Vector:
 # --- writing ---------------------------------------------------------------------------------
 
 
-@builtin("serialize-json", 1, aliases=("tool/serialize-json", "tool:serialize-json"))
+@builtin("serialize-json", 1, aliases=("tool/serialize-json", "tool:serialize-json"), type="[:fn [any] string]")
 def serialize_json(value: Any) -> str:
     """`(serialize-json x)`: the value as JSON text on one line."""
     return _text(value, None)
 
 
-@builtin("serialize-json-pretty", 1, aliases=("tool/serialize-json-pretty", "tool:serialize-json-pretty"))
+@builtin(
+    "serialize-json-pretty",
+    1,
+    aliases=("tool/serialize-json-pretty", "tool:serialize-json-pretty"),
+    type="[:fn [any] string]",
+)
 def serialize_json_pretty(value: Any) -> str:
     """`(serialize-json-pretty x)`: the value as JSON text, indented by two blanks a level."""
     return _text(value, "  ")

@@ -47,7 +47,7 @@ def _from_digits(digits: str, start: int, end: int) -> int:
     return _from_digits(digits, start, middle) * shift + _from_digits(digits, middle, end)
 
 
-@builtin("parse-int", 1)
+@builtin("parse-int", 1, type="[:and [:fn [int] int] [:fn [any] int?]]")
 def parse_int(value: Any) -> int | None:
     """`(parse-int s)`: the integer that the text spells, else nil; a number is truncated."""
     kind = type(value)
@@ -59,7 +59,7 @@ def parse_int(value: Any) -> int | None:
     return math.trunc(value) if kind is float and math.isfinite(value) else None
 
 
-@builtin("parse-float", 1)
+@builtin("parse-float", 1, type="[:and [:fn [number] float] [:fn [any] float?]]")
 def parse_float(value: Any) -> float | None:
     """`(parse-float s)`: the number that the text spells as a float, else nil."""
     kind = type(value)
@@ -69,7 +69,7 @@ def parse_float(value: Any) -> float | None:
     return to_float(value) if kind is int or kind is float else None
 
 
-@builtin("int", 1)
+@builtin("int", 1, type="[:fn [any] int]")
 def to_int(value: Any) -> int:
     """`(int x)`: as `parse-int`, true as 1, and 0 for what is no integer; never fails."""
     if type(value) is bool:
@@ -77,7 +77,7 @@ def to_int(value: Any) -> int:
     return parse_int(value) or 0
 
 
-@builtin("float", 1)
+@builtin("float", 1, type="[:fn [any] float]")
 def coerce_float(value: Any) -> float:
     """`(float x)`: as `parse-float`, true as 1.0, and 0.0 for what is no number; never fails."""
     if type(value) is bool:
@@ -93,7 +93,7 @@ _INTEGER_LETTERS = frozenset("dxXo")
 _FLOAT_LETTERS = frozenset("feEgG")
 
 
-@builtin("format", 1, None)
+@builtin("format", 1, None, type="[:fn [string & any] string]")
 def format_text(template: Any, *operands: Any) -> str:
     """`(format "%s is %.2f" a b)`: text with the operands put in; knows %s %d %x %o %f %e %g and %%."""
     string("format", template, 0)

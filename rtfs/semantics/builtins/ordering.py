@@ -35,7 +35,15 @@ def _python_orders(values: list[Any]) -> bool:
     return kinds <= _NUMBERS and (float not in kinds or all(value == value for value in values))
 
 
-@builtin("sort", 1, 2)
+@builtin(
+    "sort",
+    1,
+    2,
+    type="[:and [:fn [string] string] "
+    "[:fn [[:seq a]] [:vector a]] "
+    "[:fn [[:fn [string string] [:union bool number nil]] string] string] "
+    "[:fn [[:fn [a a] [:union bool number nil]] [:seq a]] [:vector a]]]",
+)
 def sort(a: Any, b: Any = MISSING) -> Any:
     """`(sort coll)`, `(sort cmp coll)`: in ascending order, same kind; `cmp` gives true or a negative number for "before"."""
     coll, comparator = (a, None) if b is MISSING else (b, function("sort", a, 0))
@@ -47,7 +55,13 @@ def sort(a: Any, b: Any = MISSING) -> Any:
     return like(coll, [found[at] for at in _places("sort", found, comparator)])
 
 
-@builtin("sort-by", 2, 3)
+@builtin(
+    "sort-by",
+    2,
+    3,
+    type="[:and [:fn [[:fn [a] any] [:seq a]] [:vector a]] "
+    "[:fn [[:fn [a] b] [:fn [b b] [:union bool number nil]] [:seq a]] [:vector a]]]",
+)
 def sort_by(f: Any, a: Any, b: Any = MISSING) -> Vector:
     """`(sort-by f coll)`, `(sort-by f cmp coll)`: in ascending order of what `f` makes of the items."""
     function("sort-by", f, 0)
@@ -162,13 +176,13 @@ def _extreme(operation: str, f: Any, coll: Any, sign: int) -> Any:
     return found[best]
 
 
-@builtin("max-by", 2)
+@builtin("max-by", 2, type="[:fn [[:fn [a] any] [:seq a]] a?]")
 def max_by(f: Any, coll: Any) -> Any:
     """`(max-by f coll)`: the first item for which `f` gives the most, nil for none."""
     return _extreme("max-by", f, coll, 1)
 
 
-@builtin("min-by", 2)
+@builtin("min-by", 2, type="[:fn [[:fn [a] any] [:seq a]] a?]")
 def min_by(f: Any, coll: Any) -> Any:
     """`(min-by f coll)`: the first item for which `f` gives the least, nil for none."""
     return _extreme("min-by", f, coll, -1)

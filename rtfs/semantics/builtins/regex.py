@@ -43,14 +43,14 @@ def _pattern(operation: str, pattern: Any) -> Regex:
     raise fault
 
 
-@builtin("re-matches", 2)
+@builtin("re-matches", 2, type="[:fn [string string?] bool]")
 def matches(pattern: Any, text: Any) -> bool:
     """`(re-matches pattern s)`: whether the whole of `s` matches; false for nil."""
     compiled = _pattern("re-matches", pattern)
     return text is not None and compiled.fullmatch(string("re-matches", text, 1)) is not None
 
 
-@builtin("re-find", 2)
+@builtin("re-find", 2, type="[:fn [string string?] string?]")
 def find_first(pattern: Any, text: Any) -> str | None:
     """`(re-find pattern s)`: the first match as a string, nil if there is none."""
     compiled = _pattern("re-find", pattern)
@@ -58,7 +58,7 @@ def find_first(pattern: Any, text: Any) -> str | None:
     return found.group() if found else None
 
 
-@builtin("re-seq", 2)
+@builtin("re-seq", 2, type="[:fn [string string?] [:vector string]]")
 def find_all(pattern: Any, text: Any) -> Vector:
     """`(re-seq pattern s)`: all matches that do not overlap, as strings."""
     compiled = _pattern("re-seq", pattern)
@@ -67,7 +67,7 @@ def find_all(pattern: Any, text: Any) -> Vector:
     return Vector.adopt([found.group() for found in compiled.finditer(string("re-seq", text, 1))])
 
 
-@builtin("re-groups", 2)
+@builtin("re-groups", 2, type="[:fn [string string?] [:optional [:vector string?]]]")
 def find_groups(pattern: Any, text: Any) -> Vector | None:
     """`(re-groups pattern s)`: the first match and its groups, nil for a group that took no part; nil without a match."""
     compiled = _pattern("re-groups", pattern)
@@ -75,7 +75,7 @@ def find_groups(pattern: Any, text: Any) -> Vector | None:
     return Vector.adopt([found.group(), *found.groups()]) if found else None
 
 
-@builtin("re-replace", 3)
+@builtin("re-replace", 3, type="[:fn [string string string] string]")
 def replace_all(pattern: Any, text: Any, replacement: Any) -> str:
     """`(re-replace pattern s new)`: with every match replaced; `$1` and `${name}` in `new` are groups, `$$` is a dollar."""
     compiled = _pattern("re-replace", pattern)

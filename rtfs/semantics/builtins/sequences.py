@@ -30,31 +30,31 @@ def _item(operation: str, coll: Any, index: int, default: Any = None) -> Any:
     return found[index] if -len(found) <= index < len(found) else default
 
 
-@builtin("first", 1)
+@builtin("first", 1, type="[:fn [[:seq a]] a?]")
 def first(coll: Any) -> Any:
     """`(first coll)`: the first item, nil if there is none."""
     return _item("first", coll, 0)
 
 
-@builtin("second", 1)
+@builtin("second", 1, type="[:fn [[:seq a]] a?]")
 def second(coll: Any) -> Any:
     """`(second coll)`: the second item, nil if there is none."""
     return _item("second", coll, 1)
 
 
-@builtin("ffirst", 1)
+@builtin("ffirst", 1, type="[:and [:fn [[:seq [:seq a]]] a?] [:fn [[:seq any]] any]]")
 def first_of_first(coll: Any) -> Any:
     """`(ffirst coll)`: the first item of the first item."""
     return _item("ffirst", _item("ffirst", coll, 0), 0)
 
 
-@builtin("last", 1)
+@builtin("last", 1, type="[:fn [[:seq a]] a?]")
 def last(coll: Any) -> Any:
     """`(last coll)`: the last item, nil if there is none; `""` for the empty string."""
     return _item("last", coll, -1, "" if type(coll) is str else None)
 
 
-@builtin("nth", 2, 3)
+@builtin("nth", 2, 3, type="[:and [:fn [[:seq a] int] a] [:fn [[:seq a] int b] [:union a b]]]")
 def nth(coll: Any, index: Any, default: Any = MISSING) -> Any:
     """`(nth coll n default?)`: the item at a place, counted from 0; without `default` the place must exist."""
     integer("nth", index, 1)
@@ -83,31 +83,31 @@ def _slice(operation: str, coll: Any, start: int, stop: int | None, index: int) 
     return Vector.adopt(items(operation, coll, index)[start:stop])
 
 
-@builtin("rest", 1)
+@builtin("rest", 1, type="[:and [:fn [string] string] [:fn [[:seq a]] [:vector a]]]")
 def rest(coll: Any) -> Any:
     """`(rest coll)`: all but the first item, in the same kind."""
     return _slice("rest", coll, 1, None, 0)
 
 
-@builtin("take", 2)
+@builtin("take", 2, type="[:and [:fn [int string] string] [:fn [int [:seq a]] [:vector a]]]")
 def take(n: Any, coll: Any) -> Any:
     """`(take n coll)`: the first `n` items, in the same kind."""
     return _slice("take", coll, 0, max(0, integer("take", n, 0)), 1)
 
 
-@builtin("drop", 2)
+@builtin("drop", 2, type="[:and [:fn [int string] string] [:fn [int [:seq a]] [:vector a]]]")
 def drop(n: Any, coll: Any) -> Any:
     """`(drop n coll)`: all but the first `n` items, in the same kind."""
     return _slice("drop", coll, max(0, integer("drop", n, 0)), None, 1)
 
 
-@builtin("butlast", 1)
+@builtin("butlast", 1, type="[:fn [[:seq a]] [:vector a]]")
 def but_last(coll: Any) -> Vector:
     """`(butlast coll)`: all but the last item."""
     return Vector.adopt(items("butlast", coll, 0)[:-1])
 
 
-@builtin("split-at", 2)
+@builtin("split-at", 2, type="[:fn [int [:seq a]] [:tuple [:vector a] [:vector a]]]")
 def split_at(n: Any, coll: Any) -> Vector:
     """`(split-at n coll)`: the first `n` items and the others, `[[…] […]]`."""
     at = max(0, integer("split-at", n, 0))
@@ -115,7 +115,15 @@ def split_at(n: Any, coll: Any) -> Vector:
     return Vector.adopt([Vector.adopt(found[:at]), Vector.adopt(found[at:])])
 
 
-@builtin("subvec", 2, 3)
+@builtin(
+    "subvec",
+    2,
+    3,
+    type="[:and [:fn [[:vector a] int] [:vector a]] "
+    "[:fn [nil int] [:vector never]] "
+    "[:fn [[:vector a] int int] [:vector a]] "
+    "[:fn [nil int int] [:vector never]]]",
+)
 def sub_vector(coll: Any, start: Any, end: Any = MISSING) -> Vector:
     """`(subvec v start end?)`: the items from `start` up to, not including, `end`, which must exist; no strings or maps."""
     if type(coll) is Map:
@@ -132,7 +140,14 @@ def sub_vector(coll: Any, start: Any, end: Any = MISSING) -> Vector:
     return found.slice(start, end)
 
 
-@builtin("partition", 2, aliases=("partition-all",))
+@builtin(
+    "partition",
+    2,
+    aliases=("partition-all",),
+    type="[:and [:fn [int [:vector a]] [:vector [:vector a]]] "
+    "[:fn [int [:map-of k v]] [:vector [:vector [:tuple k v]]]] "
+    "[:fn [int nil] [:vector never]]]",
+)
 def partition(n: Any, coll: Any) -> Vector:
     """`(partition n coll)`: vectors of `n` items each; the last may be shorter. No strings."""
     if type(n) is not int or n <= 0:
@@ -144,19 +159,19 @@ def partition(n: Any, coll: Any) -> Vector:
 # --- rearranged ------------------------------------------------------------------------------
 
 
-@builtin("reverse", 1)
+@builtin("reverse", 1, type="[:and [:fn [string] string] [:fn [[:seq a]] [:vector a]]]")
 def reverse(coll: Any) -> Any:
     """`(reverse coll)`: the items from last to first, in the same kind."""
     return like(coll, items("reverse", coll, 0)[::-1])
 
 
-@builtin("distinct", 1)
+@builtin("distinct", 1, type="[:and [:fn [string] string] [:fn [[:seq a]] [:vector a]]]")
 def distinct(coll: Any) -> Any:
     """`(distinct coll)`: each item once, where it first occurs, in the same kind."""
     return like(coll, _distinct("distinct", coll))
 
 
-@builtin("set-like", 1)
+@builtin("set-like", 1, type="[:fn [[:seq a]] [:vector a]]")
 def set_like(coll: Any) -> Vector:
     """`(set-like coll)`: each item once, as a vector; the language has no sets."""
     return Vector.adopt(_distinct("set-like", coll))
@@ -173,7 +188,7 @@ def _distinct(operation: str, coll: Any) -> list[Any]:
     return list(seen.values())
 
 
-@builtin("flatten", 1)
+@builtin("flatten", 1, type="[:fn [[:seq any]] [:vector any]]")
 def flatten(coll: Any) -> Vector:
     """`(flatten coll)`: the items of nested vectors and lists in one vector; maps and strings inside stay whole."""
     out: list[Any] = []
@@ -202,13 +217,19 @@ def flatten(coll: Any) -> Vector:
 # --- combined --------------------------------------------------------------------------------
 
 
-@builtin("cons", 2)
+@builtin(
+    "cons",
+    2,
+    type="[:and [:fn [b [:vector a]] [:vector [:union a b]]] "
+    "[:fn [b [:map-of k v]] [:vector [:union b [:tuple k v]]]] "
+    "[:fn [b nil] [:vector b]]]",
+)
 def cons(item: Any, coll: Any) -> Vector:
     """`(cons x coll)`: a vector with `x` in front. No strings."""
     return Vector.adopt([item, *sequence("cons", coll, 1)])
 
 
-@builtin("concat", 0, None)
+@builtin("concat", 0, None, type="[:and [:fn [& [:seq a]] [:vector a]] [:fn [& any] [:vector any]]]")
 def concat(*colls: Any) -> Vector:
     """`(concat a b …)`: all items in one vector; an operand that is no collection counts as one item."""
     out: list[Any] = []
@@ -229,21 +250,28 @@ def _columns(operation: str, colls: tuple[Any, ...]) -> tuple[list[list[Any]], i
     return columns, min([len(column) for column in columns])
 
 
-@builtin("zip", 1, None)
+@builtin(
+    "zip",
+    1,
+    None,
+    type="[:and [:fn [[:seq a]] [:vector [:tuple a]]] "
+    "[:fn [[:seq a] [:seq b]] [:vector [:tuple a b]]] "
+    "[:fn [[:seq a] [:seq b] & [:seq c]] [:vector [:vector [:union a b c]]]]]",
+)
 def zip_items(*colls: Any) -> Vector:
     """`(zip a b …)`: vectors of the items at the same place; as long as the shortest."""
     columns, size = _columns("zip", colls)
     return Vector.adopt([Vector.adopt([column[i] for column in columns]) for i in paced(range(size))])
 
 
-@builtin("interleave", 1, None)
+@builtin("interleave", 1, None, type="[:fn [[:seq a] & [:seq a]] [:vector a]]")
 def interleave(*colls: Any) -> Vector:
     """`(interleave a b …)`: the first items, the second items …; as long as the shortest lasts."""
     columns, size = _columns("interleave", colls)
     return Vector.adopt([column[i] for i in paced(range(size)) for column in columns])
 
 
-@builtin("interpose", 2)
+@builtin("interpose", 2, type="[:fn [b [:seq a]] [:vector [:union a b]]]")
 def interpose(separator: Any, coll: Any) -> Vector:
     """`(interpose sep coll)`: the items with `sep` between them."""
     found = items("interpose", coll, 1)

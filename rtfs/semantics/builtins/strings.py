@@ -33,13 +33,13 @@ def _text_of_two(a: Any, b: Any) -> str:
     return _joined("str", "", [a if type(a) is str else to_text(a), b if type(b) is str else to_text(b)])
 
 
-@builtin("str", 0, None, fixed={1: _text_of_one, 2: _text_of_two})
+@builtin("str", 0, None, fixed={1: _text_of_one, 2: _text_of_two}, type="[:fn [& any] string]")
 def make_string(*operands: Any) -> str:
     """`(str a b …)`: the operands as text, one after the other; nil is "nil"."""
     return _joined("str", "", [value if type(value) is str else to_text(value) for value in operands])
 
 
-@builtin("join", 2, aliases=("string-join",))
+@builtin("join", 2, aliases=("string-join",), type="[:fn [string [:union vector map nil]] string]")
 def join(separator: Any, coll: Any) -> str:
     """`(join sep coll)`: the items as text, with `sep` between them."""
     if type(separator) is Vector or type(separator) is List:
@@ -59,13 +59,13 @@ def _joined(operation: str, separator: str, texts: list[str]) -> str:
     return separator.join(texts)
 
 
-@builtin("string-length", 1)
+@builtin("string-length", 1, type="[:fn [string] int]")
 def string_length(text: Any) -> int:
     """`(string-length s)`: how many characters."""
     return len(string("string-length", text, 0))
 
 
-@builtin("substring", 2, 3)
+@builtin("substring", 2, 3, type="[:and [:fn [string int] string] [:fn [string int int] string]]")
 def substring(text: Any, start: Any, end: Any = MISSING) -> str:
     """`(substring s start end?)`: the characters from `start` up to, not including, `end`."""
     length = len(string("substring", text, 0))
@@ -79,7 +79,7 @@ def substring(text: Any, start: Any, end: Any = MISSING) -> str:
     return str(text[start:end])
 
 
-@builtin("split", 2)
+@builtin("split", 2, type="[:fn [string? string] [:vector string]]")
 def split(text: Any, separator: Any) -> Vector:
     """`(split s sep)`: the parts between occurrences of `sep`; the characters when `sep` is empty."""
     string("split", separator, 1)
@@ -89,7 +89,7 @@ def split(text: Any, separator: Any) -> Vector:
     return Vector.adopt(text.split(separator) if separator else list(text))
 
 
-@builtin("string-split-lines", 1)
+@builtin("string-split-lines", 1, type="[:fn [string] [:vector string]]")
 def split_lines(text: Any) -> Vector:
     """`(string-split-lines s)`: the lines, without their ends; a last empty line does not count."""
     lines = _LINE_END.split(string("string-split-lines", text, 0))
@@ -98,58 +98,58 @@ def split_lines(text: Any) -> Vector:
     return Vector.adopt(lines)
 
 
-@builtin("string-upper", 1)
+@builtin("string-upper", 1, type="[:fn [string] string]")
 def upper(text: Any) -> str:
     """`(string-upper s)`: in capitals."""
     return string("string-upper", text, 0).upper()
 
 
-@builtin("string-lower", 1)
+@builtin("string-lower", 1, type="[:fn [string] string]")
 def lower(text: Any) -> str:
     """`(string-lower s)`: in small letters."""
     return string("string-lower", text, 0).lower()
 
 
-@builtin("string-trim", 1)
+@builtin("string-trim", 1, type="[:fn [string] string]")
 def trim(text: Any) -> str:
     """`(string-trim s)`: without blanks at both ends."""
     return string("string-trim", text, 0).strip()
 
 
-@builtin("trim-start", 1)
+@builtin("trim-start", 1, type="[:fn [string] string]")
 def trim_start(text: Any) -> str:
     """`(trim-start s)`: without blanks at the start."""
     return string("trim-start", text, 0).lstrip()
 
 
-@builtin("trim-end", 1)
+@builtin("trim-end", 1, type="[:fn [string] string]")
 def trim_end(text: Any) -> str:
     """`(trim-end s)`: without blanks at the end."""
     return string("trim-end", text, 0).rstrip()
 
 
-@builtin("string-contains", 2, aliases=("string-contains?",))
+@builtin("string-contains", 2, aliases=("string-contains?",), type="[:fn [string string] bool]")
 def contains_text(text: Any, part: Any) -> bool:
     """`(string-contains s part)`: whether `part` occurs in `s`."""
     string("string-contains", text, 0)
     return string("string-contains", part, 1) in text
 
 
-@builtin("starts-with?", 2)
+@builtin("starts-with?", 2, type="[:fn [string? string] bool]")
 def starts_with(text: Any, prefix: Any) -> bool:
     """`(starts-with? s prefix)`: whether `s` begins so; false for nil."""
     string("starts-with?", prefix, 1)
     return text is not None and string("starts-with?", text, 0).startswith(prefix)
 
 
-@builtin("ends-with?", 2)
+@builtin("ends-with?", 2, type="[:fn [string? string] bool]")
 def ends_with(text: Any, suffix: Any) -> bool:
     """`(ends-with? s suffix)`: whether `s` ends so; false for nil."""
     string("ends-with?", suffix, 1)
     return text is not None and string("ends-with?", text, 0).endswith(suffix)
 
 
-@builtin("string-replace", 3)
+@builtin("string-replace", 3, type="[:fn [string string string] string]")
 def replace_text(text: Any, old: Any, new: Any) -> str:
     """`(string-replace s old new)`: with every occurrence of the text `old` replaced."""
     string("string-replace", text, 0)
@@ -159,7 +159,7 @@ def replace_text(text: Any, old: Any, new: Any) -> str:
     return str(text.replace(old, new))
 
 
-@builtin("string-index-of", 2)
+@builtin("string-index-of", 2, type="[:fn [string string] int?]")
 def index_of(text: Any, part: Any) -> int | None:
     """`(string-index-of s part)`: where `part` first occurs, nil if it does not."""
     string("string-index-of", text, 0)
@@ -176,13 +176,13 @@ def _padding(operation: str, text: Any, width: Any, pad: Any) -> str:
     return str(pad * missing)
 
 
-@builtin("pad-left", 2, 3)
+@builtin("pad-left", 2, 3, type="[:and [:fn [string int] string] [:fn [string int string] string]]")
 def pad_left(text: Any, width: Any, pad: Any = " ") -> str:
     """`(pad-left s width pad?)`: at least `width` characters, filled up in front with blanks or `pad`."""
     return _padding("pad-left", text, width, pad) + str(text)
 
 
-@builtin("pad-right", 2, 3)
+@builtin("pad-right", 2, 3, type="[:and [:fn [string int] string] [:fn [string int string] string]]")
 def pad_right(text: Any, width: Any, pad: Any = " ") -> str:
     """`(pad-right s width pad?)`: at least `width` characters, filled up behind with blanks or `pad`."""
     return str(text) + _padding("pad-right", text, width, pad)
@@ -212,26 +212,38 @@ def _made_name(operation: str, a: Any, b: Any) -> str:
     return text
 
 
-@builtin("keyword", 1, 2)
+@builtin(
+    "keyword",
+    1,
+    2,
+    type="[:and [:fn [[:union string keyword symbol]] keyword] "
+    "[:fn [[:union string keyword symbol] [:union string keyword symbol]] keyword]]",
+)
 def make_keyword(a: Any, b: Any = MISSING) -> Keyword:
     """`(keyword name)`, `(keyword namespace name)`: the keyword of that name."""
     return a if type(a) is Keyword and b is MISSING else Keyword(_made_name("keyword", a, b))
 
 
-@builtin("symbol", 1, 2)
+@builtin(
+    "symbol",
+    1,
+    2,
+    type="[:and [:fn [[:union string keyword symbol]] symbol] "
+    "[:fn [[:union string keyword symbol] [:union string keyword symbol]] symbol]]",
+)
 def make_symbol(a: Any, b: Any = MISSING) -> Symbol:
     """`(symbol name)`, `(symbol namespace name)`: the symbol of that name."""
     return Symbol(_made_name("symbol", a, b))
 
 
-@builtin("name", 1)
+@builtin("name", 1, type="[:fn [[:union string keyword symbol]] string]")
 def name_of(value: Any) -> str:
     """`(name k)`: the name of a keyword or symbol without its namespace; a string is its own name."""
     text = _name_text("name", value, 0)
     return text if type(value) is str else _parts(text)[1]
 
 
-@builtin("namespace", 1)
+@builtin("namespace", 1, type="[:fn [[:union keyword symbol]] string?]")
 def namespace_of(value: Any) -> str | None:
     """`(namespace k)`: the part before the slash, nil if there is none."""
     if type(value) is not Keyword and type(value) is not Symbol:
