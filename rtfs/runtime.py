@@ -184,7 +184,7 @@ class Runtime:
         return made
 
     def check(self, source: Source | Artefact) -> list[AnalysisError]:
-        """The problems of a source without running it, in source order; those with a kind in `checking.WARNINGS` are warnings.
+        """The problems of a source without running it, in source order; those with a kind in `checker.problems.WARNINGS` are warnings.
 
         Definitions of functions, macros and types take effect, so that macros can be expanded; nothing else does.
 
@@ -193,11 +193,11 @@ class Runtime:
         """
         if isinstance(source, Artefact):
             return [warning for form in self._enter(lambda: _program(source)).forms for warning in form.warnings]
-        from rtfs.semantics.checking import Checker
+        from rtfs.checker.program import ProgramChecker
         from rtfs.syntax.reader import read_forms
 
         forms = read_forms(source)
-        problems: list[AnalysisError] = self._enter(lambda: Checker(self.machine, self._evaluator).problems(forms))
+        problems: list[AnalysisError] = self._enter(lambda: ProgramChecker(self.machine, self._evaluator).problems(forms))
         return problems
 
     def analyse(self, source: Source) -> list[Any]:

@@ -7,6 +7,7 @@ from rtfs.checker.infer import Inference, Turns, infers
 from rtfs.checker.patterns import bind, bindable, matching
 from rtfs.checker.shapes import MOST_ITEMS, all_of, item_type, options, over_options, plain
 from rtfs.checker.wanting import Want, step, words
+from rtfs.source import Span
 from rtfs.syntax import nodes as ast
 from rtfs.types.nodes import (
     ANY,
@@ -26,7 +27,8 @@ from rtfs.types.nodes import (
     VectorType,
     union,
 )
-from rtfs.types.subtyping import join, meet, overlap, subtract, widened
+from rtfs.types.lattice import join, meet, subtract, widened
+from rtfs.types.subtyping import overlap
 from rtfs.values.equality import equal
 from rtfs.values.printing import to_readable
 
@@ -118,10 +120,10 @@ def _if(c: Inference, node: ast.If, flow: Flow, want: Want | None) -> Type:
 
 
 def _unreachable(c: Inference, part: ast.Node, whole: ast.If, why: str) -> None:
-    """Warn of a branch that somebody wrote; macros leave out an `else` by writing nil."""
+    """Warn of a branch that somebody wrote."""
     test = whole.test
-    if isinstance(test, ast.Const) or isinstance(part, ast.Const) or part.span is None:
-        return  # `(if true …)` and `:else` are meant
+    if _is_literal(test) or part.span is None or (isinstance(part, ast.Const) and part.value is None):
+        return  # `(if true …)` and `:else` are meant; macros leave out an `else` by writing nil
     if whole.span is not None and part.span.start == whole.span.start and part.span.end == whole.span.end:
         return
     c.problems.report("unreachable-code", f"this is never reached: {why}", part.span, _falsy_hint(why))
@@ -175,6 +177,8 @@ def _part(type: Type, c: Inference, *, falsy: bool) -> Type:
 @infers(ast.Match, passes_on=True)
 def _match(c: Inference, node: ast.Match, flow: Flow, want: Want | None) -> Type:
     subject = c.infer(node.value, flow)
+    if _is_literal(node.value):
+        subject = ANY  # which clause takes it is plain to see
     left: Type = subject
     result: Type = NEVER
     ends = True
@@ -182,14 +186,14 @@ def _match(c: Inference, node: ast.Match, flow: Flow, want: Want | None) -> Type
         upper, lower = matching(clause.pattern)
         inner = flow.branch()
         if isinstance(left, NeverType) and not isinstance(subject, NeverType):
-            c.problems.report("unreachable-clause", "no value comes here: the clauses above take them all", clause.span)
+            c.problems.report("unreachable-clause", "no value comes here: the clauses above take them all", _place(clause, node))
             here: Type = ANY
         elif not overlap(left, upper, c.lookup):
             if overlap(subject, upper, c.lookup):
                 message = "no value comes here: the clauses above take what it matches"
             else:
                 message = f"no value can match this: it is {words(subject)}"
-            c.problems.report("unreachable-clause", message, clause.span)
+            c.problems.report("unreachable-clause", message, _place(clause, node))
             here = ANY
         else:
             here = meet(left, upper, c.lookup)
@@ -209,6 +213,20 @@ def _match(c: Inference, node: ast.Match, flow: Flow, want: Want | None) -> Type
     elif ends and not isinstance(subject, AnyType):
         flow.ended = isinstance(left, NeverType)
     return result
+
+
+def _place(clause: ast.MatchClause, node: ast.Match) -> Span | None:
+    """Where a clause stands; None when a macro made it."""
+    here, whole = clause.span, node.span
+    return None if here is None or whole is None or (here.start, here.end) == (whole.start, whole.end) else here
+
+
+def _is_literal(node: ast.Node) -> bool:
+    if isinstance(node, ast.MakeVector):
+        return all(_is_literal(item) for item in node.items)
+    if isinstance(node, ast.MakeMap):
+        return all(_is_literal(value) for value in node.values)
+    return isinstance(node, ast.Const)
 
 
 def _narrow(value: ast.Node, type: Type, flow: Flow, c: Inference) -> None:
@@ -381,18 +399,18 @@ def _dotimes(c: Inference, node: ast.Dotimes, flow: Flow, want: Want | None) -> 
 _EXPECTS_MISTAKES = frozenset({"type-error", "type-validation-error", "arity-mismatch", "not-callable", "validation-error", "error/validation", "match-error"})
 
 
-@infers(ast.Try, passes_on=True)
+@infers(ast.Try)
 def _try(c: Inference, node: ast.Try, flow: Flow, want: Want | None) -> Type:
     expected = any(clause.selector in _EXPECTS_MISTAKES for clause in node.catches)
     inner = flow.branch()
     c.problems.muted += expected
-    result = c.infer(node.body, inner, want)
+    result = c.infer(node.body, inner)
     c.problems.muted -= expected
     for clause in node.catches:
         handler = flow.branch()
         if clause.binding is not None:
             handler.bind(clause.binding, ANY)
-        result = c.both(result, c.infer(clause.body, handler, want))
+        result = c.both(result, c.infer(clause.body, handler))
     if node.final is not None:
         c.infer(node.final, flow.branch())
     return result

@@ -9,7 +9,7 @@ from rtfs.checker.patterns import bind
 from rtfs.checker.shapes import all_of, item_type, key_type, options
 from rtfs.checker.special import SPECIAL
 from rtfs.checker.unify import Found, filled, match, variables, wanted
-from rtfs.checker.wanting import Want, words
+from rtfs.checker.wanting import CALLABLE, Want, words
 from rtfs.semantics.signatures import signature
 from rtfs.syntax import nodes as ast
 from rtfs.types.nodes import (
@@ -29,7 +29,8 @@ from rtfs.types.nodes import (
     VectorType,
     union,
 )
-from rtfs.types.subtyping import is_subtype, overlap, widened
+from rtfs.types.lattice import widened
+from rtfs.types.subtyping import is_subtype, overlap
 from rtfs.values.functions import Builtin
 from rtfs.values.scalars import Keyword
 
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _FUNCTION = Primitive("function")
-#: What can stand first in a call.
-CALLABLE = union(_FUNCTION, KEYWORD)
 _LOOKED_INTO = union(Primitive("map"), NIL)
 
 
@@ -229,9 +228,8 @@ def param_at(shape: FunctionType, index: int) -> Type:
 
 
 def _apply(c: Inference, node: ast.Call, name: str, shapes: Sequence[FunctionType], types: list[Type | None], flow: Flow) -> Type:
-    """A call of a function with several shapes: the first that fits for certain, else all that may fit."""
-    certain = [shape for shape in shapes if _fits(c, shape, types, certainly=True)]
-    fitting = certain[:1] or [shape for shape in shapes if _fits(c, shape, types, certainly=False)]
+    """A call of a function with several shapes."""
+    fitting = _fitting(c, shapes, types)
     if not fitting:
         _blame(c, node, name, shapes, types)
         for arg in node.args:
@@ -253,6 +251,17 @@ def _apply(c: Inference, node: ast.Call, name: str, shapes: Sequence[FunctionTyp
     return all_of(results, c.lookup)
 
 
+def _fitting(c: Inference, shapes: Sequence[FunctionType], types: Sequence[Type | None]) -> list[FunctionType]:
+    """The shapes of which one gives the result: those that may fit, up to the first that fits for certain."""
+    fitting = []
+    for shape in shapes:
+        if _fits(c, shape, types, certainly=False):
+            fitting.append(shape)
+            if _fits(c, shape, types, certainly=True):
+                break
+    return fitting
+
+
 def _found(c: Inference, shape: FunctionType, types: Sequence[Type | None]) -> Found:
     """What the variables of a shape stand for, as far as the operands that are no functions tell."""
     found: Found = {}
@@ -261,6 +270,16 @@ def _found(c: Inference, shape: FunctionType, types: Sequence[Type | None]) -> F
         if type is not None and not isinstance(param, FunctionType):
             match(param, type, found, c.lookup)
     return found
+
+
+def taken(param: Type) -> Type:
+    """What a parameter of a built-in takes, whatever its variables stand for: as a function, a keyword will do."""
+    bare = filled(param, {})
+    if isinstance(bare, FunctionType) or bare == _FUNCTION:
+        return CALLABLE
+    if isinstance(bare, UnionType):
+        return union(*[taken(option) for option in bare.options])
+    return bare
 
 
 def _fits(c: Inference, shape: FunctionType, types: Sequence[Type | None], *, certainly: bool) -> bool:
@@ -272,13 +291,11 @@ def _fits(c: Inference, shape: FunctionType, types: Sequence[Type | None], *, ce
 
 def accepts(c: Inference, param: Type, type: Type | None, certainly: bool = False) -> bool:
     """Whether an operand of a type may be (`certainly`: is) what a parameter takes."""
-    bare = filled(param, {})
+    bare = taken(param)
     if type is None:  # a function that is written there
         return overlap(bare, _FUNCTION, c.lookup) or isinstance(param, TypeVariable)
     if isinstance(type, NeverType):
         return True
-    if isinstance(param, FunctionType):
-        bare = CALLABLE
     return is_subtype(type, bare, c.lookup) if certainly else overlap(type, bare, c.lookup)
 
 
@@ -290,7 +307,7 @@ def _blame(c: Inference, node: ast.Call, name: str, shapes: Sequence[FunctionTyp
             continue
         if type is None or any(accepts(c, param, type) for param in params):
             break
-        want = Want(union(*[CALLABLE if isinstance(p, FunctionType) else filled(p, {}) for p in params]), f"`{name}`, operand {i + 1}")
+        want = Want(union(*[taken(p) for p in params]), f"`{name}`, operand {i + 1}")
         c.problems.report("type-mismatch", want.missing(type, c.lookup), node.args[i].span or node.span, _order_hint(c, params, types))
         return
     kinds = " and ".join([words(type) if type is not None else "a function" for type in types])
@@ -308,7 +325,7 @@ def _possible(c: Inference, node: ast.Call, name: str, shapes: Sequence[Function
     for i, (arg, type) in enumerate(zip(node.args, types, strict=True)):
         if type is not None and not isinstance(type, AnyType) and c.is_declared(arg, flow):
             params = [param_at(shape, i) for shape in shapes]
-            wants = union(*[CALLABLE if isinstance(p, FunctionType) else filled(p, {}) for p in params])
+            wants = union(*[taken(p) for p in params])
             c.compare(type, Want(wants, f"`{name}`, operand {i + 1}"), arg, flow)
 
 
@@ -381,8 +398,7 @@ def _result_of(c: Inference, arg: ast.Node, type: Type, wants: FunctionType, nam
 
 def _of_builtin(c: Inference, arg: ast.Node, called: str, shapes: Sequence[FunctionType], wants: FunctionType, name: str) -> Type:
     given: list[Type | None] = list(wants.params)
-    certain = [shape for shape in shapes if _fits(c, shape, given, certainly=True)]
-    fitting = certain[:1] or [shape for shape in shapes if _fits(c, shape, given, certainly=False)]
+    fitting = _fitting(c, shapes, given)
     if not fitting:
         if shapes:
             kinds = " and ".join([words(type) for type in wants.params])

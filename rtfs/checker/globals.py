@@ -9,7 +9,7 @@ from rtfs.semantics.namespace import Namespace
 from rtfs.semantics.signatures import signature, tested_type
 from rtfs.syntax import nodes as ast
 from rtfs.types.nodes import ANY, FunctionType, Lookup, Primitive, RecordType, Type, TypeRef
-from rtfs.types.subtyping import type_of, widened
+from rtfs.types.lattice import type_of, widened
 from rtfs.values.functions import Builtin, Function
 
 TYPE_CHECKING = False
@@ -77,18 +77,18 @@ class Globals:
 
     # --- questions ---
 
-    def _value(self, name: str) -> Any:
+    def value(self, name: str) -> Any:
         self.namespace.find(name)
         return self.namespace.values.get(name)
 
     def builtin(self, name: str) -> Builtin | None:
         """The built-in that a name means here."""
-        found = self._value(name)
+        found = self.value(name)
         return found if type(found) is Builtin and name not in self._structs and name not in self._changed else None
 
     def function(self, name: str) -> Signature | None:
         """The function of the program that a name means here."""
-        found = self._value(name)
+        found = self.value(name)
         if name in self._changed or type(found) is not Function or not isinstance(found.spec, ast.Fn):
             return None
         return self.shared.of(found.spec, self)
@@ -98,7 +98,7 @@ class Globals:
             return ANY
         if name in self._types:
             return self._types[name]
-        found = self._value(name)
+        found = self.value(name)
         if type(found) is Function:
             known = self.function(name)
             return known.type if known is not None else ANY

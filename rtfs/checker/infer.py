@@ -11,7 +11,8 @@ from rtfs.checker.shapes import exact, options
 from rtfs.checker.wanting import Want, words
 from rtfs.syntax import nodes as ast
 from rtfs.types.nodes import ANY, NEVER, AnyType, EnumType, Lookup, NeverType, Type
-from rtfs.types.subtyping import join, overlap, widened
+from rtfs.types.lattice import join, widened
+from rtfs.types.subtyping import overlap
 from rtfs.values.functions import Builtin
 
 TYPE_CHECKING = False

@@ -6,7 +6,8 @@ from rtfs.checker.flow import Flow
 from rtfs.checker.shapes import literal
 from rtfs.syntax import nodes as ast
 from rtfs.types.nodes import NIL, EnumType, Lookup, NeverType, RefinedType, Type, union
-from rtfs.types.subtyping import meet, overlap, subtract
+from rtfs.types.lattice import meet, subtract
+from rtfs.types.subtyping import overlap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

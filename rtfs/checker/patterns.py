@@ -21,7 +21,7 @@ from rtfs.types.nodes import (
     intersection,
     union,
 )
-from rtfs.types.subtyping import meet
+from rtfs.types.lattice import meet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from rtfs.types.nodes import (
     resolve,
     union,
 )
-from rtfs.types.subtyping import join, type_of, widened
+from rtfs.types.lattice import join, type_of, widened
 from rtfs.values.equality import equal
 from rtfs.values.maps import Map
 from rtfs.values.scalars import Keyword

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from rtfs.checker.shapes import key_type, literal, options, plain
 from rtfs.syntax import nodes as ast
 from rtfs.types.nodes import ANY, NEVER, NIL, AnyType, Entry, EnumType, MapOfType, RecordType, TupleType, Type, UnionType
-from rtfs.types.subtyping import widened
+from rtfs.types.lattice import widened
 from rtfs.values.equality import equal
 from rtfs.values.scalars import Keyword
 

@@ -22,7 +22,7 @@ from rtfs.types.nodes import (
     union,
 )
 from rtfs.types.rewriting import parts_of, rewrite
-from rtfs.types.subtyping import join, widened
+from rtfs.types.lattice import join, widened
 
 Found = dict[str, Type]
 

@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from rtfs.checker.shapes import literal, plain
-from rtfs.types.nodes import FunctionType, Lookup, MapOfType, RecordType, TupleType, Type, UnionType, VectorType
+from rtfs.types.nodes import (
+    KEYWORD,
+    EnumType,
+    FunctionType,
+    Lookup,
+    MapOfType,
+    Primitive,
+    RecordType,
+    TupleType,
+    Type,
+    UnionType,
+    VectorType,
+    union,
+)
 from rtfs.types.printing import type_text
 from rtfs.types.subtyping import overlap
 from rtfs.values.equality import kind_of
@@ -11,6 +24,8 @@ from rtfs.values.printing import preview, to_readable
 from rtfs.values.scalars import Keyword
 from rtfs.values.struct import Struct
 
+#: What can stand first in a call, and where a function is wanted.
+CALLABLE = union(Primitive("function"), KEYWORD)
 _SHOWN = 90  # characters of a type in a message
 
 
@@ -47,6 +62,11 @@ def words(type: Type) -> str:
     if values:
         text = preview(values[0], 40)
         return "nil" if values[0] is None else f"the {kind_of(values[0])} {text}"
+    if type == CALLABLE:
+        return "a function"
+    if isinstance(type, EnumType):
+        shown = ", ".join([preview(value, 20) for value in type.values[:5]])
+        return f"one of {shown}{', …' if len(type.values) > 5 else ''}"
     if isinstance(type, UnionType) and len(type.options) == 2 and words(type.options[1]) == "nil":
         return f"{words(type.options[0])} or nil"
     if isinstance(type, FunctionType) and not any(plainly(p) for p in type.params):

@@ -239,6 +239,6 @@ def folder_of(name: str) -> str:
 
 def split_problems(problems: Sequence[AnalysisError]) -> tuple[list[AnalysisError], list[AnalysisError]]:
     """(errors, warnings)"""
-    from rtfs.semantics.checking import WARNINGS
+    from rtfs.checker.problems import WARNINGS
 
     return [p for p in problems if p.kind not in WARNINGS], [p for p in problems if p.kind in WARNINGS]

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-#: Kinds of problems that do not stop a program from running.
-WARNINGS = frozenset({"unbound-name", "shadowed-builtin"})
-
 _HARMLESS = (ast.DefStruct, ast.DefType)
 
 
@@ -76,9 +73,13 @@ class Checker:
                 found += [error, *error.others]
                 error.others = []
             else:
+                self.analysed(namespace, node)
                 found += self._settle(namespace, node)
             found += analyser.warnings
         return found
+
+    def analysed(self, namespace: Namespace, node: ast.Node) -> None:
+        """Told of each form of a text, module or imported file, before its definitions are carried out."""
 
     def _settle(self, namespace: Namespace, node: ast.Node) -> list[AnalysisError]:
         """Carry out what is harmless of a form; its problems that show only then."""
@@ -96,7 +97,7 @@ class Checker:
             return found
         if isinstance(node, ast.Import):
             return self._import(namespace, node)
-        if isinstance(node, _HARMLESS) or (isinstance(node, ast.Def) and isinstance(node.value, (ast.Fn, ast.Const))):
+        if isinstance(node, _HARMLESS) or (isinstance(node, ast.Def) and isinstance(node.value, (ast.Fn, ast.Const)) and node.type is None):
             self.evaluator(namespace).evaluate(node)
         return []
 

@@ -1,0 +1,206 @@
+"""Which functions are pure, which have effects, and which hand calls to a model: inferred through the call graph.
+
+A function has the effects of everything it mentions: what it calls, what it hands over, the functions written in it.  That a
+function which only makes another one counts as having its effects is on the safe side.
+"""
+
+from __future__ import annotations
+
+from rtfs.checker.globals import Globals
+from rtfs.checker.walking import descend
+from rtfs.semantics.builtins.effects import PRELUDE
+from rtfs.semantics.builtins.index import CELLS, EFFECTS
+from rtfs.source import Span
+from rtfs.syntax import nodes as ast
+from rtfs.values.functions import Builtin, Function
+from rtfs.values.scalars import Keyword
+from rtfs.values.struct import Struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+#: Stands for a capability whose id is worked out while the program runs.
+ANY_CAPABILITY = "*"
+_GATEWAY = "call"
+#: Effectful built-ins that touch only the program itself.
+_WITHIN = frozenset({"macroexpand", "macroexpand-1", "meta", "deref", "atom", "context/get", "read-file"})
+
+
+class Effects(Struct):
+    """What a function may do, itself or through others.
+
+    Attributes:
+        capabilities: ids of capabilities; `*` is any.
+        targets: where calls are delegated, as in the record: `local_model:smollm2`.
+        changes: whether it changes atoms or the context of the program.
+        operands: names of its own parameters that it calls, whose effects come on top.
+    """
+
+    capabilities: frozenset[str] = frozenset()
+    targets: frozenset[str] = frozenset()
+    changes: bool = False
+    operands: tuple[str, ...] = ()
+
+    @property
+    def is_pure(self) -> bool:
+        return not (self.capabilities or self.targets or self.changes)
+
+    def joined(self, other: Effects) -> Effects:
+        return Effects(
+            self.capabilities | other.capabilities, self.targets | other.targets, self.changes or other.changes, self.operands
+        )
+
+    def __str__(self) -> str:
+        parts = []
+        if self.targets:
+            parts.append("delegates to " + ", ".join(sorted(self.targets)))
+        if self.capabilities:
+            names = sorted(name for name in self.capabilities if name != ANY_CAPABILITY)
+            words = [f":{name}" for name in names] + (["any capability"] if ANY_CAPABILITY in self.capabilities else [])
+            parts.append("calls " + ", ".join(words))
+        if self.changes:
+            parts.append("changes state")
+        text = "; ".join(parts) or "pure"
+        return f"{text}; and what {', '.join(f'`{name}`' for name in self.operands)} does" if self.operands else text
+
+
+NONE = Effects()
+
+
+class CallGraph:
+    """The effects of the functions of a program, and of any part of it."""
+
+    def __init__(self) -> None:
+        self._direct: dict[int, Effects] = {}
+        self._calls: dict[int, list[ast.Fn]] = {}
+        self._total: dict[int, Effects] = {}
+        self._home: dict[int, Globals] = {}
+        self._kept: list[ast.Fn] = []
+
+    def add(self, spec: ast.Fn, names: Globals) -> None:
+        self._home[id(spec)] = names
+
+    def of(self, spec: ast.Fn, names: Globals) -> Effects:
+        """The effects of a call of a function."""
+        if id(spec) not in self._total:
+            self._settle(spec, names)
+        return self._total[id(spec)]
+
+    def of_part(self, part: Struct, names: Globals) -> Effects:
+        """The effects of an expression of `names`."""
+        direct, calls = self._look(part, names)
+        for spec in calls:
+            direct = direct.joined(self.of(spec, names))
+        return direct
+
+    def reaches(self, spec: ast.Fn, names: Globals) -> bool:
+        """Whether a function may come to call itself."""
+        self.of(spec, names)
+        waiting, seen = list(self._calls[id(spec)]), set()
+        while waiting:
+            called = waiting.pop()
+            if called is spec:
+                return True
+            if id(called) not in seen:
+                seen.add(id(called))
+                waiting += self._calls.get(id(called), [])
+        return False
+
+    def _settle(self, spec: ast.Fn, names: Globals) -> None:
+        """Work out a function and all that it calls: effects only grow, so going round until nothing changes comes to an end."""
+        waiting, group = [(spec, names)], []
+        while waiting:
+            one, home = waiting.pop()
+            if id(one) in self._direct:
+                continue
+            home = self._home.get(id(one), home)
+            self._kept.append(one)
+            self._direct[id(one)], self._calls[id(one)] = self._look(one.body, home)
+            self._direct[id(one)] = _of_head(one).joined(self._direct[id(one)])
+            group.append(one)
+            waiting += [(called, home) for called in self._calls[id(one)]]
+        changed = True
+        for one in group:
+            self._total[id(one)] = self._direct[id(one)]
+        while changed:
+            changed = False
+            for one in group:
+                total = self._total[id(one)]
+                for called in self._calls[id(one)]:
+                    total = total.joined(self._total[id(called)])
+                if total != self._total[id(one)]:
+                    self._total[id(one)] = total
+                    changed = True
+
+    def _look(self, part: Struct, names: Globals) -> tuple[Effects, list[ast.Fn]]:
+        found, calls = NONE, []
+        for node in descend(part):
+            if isinstance(node, ast.Call) and isinstance(node.function, ast.Global) and node.function.name == _GATEWAY:
+                found = found.joined(_of_gateway(node))
+            elif isinstance(node, ast.Global) and node.name != _GATEWAY:
+                spec = _spec(names.value(node.name))
+                if spec is not None:
+                    calls.append(spec)
+                else:
+                    found = found.joined(of_builtin(node.name, names))
+            elif isinstance(node, ast.Fn):
+                found = found.joined(_of_hint(node))
+            elif isinstance(node, ast.HostForm):
+                found = found.joined(Effects(frozenset({node.capability})))
+            elif isinstance(node, ast.LogStep):
+                found = found.joined(Effects(frozenset({"io.log"})))
+        return found, calls
+
+
+def _spec(value: Any) -> ast.Fn | None:
+    return value.spec if type(value) is Function and isinstance(value.spec, ast.Fn) else None
+
+
+def _of_hint(node: ast.Fn) -> Effects:
+    if node.hint is None or node.hint.target == "local":
+        return NONE
+    return Effects(targets=frozenset({node.hint.printed}))
+
+
+def _of_head(spec: ast.Fn) -> Effects:
+    """What a function's head says: its hint, and which of its parameters its body calls."""
+    own = set(spec.scope.bindings)
+    called: dict[str, None] = {}
+    for node in descend(spec.body):
+        if isinstance(node, ast.Call) and isinstance(node.function, ast.Local) and node.function.binding in own:
+            if any(node.function.binding.name == param.name for param in spec.params):
+                called[node.function.binding.name] = None
+    hinted = _of_hint(spec)
+    return Effects(hinted.capabilities, hinted.targets, False, tuple(called))
+
+
+def _of_gateway(node: ast.Call) -> Effects:
+    first = node.args[0] if node.args else None
+    if isinstance(first, ast.Const) and isinstance(first.value, (Keyword, str)):
+        name = first.value.name if isinstance(first.value, Keyword) else first.value
+        return Effects(frozenset({name.removeprefix("ccos.")}))
+    return Effects(frozenset({ANY_CAPABILITY}))
+
+
+def of_builtin(name: str, names: Globals) -> Effects:
+    """The effects of a built-in that a program mentions."""
+    found = names.value(name)
+    if type(found) is not Builtin or name not in EFFECTS:
+        return NONE
+    if found.name in PRELUDE:
+        return Effects(frozenset({PRELUDE[found.name][0]}))
+    if name in CELLS or found.name.endswith("context/set"):
+        return NONE if found.name in _WITHIN else Effects(changes=True)
+    if found.name.startswith("kv/"):
+        return Effects(frozenset({"state.kv.get", "state.kv.put"}))
+    if found.name == "load-capability":
+        return Effects(frozenset({"io.read-file"}))
+    return NONE if found.name in _WITHIN else Effects(frozenset({ANY_CAPABILITY}))
+
+
+
+
+def function_effects(graph: CallGraph, functions: list[tuple[str, ast.Fn, Span | None, Globals]]) -> list[tuple[str, Effects, Span | None]]:
+    """(name, effects, place) of functions, in the order of the text."""
+    return [(name, graph.of(spec, names), span) for name, spec, span, names in functions]

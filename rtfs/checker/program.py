@@ -1,0 +1,95 @@
+"""Checks the forms of a file: analyses them, carries out what is harmless, then finds their types in the order of the text."""
+
+from __future__ import annotations
+
+from rtfs.checker import forms as _forms
+from rtfs.checker import functions as _functions
+from rtfs.checker.effects import CallGraph
+from rtfs.checker.flow import Flow
+from rtfs.checker.globals import Globals, Signatures
+from rtfs.checker.infer import Inference
+from rtfs.checker.lints import Lints
+from rtfs.checker.names import unused
+from rtfs.checker.problems import Problems
+from rtfs.checker.walking import descend
+from rtfs.errors import AnalysisError
+from rtfs.semantics.checking import Checker
+from rtfs.semantics.machine import Machine
+from rtfs.semantics.namespace import Namespace
+from rtfs.syntax import nodes as ast
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_RULES = (_forms, _functions)  # they register the rules of `infer`
+
+
+class ProgramChecker(Checker):
+    """All problems of the forms of a text: those of the analysis, and what the types tell.
+
+    Args:
+        evaluator: namespace -> evaluator, for the definitions that are carried out.
+    """
+
+    def __init__(self, machine: Machine, evaluator: Callable[[Namespace], Any]) -> None:
+        super().__init__(machine, evaluator)
+        self.found = Problems()
+        self.signatures = Signatures(lambda: self.inference)
+        self._names: dict[int, Globals] = {}
+        self._nodes: list[tuple[Globals, ast.Node]] = []
+        self._foreign = 0
+        self.graph = CallGraph()
+        self.inference = Inference(Globals(machine.namespace(), False, self.signatures), self.found)
+
+    def problems(self, forms: list[Any]) -> list[AnalysisError]:
+        """The problems of top-level forms in source order; warnings have a kind in `problems.WARNINGS`."""
+        found = super().problems(forms)
+        own = [(names, node) for names, node in self._nodes if names.own]
+        self._collect(own)
+        for names, node in own:
+            self.inference.names = names
+            self.inference.infer(node, Flow())
+        lints = Lints(self.graph, self.found)
+        for names, node in own:
+            unused(node, self.found)
+            lints.look(node, names)
+        return sorted([*found, *self.found.found], key=_place)
+
+    def _collect(self, nodes: list[tuple[Globals, ast.Node]]) -> None:
+        """What the forms define, before any of them is looked at: functions may refer to later ones."""
+        defined: set[tuple[int, str]] = set()
+        for names, node in nodes:
+            for part in descend(node):
+                if isinstance(part, ast.Def):
+                    if (id(names), part.name) in defined:
+                        names.changes(part.name)
+                    defined.add((id(names), part.name))
+                elif isinstance(part, ast.SetGlobal):
+                    names.changes(part.name)
+
+    # --- what the analysis goes through ---
+
+    def analysed(self, namespace: Namespace, node: ast.Node) -> None:
+        names = self._names.get(id(namespace))
+        if names is None:
+            names = self._names[id(namespace)] = Globals(namespace, not self._foreign, self.signatures)
+        for part in node.body if isinstance(node, ast.Do) else (node,):
+            if isinstance(part, ast.DefStruct):
+                names.define_struct(part.name, part.type)
+            elif isinstance(part, ast.Def) and isinstance(part.value, ast.Fn):
+                self.signatures.belongs(part.value, names)
+                self.graph.add(part.value, names)
+        self._nodes.append((names, node))
+
+    def _file_forms(self, name: str, forms: list[Any]) -> None:
+        self._foreign += 1
+        try:
+            super()._file_forms(name, forms)
+        finally:
+            self._foreign -= 1
+
+
+def _place(problem: AnalysisError) -> int:
+    return problem.span.start if problem.span is not None else 0
