@@ -137,6 +137,19 @@ class Predicate(Struct):
     name: str
     operands: tuple[Any, ...] = ()
 
+    def __eq__(self, other: object) -> bool:
+        # `[:!= 1]` is neither `[:!= 1.0]` nor `[:!= true]`, which Python takes for the same
+        from rtfs.values.equality import equal
+
+        if not isinstance(other, Predicate) or self.name != other.name or len(self.operands) != len(other.operands):
+            return False
+        return all(a is b or equal(a, b) for a, b in zip(self.operands, other.operands, strict=True))
+
+    def __hash__(self) -> int:
+        from rtfs.values.equality import hash_value
+
+        return hash((self.name, tuple([hash_value(operand) for operand in self.operands])))
+
 
 class RefinedType(Type):
     """`[:and T [:> 0] …]`: values of `base` for which all predicates hold."""

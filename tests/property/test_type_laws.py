@@ -1,0 +1,139 @@
+"""The laws of the relations between types, and that they agree with matching."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rtfs.types.lattice import join, meet, subtract, type_of, widened
+from rtfs.types.matching import matches
+from rtfs.types.nodes import ANY, NEVER, Type, TypeRef
+from rtfs.types.subtyping import is_consistent, is_inhabited, is_subtype, overlap
+from tests.property.algebra_strategies import NAMES, lookup, small_types, small_values
+
+SLOW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large])
+
+
+def belongs(value: Any, type: Type) -> bool:
+    return matches(type, value, lookup)
+
+
+@SLOW
+@given(small_types)
+def test_a_type_is_a_subtype_of_itself_and_lies_between_never_and_any(t: Type) -> None:
+    assert is_subtype(t, t, lookup)
+    assert is_subtype(NEVER, t, lookup)
+    assert is_subtype(t, ANY, lookup)
+
+
+@SLOW
+@given(small_types, small_types, small_types)
+def test_subtyping_is_transitive(a: Type, b: Type, c: Type) -> None:
+    if is_subtype(a, b, lookup) and is_subtype(b, c, lookup):
+        assert is_subtype(a, c, lookup)
+
+
+@SLOW
+@given(small_types, small_types, small_types)
+def test_subtyping_is_transitive_through_joins_and_meets(a: Type, b: Type, c: Type) -> None:
+    chain = [meet(a, b, lookup), a, join(a, c, lookup)]
+    assert is_subtype(chain[0], chain[1], lookup)
+    assert is_subtype(chain[1], chain[2], lookup)
+    assert is_subtype(chain[0], chain[2], lookup)
+
+
+@SLOW
+@given(small_types, small_types)
+def test_a_subtype_is_consistent(a: Type, b: Type) -> None:
+    if is_subtype(a, b, lookup):
+        assert is_consistent(a, b, lookup)
+    assert is_consistent(a, ANY, lookup)
+    assert is_consistent(ANY, a, lookup)
+
+
+@SLOW
+@given(small_types, small_types)
+def test_join_is_an_upper_bound_and_meet_a_lower_one(a: Type, b: Type) -> None:
+    upper, lower = join(a, b, lookup), meet(a, b, lookup)
+    for t in (a, b):
+        assert is_subtype(t, upper, lookup)
+        assert is_subtype(lower, t, lookup)
+
+
+@SLOW
+@given(small_types, small_types)
+def test_join_and_meet_do_not_depend_on_the_order(a: Type, b: Type) -> None:
+    for operation in (join, meet):
+        one, other = operation(a, b, lookup), operation(b, a, lookup)
+        assert is_subtype(one, other, lookup)
+        assert is_subtype(other, one, lookup)
+
+
+@SLOW
+@given(small_types, small_types)
+def test_join_and_meet_are_idempotent_and_absorb_each_other(a: Type, b: Type) -> None:
+    assert join(a, a, lookup) == a == meet(a, a, lookup)
+    assert meet(a, join(a, b, lookup), lookup) == a
+    assert join(a, meet(a, b, lookup), lookup) == a
+
+
+@SLOW
+@given(small_types)
+def test_never_and_any_are_the_ends(t: Type) -> None:
+    assert join(t, NEVER, lookup) == t == meet(t, ANY, lookup)
+    assert join(t, ANY, lookup) == ANY
+    assert meet(t, NEVER, lookup) == NEVER
+    assert subtract(t, NEVER, lookup) == t
+    assert subtract(t, ANY, lookup) == NEVER
+
+
+@SLOW
+@given(small_types, small_types, small_values)
+def test_relations_agree_with_matching(a: Type, b: Type, v: Any) -> None:
+    in_a, in_b = belongs(v, a), belongs(v, b)
+    if in_a and not in_b:
+        assert not is_subtype(a, b, lookup)
+        assert belongs(v, subtract(a, b, lookup))
+    if in_a and in_b:
+        assert overlap(a, b, lookup)
+    if in_a or in_b:
+        assert belongs(v, join(a, b, lookup))
+    if in_a:
+        assert is_inhabited(a, lookup)
+    assert belongs(v, meet(a, b, lookup)) == (in_a and in_b)
+    if not in_a:
+        assert not belongs(v, subtract(a, b, lookup))
+
+
+@SLOW
+@given(small_types, small_types)
+def test_what_is_left_is_a_part(a: Type, b: Type) -> None:
+    assert is_subtype(subtract(a, b, lookup), a, lookup)
+
+
+@SLOW
+@given(small_values)
+def test_a_value_belongs_to_its_type(v: Any) -> None:
+    exact = type_of(v)
+    assert belongs(v, exact)
+    assert belongs(v, widened(exact))
+    assert is_subtype(exact, widened(exact))
+
+
+@SLOW
+@given(small_types, small_values)
+def test_the_exact_type_of_a_value_overlaps_where_the_value_belongs(t: Type, v: Any) -> None:
+    if belongs(v, t):
+        assert overlap(type_of(v), t, lookup)
+    if is_subtype(type_of(v), t, lookup):
+        assert belongs(v, t)
+
+
+@given(st.sampled_from(sorted(NAMES)))
+def test_a_name_is_what_it_stands_for(name: str) -> None:
+    target = lookup(name)
+    assert target is not None
+    assert is_subtype(TypeRef(name), target, lookup)
+    assert is_subtype(target, TypeRef(name), lookup)
