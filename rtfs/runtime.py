@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from rtfs.capabilities.registry import CapabilityRegistry
+    from rtfs.checker.effects import FunctionEffects
 
 #: Python frames that one nested RTFS call may need, generously; they live on the heap.  A compiled call needs one, or four
 #: through `map`: its limit of depth is Python's own, so that direct recursion goes up to so many times deeper than configured.
@@ -184,7 +185,7 @@ class Runtime:
         return made
 
     def check(self, source: Source | Artefact) -> list[AnalysisError]:
-        """The problems of a source without running it, in source order; those with a kind in `checker.problems.WARNINGS` are warnings.
+        """The problems of a source without running it, in source order; a kind in `checker.problems.WARNINGS` makes it a warning.
 
         Definitions of functions, macros and types take effect, so that macros can be expanded; nothing else does.
 
@@ -199,6 +200,19 @@ class Runtime:
         forms = read_forms(source)
         problems: list[AnalysisError] = self._enter(lambda: ProgramChecker(self.machine, self._evaluator).problems(forms))
         return problems
+
+    def effects(self, source: Source) -> list[FunctionEffects]:
+        """What each function of a source may do: capabilities, delegation, state; see `check`.
+
+        Raises:
+            ParseError: the text is not RTFS.
+        """
+        from rtfs.checker.program import ProgramChecker
+        from rtfs.syntax.reader import read_forms
+
+        forms = read_forms(source)
+        found: list[FunctionEffects] = self._enter(lambda: ProgramChecker(self.machine, self._evaluator).effects(forms))
+        return found
 
     def analyse(self, source: Source) -> list[Any]:
         """The AST nodes of the top-level forms of a source (`syntax.nodes`), without running it; see `check`.

@@ -15,7 +15,7 @@ LAYERS = [
     "syntax",
     "semantics",
     "ir",
-    "eval capabilities models",
+    "eval capabilities models checker",
     "delegation",
     "runtime",
     "cli",

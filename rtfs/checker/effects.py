@@ -10,8 +10,11 @@ from rtfs.checker.globals import Globals
 from rtfs.checker.walking import descend
 from rtfs.semantics.builtins.effects import PRELUDE
 from rtfs.semantics.builtins.index import CELLS, EFFECTS
+from rtfs.semantics.library import find_builtin
+from rtfs.semantics.signatures import signature
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
+from rtfs.types.nodes import FunctionType, Primitive
 from rtfs.values.functions import Builtin, Function
 from rtfs.values.scalars import Keyword
 from rtfs.values.struct import Struct
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 #: Stands for a capability whose id is worked out while the program runs.
 ANY_CAPABILITY = "*"
 _GATEWAY = "call"
+_FUNCTION = Primitive("function")
+_EFFECTFUL = EFFECTS | CELLS
 #: Effectful built-ins that touch only the program itself.
 _WITHIN = frozenset({"macroexpand", "macroexpand-1", "meta", "deref", "atom", "context/get", "read-file"})
 
@@ -63,6 +68,27 @@ class Effects(Struct):
             parts.append("changes state")
         text = "; ".join(parts) or "pure"
         return f"{text}; and what {', '.join(f'`{name}`' for name in self.operands)} does" if self.operands else text
+
+
+class FunctionEffects(Struct):
+    """The effects of one function of a program."""
+
+    name: str
+    effects: Effects
+    span: Span | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """For machines: `capabilities` holds ids, `*` for any; `calls` the parameters whose effects come on top."""
+        effects = self.effects
+        return {
+            "function": self.name,
+            "pure": effects.is_pure and not effects.operands,
+            "capabilities": sorted(effects.capabilities),
+            "delegates": sorted(effects.targets),
+            "changes_state": effects.changes,
+            "calls": list(effects.operands),
+            "at": None if self.span is None else str(self.span),
+        }
 
 
 NONE = Effects()
@@ -165,14 +191,28 @@ def _of_hint(node: ast.Fn) -> Effects:
 
 def _of_head(spec: ast.Fn) -> Effects:
     """What a function's head says: its hint, and which of its parameters its body calls."""
-    own = set(spec.scope.bindings)
+    own = {param.pattern.binding for param in spec.params if isinstance(param.pattern, ast.BindPattern)}
     called: dict[str, None] = {}
     for node in descend(spec.body):
-        if isinstance(node, ast.Call) and isinstance(node.function, ast.Local) and node.function.binding in own:
-            if any(node.function.binding.name == param.name for param in spec.params):
-                called[node.function.binding.name] = None
+        for function in _called(node) if isinstance(node, ast.Call) and own else ():
+            if isinstance(function, ast.Local) and function.binding in own:
+                called[function.binding.name] = None
     hinted = _of_hint(spec)
     return Effects(hinted.capabilities, hinted.targets, False, tuple(called))
+
+
+def _called(node: ast.Call) -> list[ast.Node]:
+    """What a call calls: its function, and what it hands to a built-in that wants a function."""
+    found = [node.function]
+    if isinstance(node.function, ast.Global):
+        builtin = find_builtin(node.function.name)
+        for shape in signature(builtin) if builtin is not None else ():
+            found += [
+                arg
+                for arg, param in zip(node.args, shape.params, strict=False)
+                if isinstance(param, FunctionType) or param == _FUNCTION
+            ]
+    return found
 
 
 def _of_gateway(node: ast.Call) -> Effects:
@@ -186,7 +226,7 @@ def _of_gateway(node: ast.Call) -> Effects:
 def of_builtin(name: str, names: Globals) -> Effects:
     """The effects of a built-in that a program mentions."""
     found = names.value(name)
-    if type(found) is not Builtin or name not in EFFECTS:
+    if type(found) is not Builtin or name not in _EFFECTFUL:
         return NONE
     if found.name in PRELUDE:
         return Effects(frozenset({PRELUDE[found.name][0]}))
@@ -197,10 +237,3 @@ def of_builtin(name: str, names: Globals) -> Effects:
     if found.name == "load-capability":
         return Effects(frozenset({"io.read-file"}))
     return NONE if found.name in _WITHIN else Effects(frozenset({ANY_CAPABILITY}))
-
-
-
-
-def function_effects(graph: CallGraph, functions: list[tuple[str, ast.Fn, Span | None, Globals]]) -> list[tuple[str, Effects, Span | None]]:
-    """(name, effects, place) of functions, in the order of the text."""
-    return [(name, graph.of(spec, names), span) for name, spec, span, names in functions]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from rtfs.checker.flow import Flow
 from rtfs.checker.infer import Inference, Turns, infers
 from rtfs.checker.patterns import bind, bindable, matching
-from rtfs.checker.shapes import MOST_ITEMS, all_of, item_type, options, over_options, plain
+from rtfs.checker.shapes import MOST_ITEMS, all_of, item_type, options, plain
 from rtfs.checker.wanting import Want, step, words
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
+from rtfs.types.lattice import join, meet, subtract, widened
 from rtfs.types.nodes import (
     ANY,
     BOOL,
@@ -27,7 +28,6 @@ from rtfs.types.nodes import (
     VectorType,
     union,
 )
-from rtfs.types.lattice import join, meet, subtract, widened
 from rtfs.types.subtyping import overlap
 from rtfs.values.equality import equal
 from rtfs.values.printing import to_readable
@@ -130,7 +130,7 @@ def _unreachable(c: Inference, part: ast.Node, whole: ast.If, why: str) -> None:
 
 
 def _falsy_hint(why: str) -> str | None:
-    return "only nil and false are not true: 0, \"\" and [] are" if "always" in why else None
+    return 'only nil and false are not true: 0, "" and [] are' if "always" in why else None
 
 
 @infers(ast.Do, passes_on=True)
@@ -267,8 +267,16 @@ def _bind(c: Inference, binding: ast.LetBinding, flow: Flow) -> None:
     want = None if binding.type is None else Want(binding.type, name)
     found = c.infer(binding.value, flow, want)
     if binding.type is None and not isinstance(pattern, ast.BindPattern) and not overlap(found, bindable(pattern), c.lookup):
-        kind = "map" if isinstance(pattern, ast.MapPattern) else "vector of that length" if isinstance(pattern, ast.VectorPattern) else "value"
-        c.problems.report("type-mismatch", f"this cannot be taken apart: the pattern wants a {kind}, and it is {words(found)}", binding.value.span)
+        kind = (
+            "map"
+            if isinstance(pattern, ast.MapPattern)
+            else "vector of that length"
+            if isinstance(pattern, ast.VectorPattern)
+            else "value"
+        )
+        c.problems.report(
+            "type-mismatch", f"this cannot be taken apart: the pattern wants a {kind}, and it is {words(found)}", binding.value.span
+        )
     type = _annotated(binding.type, found, c)
     declared = binding.type is not None or c.is_declared(binding.value, flow)
     bind(pattern, type, flow, c.lookup, lambda part: c.infer(part, flow), declared=declared)
@@ -310,7 +318,14 @@ def _loop(c: Inference, node: ast.Loop, flow: Flow, want: Want | None) -> Type:
         wanted = None if binding.type is None else Want(binding.type, "the loop's variable")
         found = c.infer(binding.value, inner, wanted)
         starts.append(binding.type or widened(found))
-        bind(binding.pattern, binding.type or ANY, inner, c.lookup, lambda part: c.infer(part, inner), declared=binding.type is not None)
+        bind(
+            binding.pattern,
+            binding.type or ANY,
+            inner,
+            c.lookup,
+            lambda part: c.infer(part, inner),
+            declared=binding.type is not None,
+        )
     types = starts if len(c.turns) < 3 else [b.type or ANY for b in node.bindings]
     for _ in range(2):
         if all(b.type is not None or isinstance(t, AnyType) for b, t in zip(node.bindings, types, strict=True)):
@@ -366,22 +381,26 @@ def _recur(c: Inference, node: ast.Recur, flow: Flow, want: Want | None) -> Type
 def _for(c: Inference, node: ast.For, flow: Flow, want: Want | None) -> Type:
     inner = flow.branch()
     for clause in node.clauses:
-        if clause.kind == "let":
-            for binding in clause.bindings:
-                _bind(c, binding, inner)
-            continue
-        assert clause.value is not None
-        if clause.kind == "each":
-            found = c.infer(clause.value, inner, Want(_SEQUENCE, "`for`" if node.collect else "`doseq`"))
-            assert clause.pattern is not None
-            item = item_type(found, c.lookup)
-            bind(clause.pattern, item, inner, c.lookup, lambda part: c.infer(part, inner))
-        else:
-            c.infer(clause.value, inner)
-            inner, _ = c.split(clause.value, inner)
+        inner = _for_clause(c, clause, inner, "`for`" if node.collect else "`doseq`")
     inner.ended = False
     found = c.infer(node.body, inner)
     return VectorType(widened(found)) if node.collect else NIL
+
+
+def _for_clause(c: Inference, clause: ast.ForClause, flow: Flow, name: str) -> Flow:
+    """What is known after one part of a `for` vector."""
+    if clause.kind == "let":
+        for binding in clause.bindings:
+            _bind(c, binding, flow)
+        return flow
+    assert clause.value is not None
+    if clause.kind == "each":
+        found = c.infer(clause.value, flow, Want(_SEQUENCE, name))
+        assert clause.pattern is not None
+        bind(clause.pattern, item_type(found, c.lookup), flow, c.lookup, lambda part: c.infer(part, flow))
+        return flow
+    c.infer(clause.value, flow)
+    return c.split(clause.value, flow)[0]
 
 
 @infers(ast.Dotimes)
@@ -396,7 +415,9 @@ def _dotimes(c: Inference, node: ast.Dotimes, flow: Flow, want: Want | None) -> 
 # --- errors ----------------------------------------------------------------------------------
 
 #: Selectors of `catch` that say: I expect a mistake in the types here.
-_EXPECTS_MISTAKES = frozenset({"type-error", "type-validation-error", "arity-mismatch", "not-callable", "validation-error", "error/validation", "match-error"})
+_EXPECTS_MISTAKES = frozenset(
+    {"type-error", "type-validation-error", "arity-mismatch", "not-callable", "validation-error", "error/validation", "match-error"}
+)
 
 
 @infers(ast.Try)
@@ -498,6 +519,3 @@ def _template(c: Inference, node: ast.Template, flow: Flow, want: Want | None) -
 @infers(ast.FreshNames)
 def _fresh_names(c: Inference, node: ast.FreshNames, flow: Flow, want: Want | None) -> Type:
     return c.infer(node.body, flow)
-
-
-

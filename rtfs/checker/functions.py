@@ -6,15 +6,15 @@ from rtfs.checker.flow import Flow
 from rtfs.checker.globals import outline
 from rtfs.checker.infer import Inference, Turns, infers
 from rtfs.checker.patterns import bind
-from rtfs.checker.shapes import all_of, item_type, key_type, options
+from rtfs.checker.shapes import all_of, key_type, options
 from rtfs.checker.special import SPECIAL
 from rtfs.checker.unify import Found, filled, match, variables, wanted
 from rtfs.checker.wanting import CALLABLE, Want, words
 from rtfs.semantics.signatures import signature
 from rtfs.syntax import nodes as ast
+from rtfs.types.lattice import widened
 from rtfs.types.nodes import (
     ANY,
-    KEYWORD,
     NEVER,
     NIL,
     AnyType,
@@ -22,14 +22,12 @@ from rtfs.types.nodes import (
     FunctionType,
     NeverType,
     Primitive,
-    SequenceType,
     Type,
     TypeVariable,
     UnionType,
     VectorType,
     union,
 )
-from rtfs.types.lattice import widened
 from rtfs.types.subtyping import is_subtype, overlap
 from rtfs.values.functions import Builtin
 from rtfs.values.scalars import Keyword
@@ -123,16 +121,28 @@ def _call(c: Inference, node: ast.Call, flow: Flow, want: Want | None) -> Type:
     elif isinstance(head, ast.Const) and isinstance(head.value, Keyword):
         return _look_up(c, node, head.value, flow)
     elif isinstance(head, ast.Fn) and len(head.params) == len(node.args) and head.rest is None:
-        types = [c.infer(arg, flow, None if p.type is None else Want(p.type, _parameter("the function", head, i)))
-                 for i, (arg, p) in enumerate(zip(node.args, head.params, strict=True))]
+        types = [
+            c.infer(arg, flow, None if p.type is None else Want(p.type, _parameter("the function", head, i)))
+            for i, (arg, p) in enumerate(zip(node.args, head.params, strict=True))
+        ]
         return function(c, head, flow, FunctionType(tuple(types), None, ANY)).result
     called = c.infer(head, flow)
-    name = f"`{head.binding.name}`" if isinstance(head, ast.Local) else f"`{head.name}`" if isinstance(head, ast.Global) else "the function"
+    name = (
+        f"`{head.binding.name}`"
+        if isinstance(head, ast.Local)
+        else f"`{head.name}`"
+        if isinstance(head, ast.Global)
+        else "the function"
+    )
     if isinstance(called, FunctionType) and not variables(called):
         return _call_known(c, node, name, called, head if isinstance(head, ast.Fn) else None, flow)
     if not overlap(called, CALLABLE, c.lookup) and not isinstance(called, NeverType):
-        c.problems.report("not-a-function", f"{name if name != 'the function' else 'this'} is called, and is {words(called)}", head.span or node.span,
-                          "the first form in parentheses is the function")
+        c.problems.report(
+            "not-a-function",
+            f"{name if name != 'the function' else 'this'} is called, and is {words(called)}",
+            head.span or node.span,
+            "the first form in parentheses is the function",
+        )
     for arg in node.args:
         c.infer(arg, flow)
     return ANY
@@ -156,8 +166,12 @@ def _call_known(c: Inference, node: ast.Call, name: str, type: FunctionType, spe
     got, low = len(node.args), len(type.params)
     if got < low or (got > low and type.rest is None):
         takes = f"at least {low}" if type.rest is not None else str(low)
-        c.problems.report("static-arity", f"{name} takes {takes} operand{'' if takes == '1' else 's'}, and is given {got}", node.span,
-                          spec.arity_hint if spec is not None else None)
+        c.problems.report(
+            "static-arity",
+            f"{name} takes {takes} operand{'' if takes == '1' else 's'}, and is given {got}",
+            node.span,
+            spec.arity_hint if spec is not None else None,
+        )
     for i, arg in enumerate(node.args):
         wants = type.params[i] if i < low else type.rest
         if isinstance(arg, ast.Fn) and isinstance(wants, FunctionType):
@@ -170,7 +184,9 @@ def _call_known(c: Inference, node: ast.Call, name: str, type: FunctionType, spe
 def _look_up(c: Inference, node: ast.Call, key: Keyword, flow: Flow) -> Type:
     """`(:key m)`, `(:key m default)`"""
     if not 1 <= len(node.args) <= 2:
-        c.problems.report("static-arity", f"`:{key.name}` takes a map and a default, and is given {_count(len(node.args))}", node.span)
+        c.problems.report(
+            "static-arity", f"`:{key.name}` takes a map and a default, and is given {_count(len(node.args))}", node.span
+        )
     types = [c.infer(arg, flow, Want(_LOOKED_INTO, f"`:{key.name}`") if i == 0 else None) for i, arg in enumerate(node.args)]
     return value_under(c, types[0], key, types[1] if len(types) > 1 else NIL) if types else ANY
 
@@ -201,7 +217,9 @@ def _call_builtin(c: Inference, node: ast.Call, builtin: Builtin, flow: Flow) ->
         for arg in node.args:
             c.infer(arg, flow)
         return ANY
-    shapes = [shape for shape in signature(builtin) if got == len(shape.params) or (shape.rest is not None and got >= len(shape.params))]
+    shapes = [
+        shape for shape in signature(builtin) if got == len(shape.params) or (shape.rest is not None and got >= len(shape.params))
+    ]
     types = [None if isinstance(arg, ast.Fn) else c.infer(arg, flow) for arg in node.args]
     special = SPECIAL.get(builtin.name)
     if special is not None and None not in types:
@@ -274,11 +292,22 @@ def _found(c: Inference, shape: FunctionType, types: Sequence[Type | None]) -> F
 
 def taken(param: Type) -> Type:
     """What a parameter of a built-in takes, whatever its variables stand for: as a function, a keyword will do."""
+    known = _TAKEN.get(id(param))
+    if known is None:
+        known = _TAKEN[id(param)] = (param, _taken(param))
+    return known[1]
+
+
+#: By identity: declared types are read once and kept, and hashing a type walks all of it.
+_TAKEN: dict[int, tuple[Type, Type]] = {}
+
+
+def _taken(param: Type) -> Type:
     bare = filled(param, {})
     if isinstance(bare, FunctionType) or bare == _FUNCTION:
         return CALLABLE
     if isinstance(bare, UnionType):
-        return union(*[taken(option) for option in bare.options])
+        return union(*[_taken(option) for option in bare.options])
     return bare
 
 
@@ -308,7 +337,9 @@ def _blame(c: Inference, node: ast.Call, name: str, shapes: Sequence[FunctionTyp
         if type is None or any(accepts(c, param, type) for param in params):
             break
         want = Want(union(*[taken(p) for p in params]), f"`{name}`, operand {i + 1}")
-        c.problems.report("type-mismatch", want.missing(type, c.lookup), node.args[i].span or node.span, _order_hint(c, params, types))
+        c.problems.report(
+            "type-mismatch", want.missing(type, c.lookup), node.args[i].span or node.span, _order_hint(c, params, types)
+        )
         return
     kinds = " and ".join([words(type) if type is not None else "a function" for type in types])
     c.problems.report("type-mismatch", f"`{name}` cannot take {kinds} together", node.span)
@@ -320,7 +351,9 @@ def _order_hint(c: Inference, params: list[Type], types: list[Type | None]) -> s
     return None
 
 
-def _possible(c: Inference, node: ast.Call, name: str, shapes: Sequence[FunctionType], types: list[Type | None], flow: Flow) -> None:
+def _possible(
+    c: Inference, node: ast.Call, name: str, shapes: Sequence[FunctionType], types: list[Type | None], flow: Flow
+) -> None:
     """Warn of operands that may be something else, where somebody wrote their type down."""
     for i, (arg, type) in enumerate(zip(node.args, types, strict=True)):
         if type is not None and not isinstance(type, AnyType) and c.is_declared(arg, flow):
@@ -405,6 +438,3 @@ def _of_builtin(c: Inference, arg: ast.Node, called: str, shapes: Sequence[Funct
             c.problems.report("type-mismatch", f"`{name}` calls `{called}` with {kinds}, which it cannot take", arg.span)
         return ANY
     return all_of([filled(shape.result, _found(c, shape, given)) for shape in fitting], c.lookup)
-
-
-__all__ = ["CALLABLE", "SequenceType", "function", "item_type", "value_under"]

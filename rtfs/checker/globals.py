@@ -8,8 +8,8 @@ from rtfs.checker.flow import Flow
 from rtfs.semantics.namespace import Namespace
 from rtfs.semantics.signatures import signature, tested_type
 from rtfs.syntax import nodes as ast
-from rtfs.types.nodes import ANY, FunctionType, Lookup, Primitive, RecordType, Type, TypeRef
 from rtfs.types.lattice import type_of, widened
+from rtfs.types.nodes import ANY, FunctionType, Lookup, Primitive, RecordType, Type, TypeRef
 from rtfs.values.functions import Builtin, Function
 
 TYPE_CHECKING = False

@@ -10,10 +10,9 @@ from rtfs.checker.problems import Problems
 from rtfs.checker.shapes import exact, options
 from rtfs.checker.wanting import Want, words
 from rtfs.syntax import nodes as ast
-from rtfs.types.nodes import ANY, NEVER, AnyType, EnumType, Lookup, NeverType, Type
 from rtfs.types.lattice import join, widened
+from rtfs.types.nodes import ANY, AnyType, Lookup, NeverType, Type
 from rtfs.types.subtyping import overlap
-from rtfs.values.functions import Builtin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,12 +82,14 @@ class Inference:
         if isinstance(found, (NeverType, AnyType)) or isinstance(want.type, AnyType):
             return
         if not overlap(found, want.type, self.lookup):
-            self.problems.report("type-mismatch", want.missing(found, self.lookup), node.span, _hint(node))
+            self.problems.report("type-mismatch", want.missing(found, self.lookup), node.span)
         elif self.is_declared(node, flow):
             wrong = [o for o in options(found, self.lookup) if not overlap(o, want.type, self.lookup)]
             if wrong:
                 message = f"{want.where}: expected {words(want.type)}, and this may be {words(wrong[0])}"
-                hint = "test it first: (if (nil? x) … …)" if words(wrong[0]) == "nil" else "test it first, with `match` or a predicate"
+                hint = (
+                    "test it first: (if (nil? x) … …)" if words(wrong[0]) == "nil" else "test it first, with `match` or a predicate"
+                )
                 self.problems.report("possible-mismatch", message, node.span, hint)
 
     def is_declared(self, node: ast.Node, flow: Flow) -> bool:
@@ -125,10 +126,6 @@ class Inference:
         return join(first, second, self.lookup)
 
 
-def _hint(node: ast.Node) -> str | None:
-    return None
-
-
 @infers(ast.Const)
 def _const(c: Inference, node: ast.Const, flow: Flow, want: Want | None) -> Type:
     return exact(node.value)
@@ -159,10 +156,3 @@ def _def(c: Inference, node: ast.Def, flow: Flow, want: Want | None) -> Type:
 def _set_global(c: Inference, node: ast.SetGlobal, flow: Flow, want: Want | None) -> Type:
     c.infer(node.value, flow)
     return ANY
-
-
-def is_builtin(value: object, name: str) -> bool:
-    return isinstance(value, Builtin) and value.name == name
-
-
-__all__ = ["NEVER", "EnumType", "Inference", "Turns", "infers"]

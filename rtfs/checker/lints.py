@@ -5,11 +5,10 @@ from __future__ import annotations
 from rtfs.checker.effects import CallGraph
 from rtfs.checker.globals import Globals
 from rtfs.checker.problems import Problems
-from rtfs.checker.taint import PARAM, SECRET, UNTRUSTED, Labels, Taint, is_closed
+from rtfs.checker.taint import SECRET, UNTRUSTED, Labels, Taint, is_closed
 from rtfs.checker.walking import descend
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
-from rtfs.types.nodes import Type
 from rtfs.values.struct import Struct
 
 _BUDGET = "give the run a limit (--max-steps, --timeout), or count the turns and stop: `dotimes`, `take`"
@@ -31,13 +30,15 @@ class Lints:
         self.problems = problems
         self.taint = Taint(self._reaches_prompt)
 
-    def look(self, node: ast.Node, names: Globals) -> None:
+    def look(self, node: ast.Node, parts: list[Struct], names: Globals) -> None:
         self.names = names
-        for part in descend(node):
+        for part in parts:
             if isinstance(part, ast.Fn):
                 self._function(part)
                 if not delegated(part) and self.graph.of(part, names).targets and self.graph.reaches(part, names):
-                    self._spends(part.body, f"`{part.name}` calls itself" if part.name else "the function calls itself", within=part)
+                    self._spends(
+                        part.body, f"`{part.name}` calls itself" if part.name else "the function calls itself", within=part
+                    )
             elif isinstance(part, ast.Loop):
                 if any(isinstance(inner, ast.Recur) for inner in descend(part.body)):
                     self._spends(part.body, "the loop has no bound")
@@ -54,7 +55,7 @@ class Lints:
         name = f"`{spec.name}`" if spec.name else "the function"
         if spec.result is None:
             message = f"{name} is delegated and its result has no type: whatever the model writes is taken"
-            hint = "say what it gives: [text :string] :-> [:enum \"yes\" \"no\"]"
+            hint = 'say what it gives: [text :string] :-> [:enum "yes" "no"]'
             self.problems.report("untyped-delegation", message, _head(spec), hint)
         if spec.hint.target == "remote" and _gives_up(spec.body):
             message = f"{name} has no answer of its own when {spec.hint.model} cannot be reached"
@@ -68,7 +69,9 @@ class Lints:
                 if known is None or known.spec is within:
                     continue
                 targets = self.graph.of(known.spec, self.names).targets
-                if targets and not (within is not None and self.graph.reaches(known.spec, self.names) and not delegated(known.spec)):
+                if targets and not (
+                    within is not None and self.graph.reaches(known.spec, self.names) and not delegated(known.spec)
+                ):
                     message = f"`{node.function.name}` delegates to {', '.join(sorted(targets))}, and {why}"
                     self.problems.report("unbounded-spend", message, node.span, _BUDGET)
 
@@ -80,11 +83,13 @@ class Lints:
             place: Span | None = node.args[i].span if i < len(node.args) and len(given) == len(node.args) else node.span
             for label in sorted(labels):
                 if label.startswith(SECRET):
-                    message = f"{label.removeprefix(SECRET)!r} looks like a secret, and goes into the prompt of {name}"
+                    message = f"`{label.removeprefix(SECRET)}` looks like a secret, and goes into the prompt of {name}"
                     self.problems.report("secret-in-prompt", message, place, "prompts are sent, logged and cached: leave it out")
                 elif label.startswith(UNTRUSTED) and not is_closed(spec.result):
                     message = f"{label} goes into the prompt of {name}, whose answer is free text: it may obey what the text says"
-                    self.problems.report("untrusted-prompt", message, place, "give the function a closed result type, such as [:enum …]")
+                    self.problems.report(
+                        "untrusted-prompt", message, place, "give the function a closed result type, such as [:enum …]"
+                    )
 
 
 def _head(spec: ast.Fn) -> Span | None:
@@ -103,6 +108,3 @@ def _gives_up(body: ast.Node) -> bool:
     if isinstance(body, ast.Const):
         return body.value is None
     return isinstance(body, ast.Call) and isinstance(body.function, ast.Global) and body.function.name == "throw"
-
-
-__all__ = ["PARAM", "Lints", "Type", "delegated"]

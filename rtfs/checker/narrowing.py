@@ -5,8 +5,8 @@ from __future__ import annotations
 from rtfs.checker.flow import Flow
 from rtfs.checker.shapes import literal
 from rtfs.syntax import nodes as ast
-from rtfs.types.nodes import NIL, EnumType, Lookup, NeverType, RefinedType, Type, union
 from rtfs.types.lattice import meet, subtract
+from rtfs.types.nodes import NIL, EnumType, Lookup, NeverType, RefinedType, Type, union
 from rtfs.types.subtyping import overlap
 
 TYPE_CHECKING = False

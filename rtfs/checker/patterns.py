@@ -5,6 +5,7 @@ from __future__ import annotations
 from rtfs.checker.flow import Flow
 from rtfs.checker.shapes import all_of, item_type, key_type, options, over_options
 from rtfs.syntax import nodes as ast
+from rtfs.types.lattice import meet
 from rtfs.types.nodes import (
     ANY,
     NEVER,
@@ -21,7 +22,6 @@ from rtfs.types.nodes import (
     intersection,
     union,
 )
-from rtfs.types.lattice import meet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

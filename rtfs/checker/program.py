@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rtfs.checker import forms as _forms
 from rtfs.checker import functions as _functions
-from rtfs.checker.effects import CallGraph
+from rtfs.checker.effects import CallGraph, FunctionEffects
 from rtfs.checker.flow import Flow
 from rtfs.checker.globals import Globals, Signatures
 from rtfs.checker.infer import Inference
@@ -17,6 +17,7 @@ from rtfs.semantics.checking import Checker
 from rtfs.semantics.machine import Machine
 from rtfs.semantics.namespace import Namespace
 from rtfs.syntax import nodes as ast
+from rtfs.values.struct import Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,34 +41,50 @@ class ProgramChecker(Checker):
         self._names: dict[int, Globals] = {}
         self._nodes: list[tuple[Globals, ast.Node]] = []
         self._foreign = 0
+        self._delegates = False
         self.graph = CallGraph()
         self.inference = Inference(Globals(machine.namespace(), False, self.signatures), self.found)
 
     def problems(self, forms: list[Any]) -> list[AnalysisError]:
         """The problems of top-level forms in source order; warnings have a kind in `problems.WARNINGS`."""
         found = super().problems(forms)
-        own = [(names, node) for names, node in self._nodes if names.own]
+        own = [(names, node, list(descend(node))) for names, node in self._nodes if names.own]
         self._collect(own)
-        for names, node in own:
+        for names, node, _ in own:
             self.inference.names = names
             self.inference.infer(node, Flow())
-        lints = Lints(self.graph, self.found)
-        for names, node in own:
-            unused(node, self.found)
-            lints.look(node, names)
+        for _, _, parts in own:
+            unused(parts, self.found)
+        if self._delegates:
+            lints = Lints(self.graph, self.found)
+            for names, node, parts in own:
+                lints.look(node, parts, names)
         return sorted([*found, *self.found.found], key=_place)
 
-    def _collect(self, nodes: list[tuple[Globals, ast.Node]]) -> None:
+    def _collect(self, nodes: list[tuple[Globals, ast.Node, list[Struct]]]) -> None:
         """What the forms define, before any of them is looked at: functions may refer to later ones."""
         defined: set[tuple[int, str]] = set()
-        for names, node in nodes:
-            for part in descend(node):
+        for names, _, parts in nodes:
+            for part in parts:
                 if isinstance(part, ast.Def):
                     if (id(names), part.name) in defined:
                         names.changes(part.name)
                     defined.add((id(names), part.name))
                 elif isinstance(part, ast.SetGlobal):
                     names.changes(part.name)
+                elif isinstance(part, ast.Fn) and part.hint is not None:
+                    self._delegates = True
+
+    def effects(self, forms: list[Any]) -> list[FunctionEffects]:
+        """What the functions of the forms may do, in the order of the text; modules' functions with their qualified names."""
+        super().problems(forms)
+        found = []
+        for names, node in self._nodes:
+            for part in node.body if isinstance(node, ast.Do) else (node,):
+                if names.own and isinstance(part, ast.Def) and isinstance(part.value, ast.Fn):
+                    name = part.name if names.namespace.name is None else f"{names.namespace.name}/{part.name}"
+                    found.append(FunctionEffects(name, self.graph.of(part.value, names), part.span))
+        return sorted(found, key=_place)
 
     # --- what the analysis goes through ---
 
@@ -81,6 +98,7 @@ class ProgramChecker(Checker):
             elif isinstance(part, ast.Def) and isinstance(part.value, ast.Fn):
                 self.signatures.belongs(part.value, names)
                 self.graph.add(part.value, names)
+                self._delegates |= part.value.hint is not None
         self._nodes.append((names, node))
 
     def _file_forms(self, name: str, forms: list[Any]) -> None:
@@ -91,5 +109,5 @@ class ProgramChecker(Checker):
             self._foreign -= 1
 
 
-def _place(problem: AnalysisError) -> int:
+def _place(problem: AnalysisError | FunctionEffects) -> int:
     return problem.span.start if problem.span is not None else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rtfs.types.lattice import join, type_of, widened
 from rtfs.types.nodes import (
     ANY,
     NEVER,
@@ -28,7 +29,6 @@ from rtfs.types.nodes import (
     resolve,
     union,
 )
-from rtfs.types.lattice import join, type_of, widened
 from rtfs.values.equality import equal
 from rtfs.values.maps import Map
 from rtfs.values.scalars import Keyword
@@ -68,7 +68,7 @@ def options(type: Type, lookup: Lookup) -> list[Type]:
 
 def over_options(type: Type, lookup: Lookup, give: Callable[[Type], Type]) -> Type:
     """What `give` makes of each option, joined; `any` as soon as one is not known."""
-    found = NEVER
+    found: Type = NEVER
     for option in options(type, lookup):
         found = join(found, give(option), lookup)
         if isinstance(found, AnyType):

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 from rtfs.checker.shapes import key_type, literal, options, plain
 from rtfs.syntax import nodes as ast
-from rtfs.types.nodes import ANY, NEVER, NIL, AnyType, Entry, EnumType, MapOfType, RecordType, TupleType, Type, UnionType
-from rtfs.types.lattice import widened
+from rtfs.types.nodes import ANY, NEVER, NIL, Entry, EnumType, MapOfType, RecordType, TupleType, Type, UnionType
 from rtfs.values.equality import equal
 from rtfs.values.scalars import Keyword
 
@@ -108,6 +107,3 @@ def _merge(c: Inference, node: ast.Call, types: list[Type]) -> Type | None:
     last: Any = records[-1]
     certain = {entry.key for entry in last.entries}
     return RecordType(tuple([e if e.key in certain else Entry(e.key, ANY, e.optional) for e in entries.values()]))
-
-
-__all__ = ["SPECIAL", "AnyType", "widened"]

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    #: Told of a call of a delegated function, and of what its operands carry.
+    Sink = Callable[[ast.Call, ast.Fn, list["Labels"]], None]
+
 Labels = frozenset[str]
 NONE: Labels = frozenset()
 SECRET, UNTRUSTED, PARAM = "secret ", "text from ", "parameter "
@@ -33,12 +36,10 @@ _FOREIGN = re.compile(r"network\.|mcp\.|web\.|http|fetch|search|browser|mail")
 _SECRET_NAME = re.compile(r"(?i)(^|[-_.])(api[-_]?key|key|token|secret|password|passwd|credential)s?$")
 #: Literals that look like secrets: keys of well-known services, private keys.
 _SECRET_TEXT = re.compile(
-    r"sk-[A-Za-z0-9_-]{16,}|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{20,}|xox[abprs]-[A-Za-z0-9-]{10,}|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"sk-[A-Za-z0-9_-]{16,}|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{20,}|xox[abprs]-[A-Za-z0-9-]{10,}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
 )
 _CLOSED = (INT, FLOAT, BOOL, NIL)
-
-#: Told of a call of a delegated function and of what its operands carry.
-Sink = "Callable[[ast.Call, ast.Fn, list[Labels]], None]"
 
 
 def is_closed(type: Type | None) -> bool:
@@ -57,7 +58,7 @@ class Taint:
         sink: told of each call of a delegated function.
     """
 
-    def __init__(self, sink: Any) -> None:
+    def __init__(self, sink: Sink) -> None:
         self.sink = sink
         self.names: Any = None
         self._summaries: dict[int, Labels] = {}
@@ -233,5 +234,5 @@ def _children(node: Any) -> list[Any]:
 
 def _of_literal(value: Any) -> Labels:
     if type(value) is str and _SECRET_TEXT.search(value):
-        return frozenset({f"{SECRET}in the program's text"})
+        return frozenset({f"{SECRET}{value[:6]}…"})
     return NONE

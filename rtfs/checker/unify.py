@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rtfs.checker.shapes import item_type, options, plain
+from rtfs.types.lattice import join, widened
 from rtfs.types.nodes import (
     ANY,
     NEVER,
@@ -19,10 +20,8 @@ from rtfs.types.nodes import (
     TypeVariable,
     UnionType,
     VectorType,
-    union,
 )
 from rtfs.types.rewriting import parts_of, rewrite
-from rtfs.types.lattice import join, widened
 
 Found = dict[str, Type]
 
@@ -94,7 +93,9 @@ def _match_tuple(param: TupleType, actual: Type, found: Found, lookup: Lookup) -
 
 
 def _is_vector(type: Type) -> bool:
-    return isinstance(type, (VectorType, TupleType, SequenceType)) or (isinstance(type, Primitive) and type.name in ("list", "vector"))
+    return isinstance(type, (VectorType, TupleType, SequenceType)) or (
+        isinstance(type, Primitive) and type.name in ("list", "vector")
+    )
 
 
 def _entries(type: Type) -> tuple[Type, Type]:
@@ -119,6 +120,3 @@ def wanted(param: FunctionType, found: Found) -> FunctionType:
 def broad(type: Type) -> Type:
     """The type of a name that other values of the same kind may follow."""
     return widened(type)
-
-
-__all__ = ["Found", "broad", "filled", "match", "union", "variables", "wanted"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rtfs.syntax import nodes as ast
 from rtfs.types.nodes import Type
 from rtfs.values.struct import Struct
 
@@ -23,11 +22,3 @@ def descend(node: Struct) -> Iterator[Struct]:
 
 #: Fields that hold no part of the program: places, constants, and forms that are not analysed yet.
 _SKIPPED = frozenset({"span", "value_of", "meta", "hint", "keys", "param_keys", "scope", "key"})
-
-
-def scopes(node: Struct) -> Iterator[tuple[Struct, ast.Scope]]:
-    """Each part that binds names, with its scope."""
-    for part in descend(node):
-        scope = getattr(part, "scope", None)
-        if isinstance(scope, ast.Scope):
-            yield part, scope

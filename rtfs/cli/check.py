@@ -23,6 +23,7 @@ def arguments(parser: Any) -> None:
     parser.add_argument("words", nargs="*", metavar="FILE", help="a program, or - for standard input")
     add_output(parser)
     parser.add_argument("--strict", action="store_true", help="warnings count as errors")
+    parser.add_argument("--effects", action="store_true", help="say what each function may do: capabilities, models, state")
     parser.add_argument("--path", action="append", default=[], metavar="DIR", help="a further folder with modules to import")
 
 
@@ -46,6 +47,8 @@ def execute(options: Any, terminal: Terminal) -> int:
                 terminal.result(render(problem, color=terminal.wants_color(terminal.stdout), severity=severity))
         errors += len(bad)
         warnings += len(doubtful)
+        if options.effects:
+            show_effects(name, options, terminal)
     if not options.json:
         terminal.note(verdict(errors, warnings, len(options.words)))
     if unreadable:
@@ -64,6 +67,18 @@ def problems_of(name: str, options: Any, terminal: Terminal) -> tuple[list[Any],
         return split_problems(runtime.check(read_program(name, terminal)))
     except ParseError as error:
         return [error], []
+
+
+def show_effects(name: str, options: Any, terminal: Terminal) -> None:
+    """One line for each function of a file that can be read."""
+    runtime = analysis_runtime(folder_of(name), options, terminal)
+    try:
+        found = runtime.effects(read_program(name, terminal))
+    except ParseError:
+        return
+    width = max([len(one.name) for one in found], default=0)
+    for one in found:
+        terminal.result(json_line(one.to_dict()) if options.json else f"{one.name:<{width}}  {one.effects}")
 
 
 def _place(found: tuple[RtfsError, str]) -> int:

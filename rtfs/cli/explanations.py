@@ -139,12 +139,75 @@ EXPLANATIONS: dict[str, Explanation] = {
         "(let [if 1] if)",
         "Choose another name.",
     ),
-    # --- running
     "shadowed-builtin": _e(
         "A definition has the name of a built-in and hides it in this program. A warning: the program runs.",
         "(defn abs [x] x)",
         "Choose another name unless you mean it. The library's own functions go on using the built-in.",
     ),
+    # --- what `rtfs check` finds
+    "type-mismatch": _e(
+        "No value of the type that stands here can be of the type that is wanted: this fails whenever it is reached.",
+        '(defn area [w :number h :number] (* w h))\n(area 3 "4")',
+        "Give a value of the type that the message names, or correct the annotation.",
+    ),
+    "not-a-function": _e(
+        "What stands first in a call is known to be no function.",
+        "(let [limit 10] (limit 3))",
+        "Remove the parentheses, or put the function first: (+ 1 2), not (1 + 2).",
+    ),
+    "possible-mismatch": _e(
+        "A value whose type somebody wrote down may be something that is not accepted here. A warning.",
+        "(defn size [text : string?] (string-length text))",
+        "Test it first, (if (nil? text) 0 (string-length text)), or make the annotation narrower.",
+    ),
+    "unused-binding": _e(
+        "A name is bound and nothing reads it. A warning; a name that begins with `_` may stay unused.",
+        "(let [width 3 height 4] (* width width))",
+        "Remove it, use it, or write `_` in its place.",
+    ),
+    "unreachable-code": _e(
+        "A form is never reached: a test always holds, or what stands before always raises an error. A warning.",
+        '(defn kind [xs] (if (count xs) "some" "none"))',
+        "Only nil and false are not true: test (empty? xs), (zero? n) or (nil? x).",
+    ),
+    "unreachable-clause": _e(
+        "No value comes to a clause of `match`: earlier ones take it, or its type excludes it. A warning.",
+        "(defn name-of [n :int] (match n 0 :zero _ :other 1 :one))",
+        "Put the more special clause first, or remove it.",
+    ),
+    "missing-case": _e(
+        "A `match` has no clause for some values of a type whose cases can be counted. A warning: with such a value it fails.",
+        "(defn go? [light : [:enum :red :green]] (match light :red false))",
+        "Add a clause for the value in the message, or `_` for everything else.",
+    ),
+    "unbounded-spend": _e(
+        "A delegated call is made in a loop or recursion that nothing bounds: it may be paid for without end. A warning.",
+        '(defn done? ^:delegation :remote "m" [n :int] : bool true)\n'
+        "(defn go [n] (loop [i n] (if (done? i) i (recur (inc i)))))",
+        "Count the turns and stop, map over a collection of a known size, or limit the run: --max-steps, --timeout.",
+    ),
+    "untyped-delegation": _e(
+        "A delegated function has no result type, so anything that the model writes is taken. A warning.",
+        '(defn mood ^:delegation :remote "m" [text :string] "calm")',
+        'Say what it gives: [text :string] : [:enum "calm" "angry"].',
+    ),
+    "missing-fallback": _e(
+        "A function that is carried out remotely gives nil or an error when nobody answers. A warning.",
+        '(defn mood ^:delegation :remote "m" [text :string] : string? nil)',
+        "Let the body give a value that callers can live with: it runs when no target answers.",
+    ),
+    "untrusted-prompt": _e(
+        "Text that a tool fetched goes into a prompt whose answer is free text: the model may obey what the text says. A warning.",
+        '(defn sum-up ^:delegation :remote "m" [page :string] : string page)\n'
+        "(defn news [url] (sum-up (call :network.http-fetch url)))",
+        "Give the function a closed result type, such as [:enum …] or int, or look at the answer before something acts on it.",
+    ),
+    "secret-in-prompt": _e(
+        "Something that looks like a secret goes into a prompt, and prompts are sent, logged and cached. A warning.",
+        '(defn check ^:delegation :remote "m" [text :string] : bool false)\n(defn go [] (check (get-env "API_KEY")))',
+        "Leave it out of the operands; capabilities and providers read their own keys.",
+    ),
+    # --- running
     "type-error": _e(
         "An operation got a value of a kind that it cannot work with.",
         '(+ 1 "2")',

@@ -97,7 +97,7 @@ class Checker:
             return found
         if isinstance(node, ast.Import):
             return self._import(namespace, node)
-        if isinstance(node, _HARMLESS) or (isinstance(node, ast.Def) and isinstance(node.value, (ast.Fn, ast.Const)) and node.type is None):
+        if isinstance(node, _HARMLESS) or _is_harmless(node):
             self.evaluator(namespace).evaluate(node)
         return []
 
@@ -152,6 +152,11 @@ class Checker:
     def _no_module(self, node: ast.Import, error: RtfsError) -> list[AnalysisError]:
         """The problem of an import that fails."""
         return [AnalysisError(error.message, kind="unbound-name", span=node.span, hint=error.hint)]
+
+
+def _is_harmless(node: ast.Node) -> bool:
+    """Whether evaluating a definition can neither fail nor have an effect."""
+    return isinstance(node, ast.Def) and node.type is None and isinstance(node.value, (ast.Fn, ast.Const))
 
 
 def _defined(namespace: Namespace) -> list[str]:

@@ -250,7 +250,7 @@ def check_chunk(chunk: Chunk, strategy: str) -> None:
         _check_parse_error(chunk, error)
         return
     outcomes = run_chunk(chunk, strategy)
-    owned = _owned_markers(chunk, places)
+    owned = owned_markers(chunk, places)
     problems = []
     for (start, end), outcome, markers in zip(places, outcomes, owned, strict=True):
         problems += _compare(chunk, chunk.text[start:end], _lines(chunk, start, end), outcome, markers)
@@ -288,7 +288,7 @@ def _summary(outcome: Outcome) -> Any:
     return outcome.value, outcome.output, None if error is None else (error.kind, error.message)
 
 
-def _owned_markers(chunk: Chunk, places: list[tuple[int, int]]) -> list[list[Marker]]:
+def owned_markers(chunk: Chunk, places: list[tuple[int, int]]) -> list[list[Marker]]:
     """The markers of each form: those on its lines and on the lines without a form after it."""
     source = Source("", chunk.text)
     firsts = [source.position(start)[0] for start, _ in places]
@@ -429,7 +429,7 @@ def updated(path: Path, strategy: str) -> str:
             continue
         source = Source("", chunk.text)
         outcomes = run_chunk(chunk, strategy)
-        for (start, end), outcome, markers in zip(places, outcomes, _owned_markers(chunk, places), strict=True):
+        for (start, end), outcome, markers in zip(places, outcomes, owned_markers(chunk, places), strict=True):
             span = _lines(chunk, start, end)
             if not _compare(chunk, chunk.text[start:end], span, outcome, markers) and all(m.text for m in markers):
                 continue
