@@ -7,13 +7,14 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rtfs.types.lattice import join, meet, subtract, type_of, widened
 from rtfs.types.matching import matches
 from rtfs.types.nodes import ANY, NEVER, Type, TypeRef
-from rtfs.types.subtyping import is_consistent, is_inhabited, is_subtype, overlap
+from rtfs.types.subtyping import is_consistent, is_inhabited, is_subtype, join, meet, overlap, subtract, type_of, widened
 from tests.property.algebra_strategies import NAMES, lookup, small_types, small_values
 
-SLOW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large])
+SLOW = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+)
 
 
 def belongs(value: Any, type: Type) -> bool:
