@@ -40,8 +40,8 @@ from rtfs.types.nodes import (
     union,
 )
 from rtfs.types.predicates import is_key
-from rtfs.types.rewriting import names_in, rewrite
 from rtfs.types.relation import Relation, is_subtype, literals
+from rtfs.types.rewriting import names_in, rewrite
 from rtfs.values.maps import Map
 from rtfs.values.scalars import ErrorValue, Keyword, ResourceHandle, Symbol, Timestamp, Uuid
 from rtfs.values.sequences import Sequence
