@@ -12,8 +12,6 @@ from rtfs.types.nodes import ANY, NEVER, Type, TypeRef
 from rtfs.types.subtyping import is_consistent, is_inhabited, is_subtype, join, meet, overlap, subtract, type_of, widened
 from tests.property.algebra_strategies import NAMES, lookup, small_types, small_values
 
-)
-
 
 def belongs(value: Any, type: Type) -> bool:
     return matches(type, value, lookup)
