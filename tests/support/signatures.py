@@ -6,16 +6,20 @@ that a keyword does for a function.  Here is that rest, for values.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from random import Random
 from typing import Any
 
 from rtfs.errors import EvalError
-from rtfs.semantics.builtins.effects import Cell, effect_builtins
+from rtfs.semantics.builtins import effects as effects_module
+from rtfs.semantics.builtins.effects import Cell
+from rtfs.semantics.builtins.operands import MISSING
 from rtfs.semantics.calls import call
 from rtfs.semantics.library import standard_library
 from rtfs.semantics.machine import Machine
+from rtfs.semantics.signatures import signature
 from rtfs.types.matching import checker
 from rtfs.types.nodes import (
     ANY,
@@ -40,10 +44,11 @@ from rtfs.types.nodes import (
     UnionType,
     VectorType,
 )
+from rtfs.types.predicates import size_of
 from rtfs.types.rewriting import parts_of, rewrite
 from rtfs.values.functions import Builtin
 from rtfs.values.maps import Map
-from rtfs.values.printing import to_readable
+from rtfs.values.printing import preview, to_readable
 from rtfs.values.scalars import ErrorValue, Keyword, ResourceHandle, Symbol, Timestamp, Uuid
 from rtfs.values.sequences import List, Vector
 
@@ -51,7 +56,7 @@ PURE = standard_library()
 
 
 def effects(machine: Machine) -> dict[str, Builtin]:
-    return effect_builtins(machine)
+    return effects_module.effect_builtins(machine)
 
 
 def distinct(table: dict[str, Builtin]) -> list[Builtin]:
@@ -266,3 +271,81 @@ def check_result(declared: Type, result: Any, random: Random) -> str | None:
             return None
         return check_result(declared.result, inner, random)
     return None
+
+
+# --- watching programs -----------------------------------------------------------------------
+
+#: Calls of one built-in that are looked at, of one program: some programs make millions.
+_LOOKED_AT = 500
+#: Items of a value that is looked into; some programs fill the memory.
+_LOOKED_INTO = 1_000
+
+
+@contextmanager
+def watched() -> Iterator[list[str]]:
+    """Meanwhile every call of a built-in is held against its declared type; gives the list of those that do not fit."""
+    found: list[str] = []
+    undo: list[Callable[[], None]] = []
+
+    def watch(entry: Builtin) -> None:
+        old = entry.call, entry.two, entry.fixed
+        again = _Watcher(entry, found)
+        entry.call, entry.two = again.over(entry.call), again.over(entry.two)
+        entry.fixed = None if entry.fixed is None else {count: again.over(quick) for count, quick in entry.fixed.items()}
+        undo.append(lambda: _restore(entry, *old))
+
+    make_effects = effects_module.effect_builtins
+
+    def make_watched(machine: Machine, **options: Any) -> dict[str, Builtin]:
+        table = make_effects(machine, **options)
+        for entry in distinct(table):
+            watch(entry)
+        return table
+
+    for entry in distinct(PURE):
+        watch(entry)
+    effects_module.effect_builtins = make_watched
+    try:
+        yield found
+    finally:
+        effects_module.effect_builtins = make_effects
+        for restore in undo:
+            restore()
+
+
+def _restore(entry: Builtin, call: Any, two: Any, fixed: Any) -> None:
+    entry.call, entry.two, entry.fixed = call, two, fixed
+
+
+class _Watcher:
+    def __init__(self, entry: Builtin, found: list[str]) -> None:
+        self.entry, self.found, self.left = entry, found, _LOOKED_AT
+        self.shapes = signature(entry)
+
+    def over(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call_watched(a: Any = MISSING, b: Any = MISSING, c: Any = MISSING, d: Any = MISSING, *more: Any) -> Any:
+            # not `function(*operands)`, which would put a frame on the C stack, and programs go deep
+            if a is MISSING:
+                result = function()
+            elif b is MISSING:
+                result = function(a)
+            elif c is MISSING:
+                result = function(a, b)
+            elif d is MISSING:
+                result = function(a, b, c)
+            else:
+                result = function(a, b, c, d, *more)
+            if self.left:
+                self.left -= 1
+                self.look([value for value in (a, b, c, d) if value is not MISSING] + list(more), result)
+            return result
+
+        return call_watched
+
+    def look(self, operands: list[Any], result: Any) -> None:
+        if any((size_of(value) or 0) > _LOOKED_INTO for value in (*operands, result)):
+            return
+        shape = next((shape for shape in self.shapes if fits_shape(shape, operands)), None)
+        if shape is None or not fits(_opened(shape.result), result):
+            told = " ".join([self.entry.name, *[preview(value, 80) for value in operands]])
+            self.found.append(f"({told}) gives {preview(result, 80)} as {shape}")

@@ -1,4 +1,7 @@
-"""Every built-in has a declared type, and it is true: of what it gives, of what it takes, and of how much."""
+"""Every built-in has a declared type, and it is true: of what it gives, of what it takes, and of how much.
+
+The tests of the built-ins themselves (`builtins/`) hold all that they call against the declared types as well.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import pytest
 from hypothesis import settings
 
 import rtfs
-from rtfs.errors import EvalError, LimitExceeded, RtfsError
+from rtfs.errors import EvalError, LimitExceeded, ParseError, RtfsError
 from rtfs.runtime import Runtime
 from rtfs.semantics.calls import call
 from rtfs.semantics.signatures import predicate_type, signature
@@ -26,6 +29,11 @@ from rtfs.values.functions import Builtin
 from rtfs.values.printing import to_readable
 from rtfs.values.scalars import Keyword, Symbol
 from rtfs.values.sequences import List
+from tests.conftest import NIGHTLY
+from tests.support.golden import FOLDER, Chunk, run_chunk, split_file
+from tests.support.programs.choices import seeded
+from tests.support.programs.programs import program
+from tests.support.programs.running import reference
 from tests.support.signatures import (
     POOL,
     PURE,
@@ -39,6 +47,7 @@ from tests.support.signatures import (
     make,
     open_variables,
     parameters,
+    watched,
 )
 
 #: 50 calls of each shape in CI, 2,500 in the nightly profile.
@@ -205,3 +214,29 @@ def test_effects_give_what_is_declared(tmp_path: Path):
             shape = next(shape for shape in signature(entry) if fits_shape(shape, operands[entry.name]))
             result = call(entry, operands[entry.name])
             assert fits(open_variables(shape.result), result), f"{entry.name} gives {to_readable(result)}"
+
+
+#: Golden programs that go deep or on for long, for the nightly run.
+LONG = ("hostile", "limits", "recursion")
+PROGRAMS = [
+    *[path for path in sorted(FOLDER.glob("*.rtfs")) if NIGHTLY or path.stem not in LONG],
+    *[FOLDER.parents[1] / "examples" / f"{name}.rtfs" for name in ("macros", "pipelines", "recursion", "tour")],
+]
+
+
+@pytest.mark.parametrize("chunk", [chunk for path in PROGRAMS for chunk in split_file(path)], ids=lambda chunk: chunk.id)
+def test_programs_call_built_ins_as_declared(chunk: Chunk):
+    with watched() as found:
+        try:
+            run_chunk(chunk, "tree")
+        except ParseError:
+            return
+    assert not found, "\n".join(found)
+
+
+def test_generated_programs_call_built_ins_as_declared():
+    for part in range(ROUNDS // 10):
+        with watched() as found:
+            for seed in range(50 * part, 50 * part + 50):
+                reference(program(seeded(seed)))
+        assert not found, "\n".join(found)
