@@ -54,6 +54,7 @@ def standard_library() -> str:
     from rtfs.runtime import Runtime
     from rtfs.semantics.builtins.effects import effect_builtins
     from rtfs.semantics.library import TOPICS, standard_library
+    from rtfs.semantics.signatures import signature
 
     library = standard_library()
     topics: dict[str, dict[str, list[str]]] = {}  # topic -> own name of the function -> all its names
@@ -71,8 +72,12 @@ def standard_library() -> str:
     out = [
         NOTE,
         "# Standard library\n",
-        f"{names} names. Every function is a value: it can be bound, passed and returned. What it takes is the number of operands; "
-        "another number is an `arity-mismatch`, an operand of the wrong kind a `type-error`.\n",
+        f"{names} names. Every function is a value: it can be bound, passed and returned. Another number of operands than its type "
+        "allows is an `arity-mismatch`, an operand of the wrong kind a `type-error`.\n",
+        "In the types, a name of one letter is any type, the same at every place; `[:seq T]` is whatever gives items of type `T`: a "
+        "vector or list, a string (its characters as strings), a map (its entries, `[:tuple K V]`), nil (nothing); what follows `&` "
+        "may come any number of times. Where a function is wanted, a keyword does as well. Of several types, the first that the "
+        "operands fit tells the result.\n",
     ]
     for topic, title in TITLES.items():
         if topic not in topics:
@@ -84,8 +89,8 @@ def standard_library() -> str:
         for own, labels in sorted(topics[topic].items()):
             entry = entries[own]
             shown = " ".join(f"`{label}`" for label in sorted(labels, key=lambda label: (label != own, label)))
-            rows.append((shown, operands(entry.low, entry.high), entry.doc))
-        out.append(table(("name", "takes", "what it does"), rows))
+            rows.append((shown, "<br>".join(f"`{shape}`" for shape in signature(entry)), entry.doc))
+        out.append(table(("name", "type", "what it does"), rows))
     return "\n".join(out)
 
 

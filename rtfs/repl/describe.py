@@ -63,8 +63,15 @@ def _described_value(name: str, value: Any) -> list[str]:
     if isinstance(value, Builtin):
         from rtfs.semantics.faults import arity_text
 
-        return [f"{name}  built-in, takes {arity_text(value.low, value.high)}", *_paragraph(value.doc)]
+        return [f"{name}  built-in, takes {arity_text(value.low, value.high)}", *_shapes(value), *_paragraph(value.doc)]
     return [f"{name}  {_cut(to_readable(value))}"]
+
+
+def _shapes(function: Builtin) -> list[str]:
+    """The declared type of a built-in, a shape of call to a line."""
+    from rtfs.semantics import signatures
+
+    return [f"  {shape}" for shape in signatures.signature(function)]
 
 
 def signature(name: str, spec: Fn) -> str:

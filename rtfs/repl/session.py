@@ -206,8 +206,14 @@ class Session:
 
     def show_kind(self, value: Any) -> None:
         from rtfs.values.equality import kind_of
+        from rtfs.values.functions import Builtin
 
         self.terminal.result(f"; {kind_of(value)}")
+        if isinstance(value, Builtin):
+            from rtfs.semantics.signatures import signature
+
+            for shape in signature(value):
+                self.terminal.result(f"; {shape}")
 
     def show_ast(self, text: str) -> None:
         from rtfs.cli.tree import tree_lines

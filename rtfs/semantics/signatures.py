@@ -27,7 +27,7 @@ def signature(builtin: Builtin) -> tuple[FunctionType, ...]:
     return _shapes(builtin.type) if builtin.type else ()
 
 
-def tested_type(builtin: Builtin) -> Type | None:
+def predicate_type(builtin: Builtin) -> Type | None:
     """The type for whose values a predicate is true, and for no others: `int` of `int?`; None when it is no such predicate."""
     return _type(builtin.tests) if builtin.tests else None
 

@@ -40,8 +40,8 @@ from rtfs.types.nodes import (
     union,
 )
 from rtfs.types.predicates import is_key
+from rtfs.types.relation import Relation, is_subtype, literals
 from rtfs.types.rewriting import names_in, rewrite
-from rtfs.types.subtyping import Relation, is_subtype, literals
 from rtfs.values.maps import Map
 from rtfs.values.scalars import ErrorValue, Keyword, ResourceHandle, Symbol, Timestamp, Uuid
 from rtfs.values.sequences import Sequence
@@ -103,6 +103,8 @@ def _without_needless(options: list[Type], lookup: Lookup) -> list[Type]:
 
 def meet(a: Type, b: Type, lookup: Lookup = no_names) -> Type:
     """The type of what is both: exactly the values that belong to `a` and to `b`."""
+    if isinstance(b, NeverType):
+        return b
     if is_subtype(a, b, lookup):
         return a
     if is_subtype(b, a, lookup):

@@ -59,9 +59,17 @@ _keys: st.SearchStrategy[Any] = st.sampled_from([A, B, "a", "b", 1])
 _predicates = st.one_of(
     st.builds(lambda n, x: Predicate(n, (x,)), st.sampled_from([">", ">=", "<", "<="]), _bounds),
     st.builds(lambda a, b: Predicate("in-range", (min(a, b), max(a, b))), _bounds, _bounds),
-    st.builds(lambda n, x: Predicate(n, (x,)), st.sampled_from(["min-length", "max-length", "length", "min-count", "max-count", "count"]), _sizes),
-    st.sampled_from([Predicate("non-empty"), Predicate("matches-regex", ("^a",)), Predicate("string-contains", ("a",)), Predicate("is-url")]),
-    st.builds(lambda n, v: Predicate(n, (v,)), st.sampled_from(["=", "!="]), st.sampled_from([*_LITERALS, Vector([1]), Map([(A, 1)])])),
+    st.builds(
+        lambda n, x: Predicate(n, (x,)),
+        st.sampled_from(["min-length", "max-length", "length", "min-count", "max-count", "count"]),
+        _sizes,
+    ),
+    st.sampled_from(
+        [Predicate("non-empty"), Predicate("matches-regex", ("^a",)), Predicate("string-contains", ("a",)), Predicate("is-url")]
+    ),
+    st.builds(
+        lambda n, v: Predicate(n, (v,)), st.sampled_from(["=", "!="]), st.sampled_from([*_LITERALS, Vector([1]), Map([(A, 1)])])
+    ),
     st.builds(lambda k: Predicate("has-key", (k,)), _keys),
     st.builds(lambda ks: Predicate("required-keys", (Vector(ks),)), st.lists(_keys, max_size=2)),
 )

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from rtfs.types.lattice import join, meet, subtract, type_of, widened
 from rtfs.types.matching import matches
 from rtfs.types.nodes import ANY, NEVER, Type, TypeRef
-from rtfs.types.subtyping import is_consistent, is_inhabited, is_subtype, overlap
+from rtfs.types.subtyping import is_consistent, is_inhabited, is_subtype, join, meet, overlap, subtract, type_of, widened
 from tests.property.algebra_strategies import NAMES, lookup, small_types, small_values
-
-SLOW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large])
 
 
 def belongs(value: Any, type: Type) -> bool:
     return matches(type, value, lookup)
 
 
-@SLOW
 @given(small_types)
 def test_a_type_is_a_subtype_of_itself_and_lies_between_never_and_any(t: Type) -> None:
     assert is_subtype(t, t, lookup)
@@ -28,14 +24,12 @@ def test_a_type_is_a_subtype_of_itself_and_lies_between_never_and_any(t: Type) -
     assert is_subtype(t, ANY, lookup)
 
 
-@SLOW
 @given(small_types, small_types, small_types)
 def test_subtyping_is_transitive(a: Type, b: Type, c: Type) -> None:
     if is_subtype(a, b, lookup) and is_subtype(b, c, lookup):
         assert is_subtype(a, c, lookup)
 
 
-@SLOW
 @given(small_types, small_types, small_types)
 def test_subtyping_is_transitive_through_joins_and_meets(a: Type, b: Type, c: Type) -> None:
     chain = [meet(a, b, lookup), a, join(a, c, lookup)]
@@ -44,7 +38,6 @@ def test_subtyping_is_transitive_through_joins_and_meets(a: Type, b: Type, c: Ty
     assert is_subtype(chain[0], chain[2], lookup)
 
 
-@SLOW
 @given(small_types, small_types)
 def test_a_subtype_is_consistent(a: Type, b: Type) -> None:
     if is_subtype(a, b, lookup):
@@ -53,7 +46,6 @@ def test_a_subtype_is_consistent(a: Type, b: Type) -> None:
     assert is_consistent(ANY, a, lookup)
 
 
-@SLOW
 @given(small_types, small_types)
 def test_join_is_an_upper_bound_and_meet_a_lower_one(a: Type, b: Type) -> None:
     upper, lower = join(a, b, lookup), meet(a, b, lookup)
@@ -62,7 +54,6 @@ def test_join_is_an_upper_bound_and_meet_a_lower_one(a: Type, b: Type) -> None:
         assert is_subtype(lower, t, lookup)
 
 
-@SLOW
 @given(small_types, small_types)
 def test_join_and_meet_do_not_depend_on_the_order(a: Type, b: Type) -> None:
     for operation in (join, meet):
@@ -71,7 +62,6 @@ def test_join_and_meet_do_not_depend_on_the_order(a: Type, b: Type) -> None:
         assert is_subtype(other, one, lookup)
 
 
-@SLOW
 @given(small_types, small_types)
 def test_join_and_meet_are_idempotent_and_absorb_each_other(a: Type, b: Type) -> None:
     assert join(a, a, lookup) == a == meet(a, a, lookup)
@@ -79,17 +69,15 @@ def test_join_and_meet_are_idempotent_and_absorb_each_other(a: Type, b: Type) ->
     assert join(a, meet(a, b, lookup), lookup) == a
 
 
-@SLOW
 @given(small_types)
 def test_never_and_any_are_the_ends(t: Type) -> None:
     assert join(t, NEVER, lookup) == t == meet(t, ANY, lookup)
     assert join(t, ANY, lookup) == ANY
     assert meet(t, NEVER, lookup) == NEVER
-    assert subtract(t, NEVER, lookup) == t
+    assert subtract(t, NEVER, lookup) == (t if is_inhabited(t, lookup) else NEVER)
     assert subtract(t, ANY, lookup) == NEVER
 
 
-@SLOW
 @given(small_types, small_types, small_values)
 def test_relations_agree_with_matching(a: Type, b: Type, v: Any) -> None:
     in_a, in_b = belongs(v, a), belongs(v, b)
@@ -107,13 +95,11 @@ def test_relations_agree_with_matching(a: Type, b: Type, v: Any) -> None:
         assert not belongs(v, subtract(a, b, lookup))
 
 
-@SLOW
 @given(small_types, small_types)
 def test_what_is_left_is_a_part(a: Type, b: Type) -> None:
     assert is_subtype(subtract(a, b, lookup), a, lookup)
 
 
-@SLOW
 @given(small_values)
 def test_a_value_belongs_to_its_type(v: Any) -> None:
     exact = type_of(v)
@@ -122,7 +108,6 @@ def test_a_value_belongs_to_its_type(v: Any) -> None:
     assert is_subtype(exact, widened(exact))
 
 
-@SLOW
 @given(small_types, small_values)
 def test_the_exact_type_of_a_value_overlaps_where_the_value_belongs(t: Type, v: Any) -> None:
     if belongs(v, t):

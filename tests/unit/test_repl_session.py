@@ -183,7 +183,7 @@ def test_load(talk, tmp_path):
 @pytest.mark.parametrize(
     "name, expected",
     [
-        ("map", "map  built-in, takes "),
+        ("map", "map  built-in, takes 2\n  [:fn [[:fn [a] b] [:seq a]] [:vector b]]\n  `(map f coll)`: "),
         ("let", "let  special form\n"),
         ("when", "when  macro\n"),
         ("f", "(f [x : int {:keys [a]} & more] : string)\n  delegated to local_model:echo\n  Says it.\n"),
@@ -229,6 +229,8 @@ def test_ast_and_type(talk):
     assert talk(":ast")[0].startswith("Call\n")
     assert talk(":type")[0] == "; float\n"
     assert talk(':type "text"')[0] == "; string\n"
+    assert talk(":type abs")[0] == "; function\n; [:fn [int] int]\n; [:fn [number] number]\n"
+    assert talk(":type (fn [x] x)")[0] == "; function\n"
     assert talk(":ast (println 1)")[0].startswith("Call\n"), "and prints nothing else: it does not run"
     talk(":ast on")
     talk(":type on")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 #: RTFS name -> (capability, least operands, most operands or None, type). The types are those of the capabilities that come with
-#: RTFS; what a host puts in their place keeps to them. Addresses and what they answer are the exception: hosts like to do more there.
+#: RTFS; what a host puts in their place keeps to them, except for HTTP, where hosts like to do more.
 PRELUDE: dict[str, tuple[str, int, int | None, str]] = {
     "log": ("io.log", 0, None, "[:fn [& any] nil]"),
     "tool/log": ("io.log", 1, None, "[:fn [any & any] nil]"),
