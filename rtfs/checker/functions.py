@@ -382,11 +382,19 @@ def _result(c: Inference, node: ast.Call, name: str, shape: FunctionType, types:
 def _hand_over(c: Inference, arg: ast.Fn, wants: FunctionType, flow: Flow, who: str) -> FunctionType:
     """A function that is written where it is handed over: its operands are known from there."""
     _accepts_count(c, arg, len(arg.params), arg.rest is not None, wants, who)
+    if _never_called(wants):
+        function(c, arg, flow, None)
+        return FunctionType(wants.params, wants.rest, NEVER)
     made = function(c, arg, flow, wants)
     if not overlap(made.result, wants.result, c.lookup) and not isinstance(made.result, NeverType):
         message = f"the function given to {who}: expected {words(wants.result)} as its result, got {words(made.result)}"
         c.problems.report("type-mismatch", message, arg.body.span or arg.span)
     return made
+
+
+def _never_called(wants: FunctionType) -> bool:
+    """Whether there is nothing that a function could be called with: the items of an empty vector."""
+    return any(isinstance(param, NeverType) for param in wants.params)
 
 
 def _accepts_count(c: Inference, arg: ast.Node, low: int, more: bool, wants: FunctionType, who: str) -> None:
@@ -398,6 +406,8 @@ def _accepts_count(c: Inference, arg: ast.Node, low: int, more: bool, wants: Fun
 
 def _result_of(c: Inference, arg: ast.Node, type: Type, wants: FunctionType, name: str, flow: Flow) -> Type:
     """What a function that is handed over by name gives for such operands."""
+    if _never_called(wants):
+        return NEVER
     if isinstance(arg, ast.Const) and isinstance(arg.value, Keyword):
         if wants.params:
             first = wants.params[0]

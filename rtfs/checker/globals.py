@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from rtfs.checker.flow import Flow
 from rtfs.semantics.namespace import Namespace
-from rtfs.semantics.signatures import signature, tested_type
+from rtfs.semantics.signatures import signature, predicate_type
 from rtfs.syntax import nodes as ast
 from rtfs.types.lattice import type_of, widened
 from rtfs.types.nodes import ANY, FunctionType, Lookup, Primitive, RecordType, Type, TypeRef
@@ -112,7 +112,7 @@ class Globals:
         if name.endswith("?") and name[:-1] in self._structs:
             return TypeRef(name[:-1])
         found = self.builtin(name)
-        return tested_type(found) if found is not None else None
+        return predicate_type(found) if found is not None else None
 
     def struct(self, name: str) -> RecordType | None:
         found = self._structs.get(name)

@@ -67,7 +67,7 @@ class ProgramChecker(Checker):
         for names, _, parts in nodes:
             for part in parts:
                 if isinstance(part, ast.Def):
-                    if (id(names), part.name) in defined:
+                    if (id(names), part.name) in defined or part.name in names.namespace.library:  # before, it means the built-in
                         names.changes(part.name)
                     defined.add((id(names), part.name))
                 elif isinstance(part, ast.SetGlobal):
