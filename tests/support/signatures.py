@@ -231,7 +231,7 @@ def _map(key: Type, value: Type, random: Random, depth: int) -> Map:
 
 
 def _walkable(item: Type, random: Random, depth: int) -> Any:
-    choices = [Vector(_several(item, random, depth)), List(_several(item, random, depth))] * 2
+    choices: list[Any] = [Vector(_several(item, random, depth)), List(_several(item, random, depth))] * 2
     choices.append(None)
     if fits(item, "a"):
         choices += [random.choice(_TEXTS)] * 2
