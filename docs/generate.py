@@ -74,10 +74,10 @@ def standard_library() -> str:
         "# Standard library\n",
         f"{names} names. Every function is a value: it can be bound, passed and returned. Another number of operands than its type "
         "allows is an `arity-mismatch`, an operand of the wrong kind a `type-error`.\n",
-        "In the types, a name of one letter is any type, the same at every place; `[:seq T]` is whatever gives items of type `T`: a "
-        "vector or list, a string (its characters as strings), a map (its entries, `[:tuple K V]`), nil (nothing); what follows `&` "
-        "may come any number of times. Where a function is wanted, a keyword does as well. Of several types, the first that the "
-        "operands fit tells the result.\n",
+        "In the types, a name of one letter is any type, the same at every place. `[:seq T]` is whatever gives items of type `T`: "
+        "a vector or list, a string (its characters as strings), a map (its entries, `[:tuple K V]`), nil (nothing). What follows "
+        "`&` may come any number of times. Where a function is wanted, a keyword does as well. Of several types, the first that "
+        "the operands fit tells the result.\n",
     ]
     for topic, title in TITLES.items():
         if topic not in topics:

@@ -140,7 +140,7 @@ def walk(value: Any) -> list[Any] | None:
 
 # --- making values ---------------------------------------------------------------------------
 
-_TEXTS = ["", "a", "b", "12", "-3.5", "a,b", " x ", "é😀", "k", '{"a": [1]}', "%s", "(a)(b)?"]
+_TEXTS = ["", "a", "b", "12", "-3.5", "a,b", " x ", "é😀", "k", '{"a": [1]}', "%s", "%d", "(a)(b)?"]
 _INTS = [0, 1, 2, 3, -1, -2, 5, 7, 10**20]
 _FLOATS = [0.0, 0.5, -2.5, 3.0, 1e300, float("inf"), float("nan")]
 _KEYWORDS = [Keyword("a"), Keyword("k"), Keyword("n/b"), Keyword("message")]
@@ -231,7 +231,7 @@ def _map(key: Type, value: Type, random: Random, depth: int) -> Map:
 
 
 def _walkable(item: Type, random: Random, depth: int) -> Any:
-    choices = [Vector(_several(item, random, depth)), List(_several(item, random, depth))] * 2
+    choices: list[Any] = [Vector(_several(item, random, depth)), List(_several(item, random, depth))] * 2
     choices.append(None)
     if fits(item, "a"):
         choices += [random.choice(_TEXTS)] * 2

@@ -57,7 +57,7 @@ def constantly(value: Any) -> Builtin:
     "comp",
     0,
     None,
-    type="[:and [:fn [] [:fn [a] a]] [:fn [fn] [:fn [& any] any]] [:fn [[:fn [any] a] fn & fn] [:fn [& any] a]]]",
+    type="[:and [:fn [] [:fn [any] any]] [:fn [fn] [:fn [& any] any]] [:fn [[:fn [any] a] fn & fn] [:fn [& any] a]]]",
 )
 def compose(*functions: Any) -> Any:
     """`(comp f g …)`: a function that applies the last to its operands and the others to the result, right to left."""
