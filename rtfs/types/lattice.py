@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from rtfs.types.branches import Branch, TooHard, is_empty_vector, kept, literal_belongs, type_is_scalar
+from rtfs.types.branches import Branch, TooHard, has_two_spellings, is_empty_vector, kept, literal_belongs, type_is_scalar
 from rtfs.types.facts import NO_FACTS, predicates, with_bounds, with_sizes
 from rtfs.types.matching import is_function
 from rtfs.types.nodes import (
@@ -244,21 +244,21 @@ def _minus_tuple(x: Branch, a: TupleType, b: TupleType, relation: Relation, dept
 
 def _minus_record(x: Branch, a: RecordType, b: RecordType, relation: Relation, depth: int) -> list[Branch]:
     """A map is not in `b` when one of its entries is not, or is missing."""
+    if has_two_spellings(a, b):
+        return [x]
     entries = {entry.key: entry for entry in a.entries}
     pieces: list[Branch] = []
     for wanted in b.entries:
-        entry = entries.get(wanted.key)
-        if entry is None:
-            return [x]  # nothing is known about this key
+        entry = entries.get(wanted.key) or Entry(wanted.key, a.rest or ANY, True)
         left = _subtract(entry.type, wanted.type, relation, depth + 1)
-        if left == entry.type and not entry.optional:
+        if left == entry.type:
             return [x]
         changed = [] if isinstance(left, NeverType) else [Entry(entry.key, left)]
         if entry.optional and not wanted.optional:
             changed.append(Entry(entry.key, NEVER, True))  # it is not there
         for new in changed:
-            others = tuple([new if old.key == entry.key else old for old in a.entries])
-            pieces.append(Branch(RecordType(others, a.rest), x.facts))
+            others = entries | {entry.key: new}
+            pieces.append(Branch(RecordType(tuple(others.values()), a.rest), x.facts))
     return pieces
 
 
