@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from rtfs.checker.flow import Flow
 from rtfs.semantics.namespace import Namespace
-from rtfs.semantics.signatures import signature, predicate_type
+from rtfs.semantics.signatures import predicate_type, signature
 from rtfs.syntax import nodes as ast
 from rtfs.types.lattice import type_of, widened
 from rtfs.types.nodes import ANY, FunctionType, Lookup, Primitive, RecordType, Type, TypeRef
