@@ -1,0 +1,212 @@
+"""Delegation engines: who decides where a call of a function without a hint goes (architecture section 3).
+
+An engine may answer ahead of any call (`resolve`): then the function is bound to that target once, and a call pays nothing for
+the decision.  Otherwise `decide` is asked at each call.  A hint on a function always wins, and no engine is asked.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from rtfs.delegation.context import CallContext
+from rtfs.delegation.settings import DEFAULTS, CallSettings
+from rtfs.delegation.targets import LOCAL, ExecTarget, parse_target
+from rtfs.errors import ConfigError
+from rtfs.values.struct import Struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any, Protocol
+else:
+    Protocol = object
+
+#: Entry points of this group are functions `options -> DelegationEngine`, by the name that a policy file may use.
+ENTRY_POINTS = "rtfs.engines"
+
+
+class Alternative(Struct):
+    """A target that was considered.
+
+    Attributes:
+        score: what the engine thought of it, in its own unit; None when it was not scored.
+        rejected: why it could not be taken; None when it could.
+    """
+
+    target: ExecTarget
+    score: float | None = None
+    rejected: str | None = None
+
+
+class Decision(Struct):
+    """Where a call goes, and why.
+
+    Attributes:
+        target: the first to be asked.
+        reasoning: a sentence for the record.
+        confidence: 0 to 1, None when the engine has no idea.
+        fallbacks: who is asked when the target fails, in this order; the function's own body comes after all of them.
+        alternatives: what else was considered, the rejected ones too.
+        settings: timeout, retries, hedging, the confidence that is asked for.
+        propensity: probability with which the engine takes this target for such a call; 1 unless it explores.
+        engine: who decided.
+    """
+
+    target: ExecTarget
+    reasoning: str = ""
+    confidence: float | None = None
+    fallbacks: tuple[ExecTarget, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+    settings: CallSettings = DEFAULTS
+    propensity: float = 1.0
+    engine: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """For the record and for `--json`."""
+        return {
+            "target": self.target.printed,
+            "reasoning": self.reasoning,
+            "confidence": self.confidence,
+            "fallbacks": [target.printed for target in self.fallbacks],
+            "alternatives": [
+                {"target": one.target.printed, "score": one.score, "rejected": one.rejected} for one in self.alternatives
+            ],
+            "propensity": self.propensity,
+            "engine": self.engine,
+        }
+
+
+class DelegationEngine(Protocol):
+    """Decides where calls go. Safe to ask from several threads; `decide` is pure: the same context, the same decision, until
+    `changed` tells its listeners otherwise."""
+
+    name: str
+
+    def decide(self, context: CallContext) -> Decision: ...
+
+    def resolve(self, symbol: str) -> Decision | None:
+        """The decision for all calls of a function, whatever its operands are; None when that depends on them."""
+
+    def listen(self, changed: Callable[[], None]) -> None:
+        """Have `changed` called when decisions may be others than before: plans are forgotten and functions bound anew."""
+
+
+class Listeners:
+    """Who wants to know that an engine's decisions have changed."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Callable[[], None]] = []
+
+    def listen(self, changed: Callable[[], None]) -> None:
+        self._listeners.append(changed)
+
+    def tell(self) -> None:
+        for changed in list(self._listeners):
+            changed()
+
+
+class StaticEngine(Listeners):
+    """A table from symbols, or patterns such as `billing/*`, to targets; what is not in it stays here.
+
+    Args:
+        table: symbol or pattern -> target, or its text (`remote:gpt-4o-mini`). The first that fits counts; plain names come first.
+    Raises:
+        ConfigError: a text is no target.
+    """
+
+    name = "static"
+
+    def __init__(self, table: Mapping[str, ExecTarget | str] | None = None, default: ExecTarget | str = LOCAL) -> None:
+        super().__init__()
+        self._default = _target(default)
+        self._exact: dict[str, Decision] = {}
+        self._patterns: list[tuple[str, Decision]] = []
+        for pattern, target in (table or {}).items():
+            self._put(pattern, _target(target))
+
+    def _put(self, pattern: str, target: ExecTarget) -> None:
+        decision = Decision(target, f"`{pattern}` is bound to {target.printed}", 1.0, engine=self.name)
+        if any(sign in pattern for sign in "*?["):
+            self._patterns = [(known, old) for known, old in self._patterns if known != pattern] + [(pattern, decision)]
+        else:
+            self._exact[pattern] = decision
+
+    def bind(self, pattern: str, target: ExecTarget | str) -> None:
+        """Add or replace an entry; functions are bound anew."""
+        self._put(pattern, _target(target))
+        self.tell()
+
+    def resolve(self, symbol: str) -> Decision | None:
+        found = self._exact.get(symbol)
+        if found is not None:
+            return found
+        for pattern, decision in self._patterns:
+            if fnmatchcase(symbol, pattern):
+                return decision
+        return Decision(self._default, "not in the table", 1.0, engine=self.name)
+
+    def decide(self, context: CallContext) -> Decision:
+        decision = self.resolve(context.symbol)
+        assert decision is not None
+        return decision
+
+    def knows(self, symbol: str) -> bool:
+        """Whether the table has an entry for a symbol: in a chain, the next engine is asked otherwise."""
+        return symbol in self._exact or any(fnmatchcase(symbol, pattern) for pattern, _ in self._patterns)
+
+
+class ChainEngine(Listeners):
+    """Asks engines in order: the first that knows a symbol decides.
+
+    Args:
+        engines: one without a method `knows` knows everything, so what comes after it is never asked.
+    """
+
+    name = "chain"
+
+    def __init__(self, engines: Iterable[DelegationEngine]) -> None:
+        super().__init__()
+        self.engines = tuple(engines)
+        for engine in self.engines:
+            engine.listen(self.tell)
+
+    def _for(self, symbol: str) -> DelegationEngine | None:
+        for engine in self.engines:
+            knows = getattr(engine, "knows", None)
+            if knows is None or knows(symbol):
+                return engine
+        return None
+
+    def resolve(self, symbol: str) -> Decision | None:
+        engine = self._for(symbol)
+        return _UNKNOWN if engine is None else engine.resolve(symbol)
+
+    def decide(self, context: CallContext) -> Decision:
+        engine = self._for(context.symbol)
+        return _UNKNOWN if engine is None else engine.decide(context)
+
+
+_UNKNOWN = Decision(LOCAL, "no engine knows the function", engine="chain")
+
+
+def _target(target: ExecTarget | str) -> ExecTarget:
+    return parse_target(target) if isinstance(target, str) else target
+
+
+def engine_named(name: str, options: Mapping[str, Any]) -> DelegationEngine:
+    """The engine that an installed package offers under a name.
+
+    Args:
+        options: from the policy file, for the engine to check.
+    Raises:
+        ConfigError: no package offers it.
+    """
+    from importlib.metadata import entry_points
+
+    found = [entry for entry in entry_points(group=ENTRY_POINTS) if entry.name == name]
+    if not found:
+        known = sorted(entry.name for entry in entry_points(group=ENTRY_POINTS))
+        hint = f"installed: {', '.join(known)}" if known else "none is installed"
+        raise ConfigError(f"no installed package offers the engine `{name}`", hint=hint)
+    engine: DelegationEngine = found[0].load()(dict(options))
+    return engine
