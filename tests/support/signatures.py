@@ -345,7 +345,7 @@ class _Watcher:
     def look(self, operands: list[Any], result: Any) -> None:
         if any((size_of(value) or 0) > _LOOKED_INTO for value in (*operands, result)):
             return
-        shape = next((shape for shape in self.shapes if fits_shape(shape, operands)), None)
+        shape = next((shape for shape in self.shapes if fits_shape(shape, operands, called=False)), None)
         if shape is None or not fits(_opened(shape.result), result):
             told = " ".join([self.entry.name, *[preview(value, 80) for value in operands]])
             self.found.append(f"({told}) gives {preview(result, 80)} as {shape}")
