@@ -285,14 +285,16 @@ class ToolError(HostError):
 class DelegationError(HostError):
     """A model could not be asked, or its reply could not be used.
 
-    `retryable` says whether the same request may succeed later; the provider's own error is `__cause__`.
+    `retryable` says whether the same request may succeed later, `retry_after_s` when, if the provider said so; the provider's
+    own error is `__cause__`.
     """
 
     default_kind = "provider-error"
 
-    def __init__(self, message: str, *, retryable: bool = False, **extras: Any) -> None:
+    def __init__(self, message: str, *, retryable: bool = False, retry_after_s: float | None = None, **extras: Any) -> None:
         super().__init__(message, **extras)
         self.retryable = retryable
+        self.retry_after_s = retry_after_s
 
 
 class ConfigError(RtfsError, ValueError):

@@ -1,11 +1,11 @@
-"""Carries out a delegated call: ask the model, fit its reply to the type, ask once more, and last run the body.
+"""Carries out a delegated call: asks its targets in order, and last runs the function's own body.
 
-    registry.resolve ─▶ provider.complete ─▶ coerce_text (repairs) ─▶ value
-                              ▲                    │ does not fit
-                              └── one re-ask ◀─────┘        then: the function's own body, or an error when `:strict true`
+    hint or engine ─▶ target ─▶ answer ─▶ sure enough? ─▶ value
+                        ▲ fails, or not sure enough
+                        └─ next target of the chain          then: the function's own body, or an error when `:strict true`
 
-Only a DelegationError leads to the body.  A limit that ran out, an interrupt and a bug in a provider pass through: none of
-them is an answer that the model failed to give.
+Only a DelegationError leads to the next target and to the body.  A limit that ran out, an interrupt and a bug in a provider pass
+through: none of them is an answer that the model failed to give.
 """
 
 from __future__ import annotations
@@ -14,31 +14,19 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
+from rtfs.delegation.asking import Answer, Asking, Trace, one_line, spoken
+from rtfs.delegation.breaker import Breakers
+from rtfs.delegation.engine import Decision
+from rtfs.delegation.hedging import first_answer
 from rtfs.delegation.options import CallOptions
 from rtfs.delegation.record import Attempt, CallRecord, RecordSink
+from rtfs.delegation.targets import ExecTarget, LocalModel, ModelTarget, RemoteModel
 from rtfs.errors import DelegationError, RtfsError
-from rtfs.models.protocol import ModelProvider, ModelReply, ModelRequest, Parameter, PreviousTry
 from rtfs.models.registry import ModelRegistry
 from rtfs.semantics.protocols import DelegatedCall
-from rtfs.types.coerce import coerce_text
-from rtfs.types.wording import CoercionError
-
-_LONGEST_REASON = 300  # characters in a line on stderr
-_SPOKEN = {"local-model": "local model", "remote": "remote model"}
-
-
-@dataclass(slots=True)
-class _Trace:
-    """What happened so far in one call; becomes its record."""
-
-    attempts: list[Attempt] = field(default_factory=list)
-    provider: str | None = None
-    reply: ModelReply | None = None
-    """The reply that fitted."""
-    repairs: tuple[str, ...] = ()
 
 
 class ModelDelegate:
@@ -53,6 +41,7 @@ class ModelDelegate:
         redact: Callable[[str], str] = str,
         clock: Callable[[], float] = time.time,
         timer: Callable[[], float] = time.perf_counter,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """
         Args:
@@ -62,8 +51,11 @@ class ModelDelegate:
                 (`capabilities.redaction`).
             clock: seconds since the epoch.
             timer: seconds, monotonic.
+            sleep: waits for seconds, before a retry.
         """
-        self._registry = registry
+        #: Of the targets that were asked: which are left alone for a while.
+        self.breakers = Breakers()
+        self._asking = Asking(registry, self.breakers, redact=redact, timer=timer, sleep=sleep)
         self._report = report
         self._records = records
         self._redact = redact
@@ -83,79 +75,44 @@ class ModelDelegate:
         """
         options = CallOptions.of(call)
         self._warn(options.warnings)
+        decision = call.plan or hinted(call)
         started, begin = self._clock(), self._timer()
-        trace = _Trace()
+        trace = Trace()
         try:
-            value = self._ask(call, options, trace)
+            self._through(call, decision, options, trace)
         except DelegationError as error:
-            record = self._record(call, trace, started, self._timer() - begin, error)
+            record = self._record(call, decision, trace, started, self._timer() - begin, error)
             return self._without_model(call, record, error)
-        self._records.add(replace(self._record(call, trace, started, self._timer() - begin, None), value=value))
+        assert trace.answer is not None
+        value = trace.answer.value
+        self._records.add(replace(self._record(call, decision, trace, started, self._timer() - begin, None), value=value))
         return value
 
-    # --- the model ---
+    # --- the targets ---
 
-    def _ask(self, call: DelegatedCall, options: CallOptions, trace: _Trace) -> Any:
-        provider = self._registry.resolve(call.target, call.model)
-        trace.provider = provider.name
-        request = ModelRequest(
-            model=call.model,
-            function=call.name,
-            doc=call.doc,
-            parameters=tuple(
-                Parameter(name=name, type=type_, value=value)
-                for (name, type_), value in zip(call.parameters, call.args, strict=True)
-            ),
-            result=call.result,
-            aliases=call.aliases,
-            examples=options.examples,
-            max_tokens=options.max_tokens,
-            temperature=options.temperature,
-            seed=options.seed,
-            timeout_s=options.timeout_s if call.remaining_s is None else min(options.timeout_s, max(call.remaining_s, 0.001)),
-        )
-        try:
-            return self._attempt(provider, request, trace)
-        except _Misfit as misfit:
-            again = replace(request, previous=misfit.previous)
-        try:
-            return self._attempt(provider, again, trace)
-        except _Misfit as misfit:
-            raise DelegationError(
-                f"the reply of {_spoken(call)} does not fit `{call.result}`: {misfit.previous.problem}",
-                kind="reply-mismatch",
-                hint="say in the docstring what the result looks like, or give :examples",
-                data=misfit.previous.text,
-            ) from misfit.__cause__
-
-    def _attempt(self, provider: ModelProvider, request: ModelRequest, trace: _Trace) -> Any:
-        """One request; its value, or _Misfit."""
-        begin = self._timer()
-        try:
-            reply = provider.complete(request)
-        except DelegationError as error:
-            problem = self._redact(error.message)
-            spent = self._timer() - begin
-            trace.attempts.append(Attempt(provider=provider.name, outcome=error.kind, problem=problem, latency_s=spent))
-            raise
-        cut = f"the answer was cut off after {request.max_tokens} tokens" if reply.finish_reason == "length" else None
-        attempt = Attempt(
-            provider=provider.name,
-            outcome="answered",
-            problem=cut,
-            prompt_tokens=reply.usage.prompt_tokens,
-            completion_tokens=reply.usage.completion_tokens,
-            latency_s=self._timer() - begin,
-        )
-        try:
-            value, repairs = coerce_text(reply.text, request.result, request.aliases.get)
-        except CoercionError as error:
-            problem = f"{cut}; {error.problem}" if cut else error.problem
-            trace.attempts.append(replace(attempt, outcome="mismatch", problem=self._redact(problem)))
-            raise _Misfit(PreviousTry(text=reply.text, problem=problem)) from error
-        trace.attempts.append(attempt)
-        trace.reply, trace.repairs = reply, tuple(repairs)
-        return value
+    def _through(self, call: DelegatedCall, decision: Decision, options: CallOptions, trace: Trace) -> None:
+        """Ask target after target until one answers, and is sure enough; what the surest said is in the trace."""
+        targets = chain(decision)
+        settings = decision.settings
+        failure: DelegationError | None = None
+        while targets:
+            asked, targets = (targets[:2], targets[2:]) if settings.hedge_after_s is not None else (targets[:1], targets[1:])
+            try:
+                answer = first_answer(
+                    [lambda target=target: self._asking.ask(call, target, options, settings, trace) for target in asked],  # type: ignore[misc]
+                    settings.hedge_after_s,
+                )
+            except DelegationError as error:
+                failure = failure or error
+                continue
+            if trace.answer is None or _sureness(answer) > _sureness(trace.answer):
+                trace.answer = answer
+            if settings.accept_above is None or _sureness(answer) >= settings.accept_above:
+                return
+            if targets:
+                trace.attempts.append(_not_sure(answer, settings.accept_above))
+        if trace.answer is None:
+            raise failure or DelegationError("no target may be asked", kind="model-unavailable")
 
     # --- without one ---
 
@@ -181,20 +138,23 @@ class ModelDelegate:
         return value
 
     def _record(
-        self, call: DelegatedCall, trace: _Trace, started: float, latency_s: float, error: DelegationError | None
+        self, call: DelegatedCall, decision: Decision, trace: Trace, started: float, latency_s: float, error: DelegationError | None
     ) -> CallRecord:
-        reply = trace.reply
+        answer = trace.answer
+        reply = answer.reply if answer is not None else None
+        asked = answer.target if answer is not None else decision.target
         return CallRecord(
             function=call.name,
-            target=call.target,
-            model=call.model,
-            answered_by=reply.model or call.model if reply else None,
-            provider=trace.provider,
+            target=asked.kind if isinstance(asked, ModelTarget) else "local",
+            model=asked.model if isinstance(asked, ModelTarget) else "",
+            decision=decision,
+            answered_by=reply.model or getattr(asked, "model", None) if reply else None,
+            provider=answer.provider if answer is not None else trace.provider,
             started=started,
             latency_s=latency_s,
             attempts=tuple(trace.attempts),
             source="none" if error else "model",
-            repairs=trace.repairs,
+            repairs=answer.repairs if answer is not None else (),
             score=reply.score if reply else None,
             label_mass=reply.label_mass if reply else None,
             error=self._redact(error.message) if error else None,
@@ -210,10 +170,10 @@ class ModelDelegate:
             self._fallbacks[key] += 1
             if self._fallbacks[key] > 1:
                 return
-        what = _one_line(error.message)
+        what = one_line(error.message)
         if error.kind != "reply-mismatch":
-            what = f"no answer from {_spoken(call)} ({what})"
-        hint = f" hint: {_one_line(error.hint)}" if error.hint else ""
+            what = f"no answer from {_who(call)} ({what})"
+        hint = f" hint: {one_line(error.hint)}" if error.hint else ""
         self._report(self._redact(f"rtfs: {call.name}: {what}; the function's own body {outcome}.{hint}"))
 
     def _warn(self, warnings: tuple[str, ...]) -> None:
@@ -229,7 +189,7 @@ class ModelDelegate:
         with self._lock:
             counts = sorted(self._fallbacks.items())
         return [
-            f"rtfs: {name}: its own body ran {count} times instead of model {_one_line(model)} ({kind})"
+            f"rtfs: {name}: its own body ran {count} times instead of model {one_line(model)} ({kind})"
             for (name, model, kind), count in counts
             if count > 1
         ]
@@ -243,18 +203,35 @@ class ModelDelegate:
             self._report(line)
 
 
-class _Misfit(Exception):
-    """A reply that does not fit its type; never leaves this module."""
-
-    def __init__(self, previous: PreviousTry) -> None:
-        super().__init__(previous.problem)
-        self.previous = previous
+def hinted(call: DelegatedCall) -> Decision:
+    """The decision that a hint on the function is: it always wins, and no engine is asked."""
+    target = (LocalModel if call.target == "local-model" else RemoteModel)(call.model)
+    return Decision(target, "the function's own hint", engine="hint")
 
 
-def _spoken(call: DelegatedCall) -> str:
-    return f"{_SPOKEN.get(call.target, call.target)} {_one_line(call.model)}"
+def chain(decision: Decision) -> list[ModelTarget]:
+    """The models to be asked, in order; the function's own body ends it wherever it stands."""
+    found: list[ModelTarget] = []
+    target: ExecTarget
+    for target in (decision.target, *decision.fallbacks):
+        if not isinstance(target, ModelTarget):
+            break
+        if target not in found:
+            found.append(target)
+    return found
 
 
-def _one_line(text: str) -> str:
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= _LONGEST_REASON else line[:_LONGEST_REASON] + "…"
+def _sureness(answer: Answer) -> float:
+    """How sure a target is of its answer; one that does not say is trusted."""
+    return 1.0 if answer.sureness is None else answer.sureness
+
+
+def _not_sure(answer: Answer, wanted: float) -> Attempt:
+    problem = f"{_sureness(answer):.2f} is below the {wanted:.2f} that is asked for"
+    return Attempt(provider=answer.provider, target=answer.target.printed, outcome="unsure", problem=problem, score=answer.sureness)
+
+
+def _who(call: DelegatedCall) -> str:
+    """Whom a call asked first, for a line on stderr."""
+    target = (call.plan or hinted(call)).target
+    return spoken(target) if isinstance(target, ModelTarget) else "any model"

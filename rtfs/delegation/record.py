@@ -21,21 +21,30 @@ class Attempt:
 
     provider: str
     outcome: str
-    """`answered`, `mismatch` (the reply did not fit the type), or the kind of the error: `model-unavailable` …"""
+    """`answered`, `mismatch` (the reply did not fit the type), `unsure` (below the confidence that was asked for), `skipped` (its
+    breaker is open), or the kind of the error: `model-unavailable` …"""
+    target: str = ""
+    """As it is printed: `remote_model:gpt-4o-mini`."""
     problem: str | None = None
     """What was wrong; for an answer, what a reader should know about it (it was cut off)."""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     latency_s: float = 0.0
+    score: float | None = None
+    cost_usd: float | None = None
+    """What it cost; None when the price is not known."""
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "provider": self.provider,
+            "target": self.target,
             "outcome": self.outcome,
             "problem": self.problem,
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
             "latency_s": round(self.latency_s, 6),
+            "score": self.score,
+            "cost_usd": self.cost_usd,
         }
 
 
@@ -47,7 +56,9 @@ class CallRecord:
     target: str
     """`local-model` or `remote`."""
     model: str
-    """The id in the hint."""
+    """The id of the model that answered, or was asked first."""
+    decision: Any = None
+    """`engine.Decision`: where the call was to go, and why."""
     answered_by: str | None = None
     """The model that really answered, as the provider names it; None when the body did."""
     provider: str | None = None
@@ -65,6 +76,10 @@ class CallRecord:
     """What was changed in the reply to make it fit the type."""
     score: float | None = None
     label_mass: float | None = None
+    confidence: float | None = None
+    """Calibrated probability that the answer is right; None where nothing was fitted."""
+    cache: str | None = None
+    """The layer of cache that answered: `L1` … `L4`."""
     error: str | None = None
     """Why no model answered; None when one did."""
     error_kind: str | None = None
@@ -80,12 +95,19 @@ class CallRecord:
     def completion_tokens(self) -> int:
         return sum(a.completion_tokens or 0 for a in self.attempts)
 
+    @property
+    def cost_usd(self) -> float | None:
+        """Of all attempts; None when the price of one is not known."""
+        costs = [attempt.cost_usd for attempt in self.attempts if attempt.completion_tokens is not None]
+        return None if None in costs else sum(cost for cost in costs if cost is not None)
+
     def to_dict(self) -> dict[str, Any]:
         """The record for JSON: plain Python values, the RTFS value as text that reads back."""
         return {
             "function": self.function,
             "target": self.target,
             "model": self.model,
+            "decision": None if self.decision is None else self.decision.to_dict(),
             "answered_by": self.answered_by,
             "provider": self.provider,
             "started": self.started,
@@ -96,6 +118,9 @@ class CallRecord:
             "repairs": list(self.repairs),
             "score": self.score,
             "label_mass": self.label_mass,
+            "confidence": self.confidence,
+            "cache": self.cache,
+            "cost_usd": self.cost_usd,
             "error": self.error,
             "error_kind": self.error_kind,
             "body_error": self.body_error,

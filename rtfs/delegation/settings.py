@@ -19,7 +19,7 @@ class CallSettings(Struct):
     """
 
     timeout_s: float | None = None
-    retries: int = 1
+    retries: int = 2
     backoff_s: float = 0.5
     hedge_after_s: float | None = None
     accept_above: float | None = None

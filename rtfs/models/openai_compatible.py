@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import random
 import re
 import threading
 import time
@@ -35,8 +34,6 @@ OPENAI_URL = "https://api.openai.com/v1"
 
 _LARGEST_REPLY_BYTES = 8 << 20
 _CONNECT_S = 10.0
-_LONGEST_WAIT_S = 30.0  # a server that asks for more is reported at once
-_BACKOFF_S = 0.5  # doubled at each retry, up to half as much again added at random
 _LONGEST_DETAIL = 300  # characters of the server's own words in a message
 _LONGEST_COMPLAINT = 4_000  # characters of them that are looked at
 
@@ -61,33 +58,22 @@ class OpenAICompatibleProvider:
         base_url: str | None,
         api_key: str | None = None,
         key_name: str = KEY_VARIABLE,
-        retries: int = 2,
-        sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
-        jitter: Callable[[], float] = random.random,
     ) -> None:
         """
         Args:
             base_url: up to and without `/chat/completions`; None when nothing is configured, then every request fails.
             api_key: sent as a bearer token; None for a server that wants none.
             key_name: where the key came from, for hints.
-            retries: how often a failed request is sent again.
-            sleep: waits for seconds.
             clock: seconds, monotonic.
-            jitter: a number in [0, 1).
         """
         self._base_url = (base_url or "").strip().rstrip("/").removesuffix("/chat/completions")
         self._key = (api_key or "").strip()
         self._key_name = key_name
-        self._retries = retries
-        self._sleep = sleep
         self._clock = clock
-        self._jitter = jitter
         self._lock = threading.Lock()
         self._client: Any = None
         self._closed = False
-        #: the last contact failed: do not make every call of a loop wait through the retries
-        self._unreachable = False
         #: (model, schema or None for all) -> what its server takes
         self._dialects: dict[tuple[str, str | None], Dialect] = {}
 
@@ -213,33 +199,15 @@ class OpenAICompatibleProvider:
     def _ask(
         self, client: Any, payload: bytes, request: ModelRequest, deadline: float
     ) -> tuple[_Answer, dict[str, Any] | None]:
-        """The server's answer, and its content when it is a success; a failure that may pass is tried again."""
-        retries = 0 if self._unreachable else self._retries
-        wait = _BACKOFF_S
-        while True:
-            asked_to_wait: float | None = None
-            try:
-                answer = self._send(client, payload, request.timeout_s, deadline)
-                self._unreachable = False
-                if answer.status == 200:
-                    return answer, self._content(answer.body)
-                failure = self._refusal(answer, request)
-                if not failure.retryable:
-                    return answer, None
-                asked_to_wait = _seconds(answer.retry_after)
-            except DelegationError as error:
-                failure = error
-                self._unreachable = error.kind == "model-unavailable"
-                if not error.retryable:
-                    raise
-            pause = wait * (1 + self._jitter() / 2) if asked_to_wait is None else asked_to_wait
-            if retries == 0 or pause > _LONGEST_WAIT_S or self._clock() + pause >= deadline:
-                if asked_to_wait is not None:
-                    failure.notes.append(f"the server asks to wait {asked_to_wait:g} s")
-                raise failure
-            self._sleep(pause)
-            retries -= 1
-            wait *= 2
+        """The server's answer, and its content when it is a success. Trying again is the business of who asks."""
+        answer = self._send(client, payload, request.timeout_s, deadline)
+        if answer.status == 200:
+            return answer, self._content(answer.body)
+        failure = self._refusal(answer, request)
+        if not failure.retryable:
+            return answer, None
+        failure.retry_after_s = _seconds(answer.retry_after)
+        raise failure
 
     def _send(self, client: Any, payload: bytes, timeout_s: float, deadline: float) -> _Answer:
         import httpx2

@@ -36,6 +36,8 @@ class DelegatedCall:
     span: Span | None
     remaining_s: float | None = None
     """Seconds until the run's time is over; None when it has no limit."""
+    plan: Any = None
+    """An engine's decision (`delegation.engine.Decision`); None: the hint decides."""
     body: Callable[[], Any]
     """Runs the function's own body on these arguments: the fallback."""
 

@@ -204,7 +204,7 @@ def test_the_body_answers_when_two_replies_do_not_fit() -> None:
 
 
 def test_an_error_on_the_re_ask_is_the_reason() -> None:
-    bench = Bench("perhaps", DelegationError("too many requests", retryable=True))
+    bench = Bench("perhaps", DelegationError("too many requests"))
     assert bench() == "from-body"
     assert [a.outcome for a in bench.record.attempts] == ["mismatch", "provider-error"]
     assert "(too many requests)" in bench.lines[0]

@@ -29,7 +29,17 @@ def test_a_record_is_ready_for_json() -> None:
     data = json.loads(json.dumps(record(value=value, repairs=("x",), score=0.5).to_dict()))
     assert data["value"] == '{:a 1.0 "b" nil}'
     assert data["attempts"] == [
-        {"provider": "p", "outcome": "answered", "problem": None, "prompt_tokens": 10, "completion_tokens": None, "latency_s": 0.5}
+        {
+            "provider": "p",
+            "target": "",
+            "outcome": "answered",
+            "problem": None,
+            "prompt_tokens": 10,
+            "completion_tokens": None,
+            "latency_s": 0.5,
+            "score": None,
+            "cost_usd": None,
+        }
     ]
     assert data["repairs"] == ["x"]
 

@@ -1,0 +1,223 @@
+"""Asks one target: its provider, a re-ask when the reply does not fit the type, retries when a failure may pass.
+
+    registry.resolve ─▶ provider.complete ─▶ coerce_text (repairs) ─▶ value
+                             ▲  ▲                 │ does not fit
+                             │  └── one re-ask ◀──┘
+                             └── retries, after a pause that doubles, or that the server asks for
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from rtfs.delegation.breaker import Breakers
+from rtfs.delegation.options import CallOptions
+from rtfs.delegation.record import Attempt
+from rtfs.delegation.settings import CallSettings
+from rtfs.delegation.targets import ModelTarget
+from rtfs.errors import DelegationError
+from rtfs.models.protocol import ModelProvider, ModelReply, ModelRequest, Parameter, PreviousTry
+from rtfs.models.registry import ModelRegistry
+from rtfs.semantics.protocols import DelegatedCall
+from rtfs.types.coerce import coerce_text
+from rtfs.types.wording import CoercionError
+
+#: Seconds; a server that asks to wait longer is not waited for.
+LONGEST_WAIT_S = 30.0
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a target answered."""
+
+    value: Any
+    target: ModelTarget
+    provider: str
+    reply: ModelReply
+    repairs: tuple[str, ...]
+
+    @property
+    def sureness(self) -> float | None:
+        """The confidence, or else the score that was never fitted to outcomes; None when the provider gives neither."""
+        return self.reply.score
+
+
+@dataclass(slots=True)
+class Trace:
+    """What happened so far in one call; becomes its record."""
+
+    attempts: list[Attempt] = field(default_factory=list)
+    provider: str | None = None
+    """The last that was asked."""
+    answer: Answer | None = None
+
+
+class Misfit(Exception):
+    """A reply that does not fit its type; never leaves this module."""
+
+    def __init__(self, previous: PreviousTry) -> None:
+        super().__init__(previous.problem)
+        self.previous = previous
+
+
+class Asking:
+    """See the module. Safe to use from several threads at once.
+
+    Args:
+        redact: takes secrets out of texts that came from outside.
+        timer: seconds, monotonic.
+        sleep: waits for seconds.
+        jitter: a number in [0, 1).
+    """
+
+    def __init__(
+        self,
+        registry: ModelRegistry,
+        breakers: Breakers,
+        *,
+        redact: Callable[[str], str],
+        timer: Callable[[], float] = time.perf_counter,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._registry = registry
+        self.breakers = breakers
+        self._redact = redact
+        self._timer = timer
+        self._sleep = sleep
+        self._jitter = jitter
+
+    def ask(self, call: DelegatedCall, target: ModelTarget, options: CallOptions, settings: CallSettings, trace: Trace) -> Answer:
+        """The answer of a target.
+
+        Raises:
+            DelegationError: it gave none that can be used.
+        """
+        name = target.printed
+        if not self.breakers.allows(name):
+            problem = f"{spoken(target)} failed {self.breakers.threshold} times in a row and is left alone for a while"
+            trace.attempts.append(Attempt(provider=trace.provider or "", target=name, outcome="skipped", problem=problem))
+            raise DelegationError(problem, kind="model-unavailable", retryable=True)
+        try:
+            answer = self._tries(call, target, options, settings, trace)
+        except DelegationError as error:
+            if error.kind == "reply-mismatch" or not error.retryable:
+                self.breakers.ignored(name)
+            raise
+        except BaseException:
+            self.breakers.ignored(name)
+            raise
+        self.breakers.succeeded(name)
+        return answer
+
+    def _tries(
+        self, call: DelegatedCall, target: ModelTarget, options: CallOptions, settings: CallSettings, trace: Trace
+    ) -> Answer:
+        provider = self._registry.resolve(target.kind, target.model)
+        trace.provider = provider.name
+        request = request_of(call, target, options, settings)
+        deadline = self._timer() + request.timeout_s
+        retries = 0 if self.breakers.is_shaken(target.printed) else settings.retries
+        wait_s = settings.backoff_s
+        while True:
+            try:
+                return self._attempt(provider, target, request, trace)
+            except Misfit as misfit:
+                if request.previous is not None:
+                    raise DelegationError(
+                        f"the reply of {spoken(target)} does not fit `{call.result}`: {misfit.previous.problem}",
+                        kind="reply-mismatch",
+                        hint="say in the docstring what the result looks like, or give :examples",
+                        data=misfit.previous.text,
+                    ) from misfit.__cause__
+                request = replace(request, previous=misfit.previous)
+            except DelegationError as error:
+                if not error.retryable:
+                    raise
+                self.breakers.failed(target.printed)
+                asked = error.retry_after_s
+                pause_s = wait_s * (1 + self._jitter() / 2) if asked is None else asked
+                left_s = deadline - self._timer() - pause_s
+                if retries == 0 or pause_s > LONGEST_WAIT_S or left_s <= 0:
+                    if asked is not None:
+                        error.notes.append(f"the server asks to wait {asked:g} s")
+                    raise
+                self._sleep(pause_s)
+                retries -= 1
+                wait_s *= 2
+                request = replace(request, timeout_s=left_s)
+
+    def _attempt(self, provider: ModelProvider, target: ModelTarget, request: ModelRequest, trace: Trace) -> Answer:
+        """One request; its answer, or Misfit."""
+        begin = self._timer()
+        try:
+            reply = provider.complete(request)
+        except DelegationError as error:
+            failed = Attempt(
+                provider=provider.name,
+                target=target.printed,
+                outcome=error.kind,
+                problem=self._redact(error.message),
+                latency_s=self._timer() - begin,
+            )
+            trace.attempts.append(failed)
+            raise
+        cut = f"the answer was cut off after {request.max_tokens} tokens" if reply.finish_reason == "length" else None
+        attempt = Attempt(
+            provider=provider.name,
+            target=target.printed,
+            outcome="answered",
+            problem=cut,
+            prompt_tokens=reply.usage.prompt_tokens,
+            completion_tokens=reply.usage.completion_tokens,
+            latency_s=self._timer() - begin,
+            score=reply.score,
+        )
+        try:
+            value, repairs = coerce_text(reply.text, request.result, request.aliases.get)
+        except CoercionError as error:
+            problem = f"{cut}; {error.problem}" if cut else error.problem
+            trace.attempts.append(replace(attempt, outcome="mismatch", problem=self._redact(problem)))
+            raise Misfit(PreviousTry(text=reply.text, problem=problem)) from error
+        trace.attempts.append(attempt)
+        return Answer(value, target, provider.name, reply, tuple(repairs))
+
+
+def request_of(call: DelegatedCall, target: ModelTarget, options: CallOptions, settings: CallSettings) -> ModelRequest:
+    """The question that a call is to a target."""
+    timeout_s = options.timeout_s if settings.timeout_s is None else settings.timeout_s
+    if call.remaining_s is not None:
+        timeout_s = min(timeout_s, max(call.remaining_s, 0.001))
+    return ModelRequest(
+        model=target.model,
+        function=call.name,
+        doc=call.doc,
+        parameters=tuple(
+            Parameter(name=name, type=type_, value=value)
+            for (name, type_), value in zip(call.parameters, call.args, strict=True)
+        ),
+        result=call.result,
+        aliases=call.aliases,
+        examples=options.examples,
+        max_tokens=options.max_tokens,
+        temperature=options.temperature,
+        seed=options.seed,
+        timeout_s=timeout_s,
+    )
+
+
+_SPOKEN = {"local-model": "local model", "remote": "remote model"}
+_LONGEST_REASON = 300  # characters in a line on stderr
+
+
+def spoken(target: ModelTarget) -> str:
+    return f"{_SPOKEN[target.kind]} {one_line(target.model)}"
+
+
+def one_line(text: str) -> str:
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= _LONGEST_REASON else line[:_LONGEST_REASON] + "…"
