@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 def run() -> NoReturn:
     """The console script `rtfs`."""
+    # what is loaded stays: looking for garbage in it would take a tenth of the time that a small program takes
+    gc.disable()
     from rtfs.cli.main import BROKEN_PIPE, main
 
     # a process started without standard streams (`>&-`, pythonw) has None in their place
@@ -24,7 +27,7 @@ def run() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a lone surrogate, or a sign that the terminal lacks, must not end the program
             stream.reconfigure(errors="backslashreplace")
-    code = main(sys.argv[1:])
+    code = main(sys.argv[1:], ready=_collect_garbage)
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -35,7 +38,13 @@ def run() -> NoReturn:
         _give_up_stdout()
     if code == BROKEN_PIPE:
         _give_up_stdout()
+    gc.freeze()  # on its way out Python would look for garbage once more, in everything that is about to go
     sys.exit(code)
+
+
+def _collect_garbage() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def _give_up_stdout() -> None:

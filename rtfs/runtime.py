@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from rtfs.capabilities.registry import CapabilityRegistry
     from rtfs.checker.effects import FunctionEffects
+    from rtfs.eval.cached.cache import CompileCache
+    from rtfs.eval.cached.program import StoredForms
 
 #: Python frames that one nested RTFS call may need, generously; they live on the heap.  A compiled call needs one, or four
 #: through `map`: its limit of depth is Python's own, so that direct recursion goes up to so many times deeper than configured.
@@ -59,6 +61,7 @@ class Runtime:
         context: values that programs read as `@name`.
         on_warning: called with (message, span) instead of printing the warning on stderr.
         profile: `extended` (default), or `strict`: no atoms.
+        cache: a folder in which compiled files are kept, for later runtimes, when this one is closed; none when None.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Runtime:
         context: Mapping[str, Any] | None = None,
         on_warning: Callable[[str, Span | None], None] | None = None,
         profile: str = "extended",
+        cache: str | os.PathLike[str] | None = None,
     ) -> None:
         from rtfs.capabilities.host import RuntimeHost
         from rtfs.capabilities.registry import DEFAULT_ALLOW, CapabilityRegistry, Permissions
@@ -119,6 +123,9 @@ class Runtime:
         self.machine.make_modules = self._make_modules
         self.namespace = self.machine.namespace()
         self.on_analysis_warning: Callable[[AnalysisError], None] = lambda warning: self.warn(warning.message, warning.span)
+        self._profile = profile
+        self._cache_folder = None if cache is None else os.path.abspath(cache)
+        self._cache: CompileCache | None = None
         self._lock = RLock()
         self._entries = 0
         self._closed = False
@@ -155,10 +162,22 @@ class Runtime:
         """The RTFS value of a source or of a compiled program; all of it is read before any of it runs."""
         if isinstance(source, Artefact):
             return self._enter(lambda: self._run_artefact(source))
+        return self._enter(self._prepared(self.namespace, source))
+
+    def _prepared(self, namespace: Namespace, source: Source) -> Callable[[], Any]:
+        """What runs a source in a namespace: as it is in the compile cache, else from its text, which is read now.
+
+        Raises:
+            ParseError.
+        """
+        cache = self._compile_cache() if source.is_file else None
+        program = None if cache is None else cache.find(source, namespace)
+        if program is not None:
+            return lambda: self._run_stored(namespace, program.forms)
         from rtfs.syntax.reader import read_forms
 
         forms = read_forms(source)
-        return self._enter(lambda: self._run_forms(self.namespace, [(form, None) for form in forms]))
+        return lambda: self._run_forms(namespace, [(form, None) for form in forms], source)
 
     def compile(self, source: Source, warn: Callable[[AnalysisError], None] = lambda problem: None) -> bytes:
         """The artefact of a program: a file that `run_file` and `rtfs run` take in the place of the text.
@@ -263,7 +282,9 @@ class Runtime:
 
         def callable_(*args: Any) -> Any:
             operands = list(args) if raw else [to_rtfs(arg) for arg in args]
-            return self._converted(self._enter(lambda: call(target, operands)), raw)
+            if raw:
+                return self._enter(lambda: call(target, operands))
+            return self._enter(lambda: self._to_python(call(target, operands)))  # to enter twice would cost twice as much
 
         callable_.__name__ = callable_.__qualname__ = name
         callable_.__doc__ = target.doc if isinstance(target, Builtin) else target.spec.doc
@@ -285,6 +306,8 @@ class Runtime:
         if name in HARD_CORE:
             raise ConfigError(f"{name!r} is a core form of the language and cannot be bound")
         plain = callable(value) and not hasattr(value, "kind_name") and not hasattr(value, "__rtfs_value__")
+        if self._cache is not None:
+            self._cache.disturb()
         self.namespace.define(name, wrap_callable(value, name) if plain else to_rtfs(value))
 
     # --- models ---
@@ -333,6 +356,8 @@ class Runtime:
         if self._closed:
             return
         self._closed = True
+        if self._cache is not None:
+            self._enter(self._cache.keep)
         for closer in self.capabilities.closers:
             closer()
         if self._delegate is not None:
@@ -386,7 +411,7 @@ class Runtime:
         from rtfs.semantics.modules import ModuleRegistry
         from rtfs.syntax.reader import read_forms
 
-        return ModuleRegistry(self.machine, self._find_module, self._run_forms, read_forms)
+        return ModuleRegistry(self.machine, self._find_module, self._run_part, self._run_module, read_forms)
 
     def warn(self, message: str, span: Span | None) -> None:
         """A warning to whoever runs the program: one line on stderr, or `on_warning`."""
@@ -406,13 +431,20 @@ class Runtime:
 
         return TreeWalker(self.machine, namespace)
 
-    def _run_forms(self, namespace: Namespace, forms: list[tuple[Any, Any]]) -> Any:
-        """Analyse and evaluate forms one after the other; the value of the last."""
+    def _run_forms(self, namespace: Namespace, forms: Iterable[tuple[Any, Any]], source: Source | None = None) -> Any:
+        """Analyse and evaluate forms one after the other; the value of the last.
+
+        Args:
+            source: the whole text that they are; None for a part of the text that is running.
+        """
         from rtfs.syntax.analyse import Analyser
 
-        analyser = Analyser(namespace)
+        analyser: Any = Analyser(namespace)
         evaluator = self._evaluator(namespace)
-        namespace.expect([form for form, _ in forms])
+        noted = None if self._cache is None else self._cache.noted(source, namespace, evaluator)
+        if noted is not None:  # it stands in their places, and takes notes
+            analyser = evaluator = noted
+        (noted or namespace).expect([form for form, _ in forms])
 
         def run() -> Any:
             value = None
@@ -425,7 +457,49 @@ class Runtime:
                 value = evaluator.evaluate(node)
             return value
 
-        return self._within(namespace, run)
+        value = self._within(namespace, run)
+        if noted is not None:
+            noted.finish()
+        return value
+
+    def _run_part(self, namespace: Namespace, forms: Any) -> Any:
+        """Run the forms of a module in the text that is running."""
+        return self._run_forms(namespace, forms) if type(forms) is tuple else self._run_stored(namespace, forms)
+
+    def _run_stored(self, namespace: Namespace, forms: StoredForms) -> Any:
+        return self._within(namespace, lambda: forms.run(namespace, self._evaluator, self.on_analysis_warning))
+
+    def _run_module(self, namespace: Namespace, text: Source | tuple[Any, ...], name: str) -> None:
+        """Run the text of a module, or the forms of a compiled program that stand for it."""
+        cache = self._compile_cache()
+        outer = None if cache is None else cache.enter(None)
+        try:
+            if isinstance(text, tuple):
+                self._run_forms(namespace, [(form, None) for form in text])
+                return
+            program = None if cache is None else cache.find(text, namespace)
+            if program is not None and program.modules == (name,):
+                self._run_stored(namespace, program.forms)
+            else:
+                program = None
+                self._run_forms(namespace, [(form, None) for form in self.machine.modules.module_forms(text, name)], text)
+            if cache is not None:
+                cache.module_loaded(name, text, program)
+        finally:
+            if cache is not None:
+                cache.enter(outer)
+
+    def _compile_cache(self) -> CompileCache | None:
+        """The cache of compiled files; none of a run with limits of steps or time, as expanding macros counts too, or when somebody
+        wants to know what the compiler does."""
+        if self.machine.metered or self.optimization_report is not None:
+            return None
+        if self._cache is None and self._cache_folder is not None and self.strategy == "ir":
+            from rtfs.eval.cached.cache import CompileCache
+
+            settings = (self._profile, self.optimization, self.machine.max_depth)
+            self._cache = CompileCache(self._cache_folder, self.machine, settings, self._find_module)
+        return self._cache
 
     def _run_artefact(self, artefact: Artefact) -> Any:
         program = _program(artefact)
@@ -444,11 +518,14 @@ class Runtime:
 
     def _converted(self, value: Any, raw: bool) -> Any:
         """A result as the host wants it; a deeply nested one needs as much room as the program had."""
-        if isinstance(value, (Function, Builtin)) and not raw:
-            return self._callable(value, value.name or "fn", raw)
         if raw or type(value) in (int, str, float, bool, NoneType):
             return value
-        return self._enter(lambda: to_python(value))
+        return self._enter(lambda: self._to_python(value))
+
+    def _to_python(self, value: Any) -> Any:
+        if isinstance(value, (Function, Builtin)):
+            return self._callable(value, value.name or "fn", raw=False)
+        return to_python(value)
 
     def _enter(self, work: Callable[[], Any]) -> Any:
         """Run work under the limits; one thread at a time, re-entrant for callbacks of the host."""
@@ -536,11 +613,11 @@ def read_file(path: str | os.PathLike[str]) -> Source | Artefact:
             data = file.read(MAX_ARTEFACT_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"cannot read {name}: {error.strerror}", hint="check the path") from error
-    return program_of(name, data)
+    return program_of(name, data, is_file=True)
 
 
-def program_of(name: str, data: bytes) -> Source | Artefact:
-    """The program that bytes are; see `read_file`."""
+def program_of(name: str, data: bytes, *, is_file: bool = False) -> Source | Artefact:
+    """The program that bytes are, all of a file or not; see `read_file`."""
     compiled = data.startswith(ARTEFACT_MAGIC)
     most = MAX_ARTEFACT_BYTES if compiled else MAX_SOURCE_BYTES
     if len(data) > most:
@@ -548,7 +625,7 @@ def program_of(name: str, data: bytes) -> Source | Artefact:
     if compiled:
         return Artefact(name, data)
     try:
-        return Source(name, data.decode("utf-8"))
+        return Source(name, data.decode("utf-8"), is_file=is_file)
     except UnicodeDecodeError as error:
         text = data[: error.start].decode("utf-8")
         source = Source(name, text + "\ufffd")

@@ -14,13 +14,14 @@ ARTEFACT_MAGIC = b"\x89RTFC\r\n\n"
 
 
 class Source:
-    """A named text. `name` is a path, `<eval>`, `<repl:3>` …; compared by identity."""
+    """A named text. `name` is a path, `<eval>`, `<repl:3>` …; `is_file`: it is all of that file. Compared by identity."""
 
-    __slots__ = ("name", "text", "_starts")
+    __slots__ = ("name", "text", "is_file", "_starts")
 
-    def __init__(self, name: str, text: str) -> None:
+    def __init__(self, name: str, text: str, *, is_file: bool = False) -> None:
         self.name = name
         self.text = text
+        self.is_file = is_file
         self._starts: list[int] | None = None
 
     def _line_starts(self) -> list[int]:

@@ -10,7 +10,7 @@ LAYERS = [
     "source",
     "errors",
     "values",
-    "config",
+    "config folders",
     "types",
     "syntax",
     "semantics",

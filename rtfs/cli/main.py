@@ -23,7 +23,7 @@ from rtfs.errors import ConfigError, InternalError, RtfsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
 FINE, FAILED, MISUSE, BUG, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 70, 130, 141
@@ -37,22 +37,24 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ast": ("rtfs.cli.ast", "show how a program is understood"),
     "ir": ("rtfs.cli.ir", "show what a program is compiled to, before and after optimising"),
     "compile": ("rtfs.cli.compile", "store a program in a form that runs without being read and analysed again"),
+    "cache": ("rtfs.cli.cache", "where compiled programs are kept; remove them"),
     "models": ("rtfs.cli.models", "list the models that functions can delegate to; install local ones"),
     "caps": ("rtfs.cli.caps", "list the capabilities that programs can ask for"),
     "explain": ("rtfs.cli.explain", "say what an error code means"),
 }
 
 
-def main(argv: Sequence[str], environ: Mapping[str, str] | None = None) -> int:
+def main(argv: Sequence[str], environ: Mapping[str, str] | None = None, ready: Callable[[], None] = lambda: None) -> int:
     """Carry out a command line; the exit code. Raises nothing.
 
     Args:
         argv: without the name of the program.
         environ: environment variables; the process's own when None.
+        ready: called when a command is loaded and about to begin.
     """
     terminal = Terminal(os.environ if environ is None else environ)
     try:
-        return dispatch(list(argv), terminal)
+        return dispatch(list(argv), terminal, ready)
     except SystemExit as request:  # from argparse: --help, or a misuse that it has explained
         return request.code if isinstance(request.code, int) else FINE
     except KeyboardInterrupt:
@@ -75,7 +77,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str] | None = None) -> int:
         return report_bug(bug, terminal)
 
 
-def dispatch(argv: list[str], terminal: Terminal) -> int:
+def dispatch(argv: list[str], terminal: Terminal, ready: Callable[[], None] = lambda: None) -> int:
     if not argv:
         if terminal.is_screen(terminal.stdin):
             argv = ["repl"]
@@ -100,6 +102,7 @@ def dispatch(argv: list[str], terminal: Terminal) -> int:
     options = make_parser(name, module).parse(rest)
     terminal.color = options.color
     terminal.json = getattr(options, "json", False)
+    ready()
     code: int = module.execute(options, terminal)
     return code
 

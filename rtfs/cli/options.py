@@ -6,6 +6,7 @@ import os
 
 from rtfs.config import DEFAULT_STRATEGY, OPTIMIZATION_LEVELS, STRATEGIES, Limits
 from rtfs.errors import ConfigError, nearest
+from rtfs.folders import compile_cache_folder
 from rtfs.runtime import Runtime, program_of, read_file, text_of
 from rtfs.source import Artefact, Source, Span
 
@@ -46,6 +47,7 @@ def add_running(parser: Any, *, level: str = "aggressive") -> None:
     parser.add_argument("--strategy", choices=STRATEGIES, default=DEFAULT_STRATEGY, help=strategies)
     parser.add_argument("--no-native", action="store_true", help="no machine code for functions of numbers")
     add_optimization(parser, level)
+    parser.add_argument("--no-cache", action="store_true", help="compile files anew, and keep nothing of them")
     parser.add_argument("--quiet", "-q", action="store_true", help="no progress of delegated calls")
 
 
@@ -120,6 +122,7 @@ def make_runtime(
         strategy=options.strategy,
         native=not options.no_native,
         optimization=options.opt_level,
+        cache=compile_cache(options, terminal),
         allow=[*FILE_ALLOW, *(WRITE_ALLOW if options.allow_write else ()), *(_pattern(p) for p in options.allow)],
         deny=[_pattern(p) for p in options.deny],
         read=_unique([*([folder] if read is None else read), *options.allow_read]),
@@ -139,6 +142,18 @@ def make_runtime(
         want_report(runtime)
     _check_patterns(runtime, [*options.allow, *options.deny])
     return runtime
+
+
+def compile_cache(options: Any, terminal: Terminal) -> str | None:
+    """The folder of compiled files, None when there is to be none.
+
+    Raises:
+        ConfigError: `RTFS_CACHE` is neither `on` nor `off`.
+    """
+    wanted = terminal.environ.get("RTFS_CACHE") or "on"
+    if wanted not in ("on", "off"):
+        raise ConfigError(f"RTFS_CACHE is {wanted!r}", hint="choose from: on, off; RTFS_CACHE_DIR names the folder")
+    return None if options.no_cache or wanted == "off" else compile_cache_folder(terminal.environ)
 
 
 def analysis_runtime(

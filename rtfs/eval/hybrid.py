@@ -34,6 +34,7 @@ class HybridEvaluator:
         self.namespace = namespace
         self.level = level
         self.report = report
+        self.keep: Any = None  # of the compiled one
         self._compiled: Any = None
         self._walker: Any = None
 
@@ -62,6 +63,7 @@ class HybridEvaluator:
             from rtfs.eval.compiled import CompiledEvaluator
 
             self._compiled = CompiledEvaluator(self.machine, self.namespace, self.level, self.report)
+            self._compiled.keep = self.keep
         return self._compiled
 
     @property

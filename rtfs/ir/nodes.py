@@ -555,6 +555,7 @@ class Unit:
         depth: how deep its nodes nest.
         direct: the nodes, by `id`, that stand at its top or directly in its function; None until somebody asks.
         blocks: how deep its loops and tries nest inside one function.
+        unstable: the global names that it may give a value whenever one of its functions is called.
     """
 
     __slots__ = (
@@ -572,12 +573,14 @@ class Unit:
         "plain",
         "settled",
         "top",
+        "unstable",
         "vars",
     )
 
     def __init__(self, top: Fn) -> None:
         self.top = top
         self.name = ""
+        self.unstable: set[str] = set()
         self.function: Fn | None = None
         self.plain: Fn | None = None
         self.functions: list[Fn] = []

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from rtfs import folders
 from rtfs.errors import ConfigError, DelegationError, nearest
 
 Progress = Callable[[str], None]
@@ -83,26 +84,13 @@ MANIFEST: dict[str, Asset] = {
 
 
 def default_data_dir(environ: Mapping[str, str], platform: str = sys.platform) -> Path:
-    """The folder for what RTFS must keep: `RTFS_DATA_DIR`, else what the system provides for it."""
-    return _user_dir(environ, platform, "RTFS_DATA_DIR", "XDG_DATA_HOME", ".local/share", "Library/Application Support", "Data")
+    """The folder for what RTFS must keep."""
+    return Path(folders.data_folder(environ, platform))
 
 
 def default_cache_dir(environ: Mapping[str, str], platform: str = sys.platform) -> Path:
-    """The folder for what RTFS can make again: `RTFS_CACHE_DIR`, else what the system provides for it."""
-    return _user_dir(environ, platform, "RTFS_CACHE_DIR", "XDG_CACHE_HOME", ".cache", "Library/Caches", "Cache")
-
-
-def _user_dir(environ: Mapping[str, str], platform: str, own: str, xdg: str, unix: str, mac: str, windows: str) -> Path:
-    if environ.get(own):
-        return Path(environ[own]).expanduser()
-    home = Path(environ.get("USERPROFILE" if platform == "win32" else "HOME") or Path.home())
-    if platform == "win32":
-        base = environ.get("LOCALAPPDATA")
-        return (Path(base) if base else home / "AppData" / "Local") / "rtfs" / windows
-    # the XDG rules: a relative path in the variable is to be ignored
-    if environ.get(xdg) and Path(environ[xdg]).is_absolute():
-        return Path(environ[xdg]) / "rtfs"
-    return home / (mac if platform == "darwin" else unix) / "rtfs"
+    """The folder for what RTFS can make again."""
+    return Path(folders.cache_folder(environ, platform))
 
 
 # --- finding ---------------------------------------------------------------------------------

@@ -25,9 +25,9 @@ def describe(names: Namespace, name: str) -> list[str]:
     """
     from rtfs.syntax.analyse import HARD_CORE
 
-    if name in names.macros:
-        spec = names.macros[name].spec
-        return [f"({name} {_parameters(spec)})  macro", *_paragraph(spec.doc)]
+    macro = names.macro_function(name)
+    if macro is not None:
+        return [f"({name} {_parameters(macro.spec)})  macro", *_paragraph(macro.spec.doc)]
     if name in names.types and name not in names.values:
         return [f"{name}  type {names.types[name]}"]
     if name not in HARD_CORE and names.find(name):
@@ -99,8 +99,9 @@ def _paragraph(text: str) -> list[str]:
 
 def definition_line(names: Namespace, name: str) -> str:
     """A line of `:env`."""
-    if name in names.macros:
-        return f"({name} {_parameters(names.macros[name].spec)})  macro"
+    macro = names.macro_function(name)
+    if macro is not None:
+        return f"({name} {_parameters(macro.spec)})  macro"
     value = names.values[name]
     return signature(name, value.spec) if isinstance(value, Function) else f"{name}  {_cut(to_readable(value))}"
 

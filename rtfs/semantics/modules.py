@@ -38,7 +38,8 @@ class ModuleRegistry:
 
     Args:
         find: name -> the source of the file that should hold the module, or None.
-        run_forms: evaluates forms (with their fallback spans) in a namespace, one after the other.
+        run_forms: evaluates forms (with their fallback spans) of the text that is running in a namespace, one after the other.
+        run_file: runs the module of a name, from its source, whose forms `module_forms` gives, or from what stands for these.
         read: source -> forms.
     """
 
@@ -46,12 +47,14 @@ class ModuleRegistry:
         self,
         machine: Machine,
         find: Callable[[str], Source | None],
-        run_forms: Callable[[Namespace, list[tuple[Any, Any]]], Any],
+        run_forms: Callable[[Namespace, Any], Any],
+        run_file: Callable[[Namespace, Source | tuple[Any, ...], str], Any],
         read: Callable[[Source], list[Any]],
     ) -> None:
         self.machine = machine
         self.find = find
         self.run_forms = run_forms
+        self.run_file = run_file
         self.read = read
         self.loaded: dict[tuple[str, str | None], LoadedModule] = {}
         self._prepared: dict[str, tuple[Any, ...]] = {}
@@ -66,7 +69,7 @@ class ModuleRegistry:
         if node.name in self._loading and self._loading[-1] != node.name:
             raise self._cycle(node.name)
         namespace = self.machine.namespace(node.name)
-        self.run_forms(namespace, list(node.forms))
+        self.run_forms(namespace, node.forms)
         defined = {**namespace.own, **dict.fromkeys(namespace.macros), **dict.fromkeys(namespace.types)}
         if node.exports is None:
             exports = tuple(defined)
@@ -100,8 +103,8 @@ class ModuleRegistry:
             return found
         if name in self._loading:
             raise self._cycle(name)
-        forms = self.forms_of(name)
-        if forms is None:
+        text = self._prepared.get(name) or self._source_of(name)
+        if text is None:
             raise EvalError(
                 f"Module not found: {name}{f':{version}' if version else ''}",
                 kind="module-not-found",
@@ -109,8 +112,7 @@ class ModuleRegistry:
             )
         self._loading.append(name)
         try:
-            namespace = self.machine.namespace(None)
-            self.run_forms(namespace, [(form, None) for form in forms])
+            self.run_file(self.machine.namespace(None), text, name)
         finally:
             self._loading.pop()
         found = self.loaded.get((name, version))
@@ -123,16 +125,28 @@ class ModuleRegistry:
         prepared = self._prepared.get(name)
         if prepared is not None:
             return list(prepared)
-        source = self.find(name) if _is_safe(name) else None
-        return None if source is None else self._module_forms(source, name)
+        source = self._source_of(name)
+        return None if source is None else self.module_forms(source, name)
 
-    def _module_forms(self, source: Source, name: str) -> list[Any]:
+    def has(self, name: str) -> bool:
+        """Whether a module, of any version, is in memory."""
+        return any(known == name for known, _ in self.loaded)
+
+    def _source_of(self, name: str) -> Source | None:
+        return self.find(name) if _is_safe(name) else None
+
+    def module_forms(self, source: Source, name: str) -> list[Any]:
+        """The forms of the file of a module.
+
+        Raises:
+            ParseError; EvalError: `module-error`, when the file holds something else.
+        """
         from rtfs.syntax.analyse.modules import module_of
 
         forms = self.read(source)
-        names = [module_of(form) for form in forms]
-        if [n for n in names if n is not None] != [name]:
-            held = ", ".join(n for n in names if n) or "none"
+        names = [n for n in map(module_of, forms) if n is not None]
+        if names != [name]:
+            held = ", ".join(names) or "none"
             raise EvalError(
                 f"{source.name} must hold the module '{name}' and no other, and holds {held}",
                 kind="module-error",

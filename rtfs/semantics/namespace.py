@@ -23,6 +23,22 @@ if TYPE_CHECKING:
     from rtfs.syntax import nodes as ast
 
 
+class LateMacro:
+    """A macro that nobody has used yet."""
+
+    __slots__ = ("make",)
+
+    def __init__(self, make: Callable[[], Function]) -> None:
+        made: list[Function] = []
+
+        def once() -> Function:
+            if not made:
+                made.append(make())
+            return made[0]
+
+        self.make = once
+
+
 class Namespace:
     """The global names of one program or module.
 
@@ -30,7 +46,7 @@ class Namespace:
         name: the module's name, None for a program.
         values: name -> value; qualified names of imports (`alias/name`) and fetched built-ins too.
         own: names that the program itself defined, in order.
-        macros: name -> function from argument forms to a form.
+        macros: name -> function from argument forms to a form; `macro_function` gives it.
         types: aliases of `deftype` and `defstruct`.
     """
 
@@ -47,12 +63,13 @@ class Namespace:
         self.library = library
         self.values: dict[str, Any] = {}
         self.own: dict[str, None] = {}
-        self.macros: dict[str, Function] = {}
+        self.macros: dict[str, Function | LateMacro] = {}
         self.types: dict[str, Type] = {}
         self.declared: set[str] = set()  # defined by a form that was analysed
         self.near_misses: dict[str, str] = {}
         self.declared_types: set[str] = set()
         self.expected: set[str] = set()  # defined by a later form of the same text
+        self.fixed: dict[str, Any] = {}  # values of definitions that are the same in every run
         self._make_macro = make_macro
         self._fresh_name = fresh_name
         self.call = call
@@ -101,7 +118,7 @@ class Namespace:
     # --- what the analyser asks (syntax.analyse.MacroEnvironment) ---
 
     def macro(self, name: str) -> Callable[[list[Any]], Any] | None:
-        function = self.macros.get(name)
+        function = self.macro_function(name)
         if function is not None:
             return lambda args: self.call(function, args)
         if name in CORE_MACRO_NAMES and name not in self.own:
@@ -113,6 +130,17 @@ class Namespace:
 
     def define_macro(self, name: str, function: ast.Fn) -> None:
         self.macros[name] = self._make_macro(self, name, function)
+
+    def define_late_macro(self, name: str, definition: Callable[[], ast.Fn]) -> None:
+        """The same for a macro whose definition is still to be read."""
+        self.macros[name] = LateMacro(lambda: self._make_macro(self, name, definition()))
+
+    def macro_function(self, name: str) -> Function | None:
+        """The function of a macro that a program defined, from argument forms to a form."""
+        found = self.macros.get(name)
+        if type(found) is LateMacro:
+            found = self.macros[name] = found.make()
+        return found  # type: ignore[return-value]
 
     def defines(self, name: str) -> bool:
         return name in self.own or name in self.declared

@@ -22,6 +22,27 @@ def compile_check(type_: Type, lookup: TypeLookup) -> Check:
     return checker(type_, lookup)
 
 
+class LateCheck:
+    """The check of a type, made when it is first needed: most are of code that a run never reaches.
+
+    Attributes:
+        type: gives the type.
+        run: from a value to None or a `Mismatch`.
+    """
+
+    __slots__ = ("run", "type")
+    run: Check
+
+    def __init__(self, type_: Callable[[], Type], lookup: TypeLookup) -> None:
+        self.type = type_
+
+        def first(value: Any) -> Any:
+            self.run = compile_check(type_(), lookup)
+            return self.run(value)
+
+        self.run = first
+
+
 def optional_check(type_: Type | None, lookup: TypeLookup) -> Check | None:
     """The check of an annotation, None when there is nothing to check."""
     if type_ is None or isinstance(type_, AnyType):

@@ -162,8 +162,8 @@ class Program:
         strategy: one of the runtime's, or a name from `support.programs.running.EVALUATORS`.
     """
 
-    def __init__(self, flags: list[str], strategy: str, folder: Path) -> None:
-        options: dict[str, Any] = {"models": None, "module_path": [folder / "modules"], "environ": {}}
+    def __init__(self, flags: list[str], strategy: str, folder: Path, cache: Path | None = None) -> None:
+        options: dict[str, Any] = {"models": None, "module_path": [folder / "modules"], "environ": {}, "cache": cache}
         limits: dict[str, Any] = {}
         words = iter(flags)
         for flag in words:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 _LOAD, _STORE = py.Load(), py.Store()
 _CODE_TYPE = type((lambda: None).__code__)
-_SENTINEL = "\0rtfs "
+#: What the name of a constant begins with, in code that is not finished.
+SENTINEL = "\0rtfs "
 
 Position = tuple[int, int, int, int]
 
@@ -33,7 +34,7 @@ class Builder:
         self.at: Position = (1, 0, 1, 0)
         self.block: list[py.stmt] = []
         self.places: dict[Position, Place] = {}
-        self._constants: list[Any] = []
+        self.constants: list[Any] = []
         self._names: dict[int, str] = {}
         self._temps = 0
         self.inlined: Place | None = None  # where the function is called whose body is being put in place
@@ -89,12 +90,12 @@ class Builder:
         kind = type(value)
         if value is None or kind is bool or kind is int or kind is float:
             return self.put(py.Constant(value))
-        if kind is str and not value.startswith(_SENTINEL):
+        if kind is str and not value.startswith(SENTINEL):
             return self.put(py.Constant(value))
         name = self._names.get(id(value))
         if name is None:
-            name = self._names[id(value)] = f"{_SENTINEL}{len(self._constants)}"
-            self._constants.append(value)
+            name = self._names[id(value)] = f"{SENTINEL}{len(self.constants)}"
+            self.constants.append(value)
         # as a formatted string of one part: compiled to a plain constant, and left alone by Python's own folding and warnings
         return self.put(py.JoinedStr([self.put(py.Constant(name))]))
 
@@ -185,12 +186,13 @@ class Builder:
         """The code with its constants and places in it."""
         constants = [self._constant(constant) for constant in code.co_consts]
         label, spec = self.functions.get(code.co_name, (None, None))
-        constants.append(Places(self.places, label, spec))
+        places = self.places
+        constants.append(Places(lambda: places, label, spec))
         return code.replace(co_consts=tuple(constants))
 
     def _constant(self, constant: Any) -> Any:
-        if type(constant) is str and constant.startswith(_SENTINEL):
-            return self._constants[int(constant[len(_SENTINEL) :])]
+        if type(constant) is str and constant.startswith(SENTINEL):
+            return self.constants[int(constant[len(SENTINEL) :])]
         if type(constant) is tuple:  # Python folds tuples of constants
             return tuple([self._constant(item) for item in constant])
         return self.finish(constant) if type(constant) is _CODE_TYPE else constant

@@ -18,7 +18,7 @@ from rtfs.eval.compiled.versions import forget, guards
 from rtfs.ir import nodes as ir
 from rtfs.ir.passes.kinds import Version, proves
 from rtfs.ir.scopes import results
-from rtfs.values.functions import Builtin, Function
+from rtfs.values.functions import Function
 from rtfs.values.scalars import Keyword
 
 TYPE_CHECKING = False
@@ -35,7 +35,9 @@ def _fn(g: Generator, node: ir.Fn) -> Any:
 
 
 def template(g: Generator, fn: ir.Fn) -> support.Template:
-    return support.Template(fn.ast, g.linker.namespace.name)
+    spec = fn.ast
+    assert spec is not None
+    return support.Template(spec, spec.name, len(spec.params), spec.rest is not None, spec.meta, g.linker.namespace.name)
 
 
 def function_value(g: Generator, fn: ir.Fn, target: str) -> Any:
@@ -98,7 +100,7 @@ def define_function(g: Generator, fn: ir.Fn, name: str) -> str:
         del g._homes[local]  # where the function stands twice, its variables are those of either
     g._homes.update(homes)
     if _is_wrapped(g, fn):
-        g.assign(g.own(name), g.call(" wrap", g.const(support.wrapper(len(fn.params))), g.load(inner)))
+        g.assign(g.own(name), g.call(" wrap", g.const(len(fn.params)), g.load(inner)))
     return name
 
 
@@ -286,6 +288,7 @@ def _call_statement(g: Generator, node: ir.Call, to: Destination) -> None:
                 restart(g, fn, node)
                 return
             flag = g.linker.flag(head.name, fn.ast)
+            g.flags.append((flag, head.name, fn.ast))
             g.when(g.load(flag), g.inside(lambda: restart(g, fn, node)))
     if not g.frame.fn.bounces or not bounces(g, node):
         g.deliver(_call(g, node), to)
@@ -302,9 +305,8 @@ def bounces(g: Generator, node: ir.Call) -> bool:
     if isinstance(head, ir.Const):
         return False
     value = known_value(g, head)
-    if type(value) is Builtin or type(value) is Keyword:
-        return False
-    if type(value) is Function and value.arity == len(node.args) and value.py is value.env and not g.counted:
+    if support.answers_with_values(value, len(node.args)) and not (g.counted and type(value) is Function):
+        g.calm.add((head.name, len(node.args)))  # type: ignore[attr-defined]
         return False
     fn = known_function(g, node)
     return not (fn is not None and fn in g.unit.settled and not fn.bounces and _takes(fn, len(node.args)))

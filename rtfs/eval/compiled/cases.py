@@ -225,9 +225,8 @@ class Tree:
         if step.op == "equal":
             return g.call(" equal", found, g.const(value))
         if step.op == "holds":
-            from rtfs.semantics.typecheck import compile_check
-
-            return g.call(" holds", g.const(compile_check(value, g.linker.namespace.lookup_type)), found)
+            check = g.check_of(value)
+            return g.call(" holds", g.const(check), found) if check is not None else g.const(True)
         assert step.op == "matches"
         return match(g, value, found)
 

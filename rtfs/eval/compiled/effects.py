@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from rtfs.errors import EvalError, LimitExceeded, RtfsError
 from rtfs.eval.compiled.places import settle
-from rtfs.eval.compiled.support import Template, invoke
+from rtfs.eval.compiled.support import Template, invoke, wrapper
 from rtfs.semantics.machine import Machine
 from rtfs.semantics.namespace import Namespace
 from rtfs.semantics.templates import add_part, make_template
 from rtfs.source import Span
-from rtfs.syntax import nodes as ast
 from rtfs.values.functions import Builtin, Function
 from rtfs.values.maps import Map
 from rtfs.values.scalars import Keyword, ResourceHandle, Symbol
@@ -19,9 +18,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from rtfs.syntax import nodes as ast
+    from rtfs.types.nodes import Type
 
-def wrap(make: Any, raw: Any) -> Any:
-    return make(raw)
+
+def wrap(count: int, raw: Any) -> Any:
+    return wrapper(count)(raw)
 
 
 def matches_kind(selector: str, kind: str) -> bool:
@@ -52,6 +54,9 @@ def effects(machine: Machine, namespace: Namespace) -> dict[str, Any]:
 
     def define(name: str, value: Any, span: Span | None) -> None:
         namespace.define(name, value)
+
+    def hold(name: str, value: Any, span: Span | None) -> None:
+        """In the place of `define` in stored code: the name has its function already."""
 
     def assign(name: str, value: Any, span: Span | None) -> None:
         if name not in namespace.values:
@@ -87,37 +92,37 @@ def effects(machine: Machine, namespace: Namespace) -> dict[str, Any]:
 
         let_go(resource, host, machine.hints)
 
-    def release_quietly(resource: Any, form: ast.WithResource) -> None:
+    def release_quietly(resource: Any, name: str, span: Span | None) -> None:
         try:
             release(resource)
         except LimitExceeded:
             raise
         except EvalError as failure:
-            host.warn(f"releasing {form.binding.name} failed: {failure.message}", form.value.span)
+            host.warn(f"releasing {name} failed: {failure.message}", span)
 
     def release_at_limit(resource: Any) -> None:
         machine.clean_up(lambda: release(resource))
 
-    def log_step(form: ast.LogStep, items: list[Any]) -> None:
-        with_span(form.span, lambda: machine.perform("io.log", [Keyword(form.level), *(items or [""])]))
+    def log_step(level: str, span: Span | None, items: list[Any]) -> None:
+        with_span(span, lambda: machine.perform("io.log", [Keyword(level), *(items or [""])]))
 
     def overflow() -> None:
         raise machine.too_deep()
 
-    def host_form(form: ast.HostForm, args: list[Any]) -> Any:
-        return with_span(form.span, lambda: machine.perform(form.capability, args))
+    def host_form(capability: str, span: Span | None, args: list[Any]) -> Any:
+        return with_span(span, lambda: machine.perform(capability, args))
 
-    def def_type(form: ast.DefType) -> None:
-        namespace.define_type(form.name, form.type)
+    def def_type(name: str, type_: Type) -> None:
+        namespace.define_type(name, type_)
 
-    def def_struct(form: ast.DefStruct) -> tuple[Builtin, Builtin]:
+    def def_struct(name: str, type_: Type) -> tuple[Builtin, Builtin]:
         from rtfs.semantics.typecheck import optional_check, struct_constructor
 
-        namespace.define_type(form.name, form.type)
-        check = optional_check(form.type, namespace.lookup_type)
+        namespace.define_type(name, type_)
+        check = optional_check(type_, namespace.lookup_type)
         assert check is not None
-        constructor = Builtin(form.name, struct_constructor(form.name, check), 1, 1, f"Constructor of struct {form.name}.")
-        predicate = Builtin(f"{form.name}?", lambda value: check(value) is None, 1, 1, f"Whether a value is a {form.name}.")
+        constructor = Builtin(name, struct_constructor(name, check), 1, 1, f"Constructor of struct {name}.")
+        predicate = Builtin(f"{name}?", lambda value: check(value) is None, 1, 1, f"Whether a value is a {name}.")
         return constructor, predicate
 
     def import_module(form: ast.Import) -> None:
@@ -149,6 +154,7 @@ def effects(machine: Machine, namespace: Namespace) -> dict[str, Any]:
         for function in (
             *(
                 define,
+                hold,
                 assign,
                 context_ref,
                 context_get,

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import linecache
-
-from rtfs.errors import InternalError, RtfsError
-from rtfs.eval.compiled.effects import effects
-from rtfs.eval.compiled.link import Linker
-from rtfs.eval.compiled.places import settle, too_deep
+from rtfs.errors import InternalError
+from rtfs.eval.compiled.entry import enter
+from rtfs.eval.compiled.link import linker_of
+from rtfs.eval.compiled.rebinding import Dependent, defined_function
 from rtfs.ir import nodes as ir
 from rtfs.semantics.machine import Machine
 from rtfs.semantics.namespace import Namespace
@@ -18,6 +16,7 @@ from rtfs.values.functions import Function
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast as py
+    from collections.abc import Callable
     from types import CodeType
     from typing import Any
 
@@ -43,26 +42,16 @@ class CompiledEvaluator:
         self.namespace = namespace
         self.level = level
         self.report = report
-        if namespace.linker is None:
-            namespace.linker = Linker(machine, namespace)
-            namespace.linker.globals.update(effects(machine, namespace))
-        self.linker: Linker = namespace.linker
+        self.linker = linker_of(machine, namespace)
+        #: Told of every unit that is compiled for the first time: the unit, its generator, and its code before it is finished.
+        self.keep: Callable[[ir.Unit, Generator, CodeType], None] | None = None
 
     def evaluate(self, node: ast.Node) -> Any:
         """The value of a top-level node."""
         work = self.compile(node)
         if work is None:
             return self._walker().evaluate(node)
-        try:
-            return work()
-        except RecursionError as error:
-            limit = too_deep(error, self.machine.too_deep(), self.machine.max_depth)
-            if limit is None:
-                raise
-        except RtfsError as error:
-            settle(error)
-            raise
-        raise limit  # here, where Python does not note down the other error with all its frames
+        return enter(work, self.machine)
 
     def function(self, node: ast.Fn) -> Function:
         """The function of a top-level `fn`; macros run while code is analysed, once or twice: not worth compiling."""
@@ -79,6 +68,10 @@ class CompiledEvaluator:
         made = self._made(node)
         return made[1] if made is not None else None
 
+    def again(self, node: ast.Node) -> tuple[CodeType, Any] | None:
+        """The code of a node that was evaluated before, and the Python function that makes its value, for the meanings of now."""
+        return self._made(node, again=True)
+
     def _made(self, node: ast.Node, *, again: bool = False) -> tuple[CodeType, Any] | None:
         """The code of a node, and the Python function that evaluates it.
 
@@ -90,11 +83,12 @@ class CompiledEvaluator:
             return None
         if again and isinstance(unit.top.body, ir.GlobalSet):
             unit.top.body = unit.top.body.value
-        code = self.code(unit, fresh=not again)
+        generator, raw = self._generate(unit, fresh=not again)
+        code = generator.finish(raw)
         if unit.assumes and unit.functions:
-            from rtfs.eval.compiled.rebinding import Dependent
-
-            self.linker.depend(Dependent(unit, code, lambda: self._made(node, again=True)))
+            self.linker.depend(Dependent(*defined_function(unit), code, unit.assumes, lambda: self.again(node)))
+        if self.keep is not None and not again:
+            self.keep(unit, generator, raw)
         made: dict[str, Any] = {}
         # safe: the code was built node by node by the generator, whose names and constants alone can appear in it
         exec(code, self.linker.globals, made)
@@ -109,7 +103,8 @@ class CompiledEvaluator:
         unit = lower(node)
         if unit.depth > MAX_DEPTH or unit.blocks > MAX_BLOCKS:
             return None
-        self.linker.destabilise(inner_definitions(unit))
+        unstable = inner_definitions(unit)
+        self.linker.destabilise(unstable)
         # where depth is counted call by call, half of the calls are not to vanish
         without = ("recursion",) if self.linker.counted else ()
         try:
@@ -120,6 +115,7 @@ class CompiledEvaluator:
             self.machine.host.warn(f"{error.message}; the program runs without optimisation", error.span)
             unit = lower(node)
             self._find_definitions(unit)
+        unit.unstable = unstable
         return unit if unit.depth <= MAX_DEPTH and unit.blocks <= MAX_BLOCKS else None
 
     def facts(self, unit: ir.Unit, *, fresh: bool = True) -> Facts:
@@ -144,13 +140,18 @@ class CompiledEvaluator:
 
     def code(self, unit: ir.Unit, *, fresh: bool = True) -> CodeType:
         """The code object of a unit, for the names as they are bound now; `fresh`: it has not been evaluated yet."""
+        generator, raw = self._generate(unit, fresh=fresh)
+        return generator.finish(raw)
+
+    def _generate(self, unit: ir.Unit, *, fresh: bool) -> tuple[Generator, CodeType]:
+        """The generator of a unit and the code object that it is to finish."""
         from rtfs.eval.compiled.generate import Generator
 
         generator = Generator(unit, self.linker, self.facts(unit, fresh=fresh))
         module = self.module(generator)
         span = unit.top.span
         name = _file_name(span.source if span is not None else None)
-        return generator.finish(compile(module, name, "exec", dont_inherit=True, optimize=1))
+        return generator, compile(module, name, "exec", dont_inherit=True, optimize=1)
 
 
 class _Facts:
@@ -172,8 +173,9 @@ class _Facts:
 
     def function(self, name: str) -> ast.Fn | None:
         namespace = self.evaluator.namespace
-        spec: ast.Fn | None = getattr(namespace.values.get(name), "spec", None)
-        if spec is None or name not in namespace.own or name in self.unit.defines or not self.evaluator.linker.is_stable(name):
+        linker = self.evaluator.linker
+        spec: ast.Fn | None = linker.spec(name)
+        if spec is None or name not in namespace.own or name in self.unit.defines or not linker.is_stable(name):
             return None
         self.unit.assumes.add(name)
         return spec
@@ -203,7 +205,11 @@ def _file_name(source: Source | None) -> str:
     """The file name of generated code; tracebacks and debuggers show the lines of the program."""
     if source is None:
         return "<rtfs>"
+    if source.is_file:  # Python finds the lines itself
+        return source.name
     if _shown.get(source.name) is not source:
+        import linecache
+
         _shown[source.name] = source
         lines = source.text.splitlines(keepends=True)
         linecache.cache[source.name] = (len(source.text), None, lines, source.name)

@@ -16,13 +16,15 @@ from rtfs.eval.compiled.metering import leave
 from rtfs.ir import nodes as ir
 from rtfs.ir.passes.kinds import Inference
 from rtfs.ir.scopes import bindings, pattern_of, used, walk_function
-from rtfs.semantics.typecheck import optional_check
+from rtfs.semantics.typecheck import LateCheck
+from rtfs.types.nodes import AnyType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from rtfs.ir.optimise import Facts
+    from rtfs.types.nodes import Type
 
 
 class Destination:
@@ -104,6 +106,8 @@ class Generator(Builder):
         self.counters: dict[ir.Var, ir.Loop] = {}  # variables that Python's `for` steps on
         self.speculating = 0  # regions around that are generated for numbers of one kind; negative in their other versions
         self.fusing = False  # inside loops that run as one
+        self.calm: set[tuple[str, int]] = set()  # global names, and numbers of operands, whose calls surely answer with values
+        self.flags: list[tuple[str, str, Any]] = []  # entries that tell whether a name is bound to a function: key, name, `fn`
         self.staged = False  # inside the same loops one after the other
 
     # --- nodes ---
@@ -348,8 +352,11 @@ class Generator(Builder):
                 return made[0]
         return self.call(self.thunk(node))
 
-    def check_of(self, type_: Any) -> Any:
-        return optional_check(type_, self.linker.namespace.lookup_type)
+    def check_of(self, type_: Type | None) -> LateCheck | None:
+        """The check of an annotation, None when there is nothing to check."""
+        if type_ is None or isinstance(type_, AnyType):
+            return None
+        return LateCheck(lambda: type_, self.linker.lookup_type)
 
     def module(self, name: str) -> py.Module:
         """The whole unit as a module that defines the function `name`."""

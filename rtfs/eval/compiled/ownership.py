@@ -13,7 +13,6 @@ from __future__ import annotations
 import ast as py
 from collections.abc import Callable
 
-from rtfs.eval.compiled import owned
 from rtfs.eval.compiled.builder import is_const
 from rtfs.eval.compiled.generate import EFFECT, Generator, expression
 from rtfs.eval.compiled.operators import INLINE, kind_of, known_of
@@ -43,12 +42,6 @@ class State:
 def state_of(g: Generator, var: ir.Var) -> State:
     name = g.name_of(var)
     return State(name, f"{name} mark" if var.deep else None, var.kind)
-
-
-def prepare(g: Generator) -> None:
-    """Let the code of a namespace name the helpers."""
-    if " put_in" not in g.linker.globals:
-        g.linker.globals.update(owned.NAMES)
 
 
 # --- variables -------------------------------------------------------------------------------
@@ -201,7 +194,6 @@ def is_in_place(g: Generator, node: ir.Node) -> bool:
 
 def changed(g: Generator, node: ir.Node) -> State:
     """Add the statements of a change; gives where the result is."""
-    prepare(g)
     outer = g.at
     g.at = g.position(node.span)
     base = base_of(node)
@@ -436,7 +428,6 @@ def _value(g: Generator, node: ir.Update) -> Any:
 
 def made(g: Generator, node: ir.Update) -> Any:
     """The value of an update of a collection that is somebody else's too."""
-    prepare(g)
     if len(node.keys) > 1:
         return _made_in(g, node)
     operands = [node.base, *node.keys]

@@ -233,14 +233,12 @@ def _match_map(g: Generator, pattern: ast.MapPattern, value: Any) -> Any:
 
 
 def _match_typed(g: Generator, pattern: ast.TypedPattern, value: Any) -> Any:
-    from rtfs.semantics.typecheck import compile_check
-
     plain = _PLAIN.get(pattern.type.name) if type(pattern.type) is Primitive else None
     if plain is not None:
         test = g.of_type(value, plain)
     else:
-        found = compile_check(pattern.type, g.linker.namespace.lookup_type)
-        test = g.call(" holds", g.const(found), value)
+        found = g.check_of(pattern.type)
+        test = g.call(" holds", g.const(found), value) if found is not None else g.const(True)
     return g.both(test, match(g, pattern.pattern, value))
 
 

@@ -14,6 +14,7 @@ from rtfs.source import Span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import CodeType
     from typing import Any
 
@@ -38,14 +39,21 @@ class Place:
 
 
 class Places:
-    """The places of one unit of generated code; `function` is the RTFS name of the code object that holds it, `spec` its `fn`."""
+    """The places of one code object.
 
-    __slots__ = ("function", "spec", "table")
+    Attributes:
+        table: gives the places of its unit by their positions.
+        function, spec: its RTFS name, and its `fn`.
+        found: positions of its instructions and that table, once somebody has asked.
+    """
 
-    def __init__(self, table: dict[Any, Place], function: str | None, spec: Any) -> None:
+    __slots__ = ("found", "function", "spec", "table")
+
+    def __init__(self, table: Callable[[], dict[Any, Place]], function: str | None, spec: Any) -> None:
         self.table = table
         self.function = function
         self.spec = spec
+        self.found: tuple[list[Any], dict[Any, Place]] | None = None
 
 
 def places_of(code: CodeType) -> Places | None:
@@ -56,17 +64,12 @@ def places_of(code: CodeType) -> Places | None:
     return None
 
 
-_positions: dict[int, tuple[CodeType, list[Any]]] = {}
-
-
 def _place_at(code: CodeType, places: Places, offset: int) -> Place | None:
-    found = _positions.get(id(code))
-    if found is None or found[0] is not code:
-        if len(_positions) > 256:
-            _positions.clear()
-        found = _positions[id(code)] = (code, list(code.co_positions()))
-    line, end_line, column, end_column = found[1][offset // 2]
-    return places.table.get((line, column, end_line, end_column))
+    if places.found is None:
+        places.found = (list(code.co_positions()), places.table())
+    positions, table = places.found
+    line, end_line, column, end_column = positions[offset // 2]
+    return table.get((line, column, end_line, end_column))
 
 
 def locate(error: RtfsError, span: Span | None, arg_spans: tuple[Span | None, ...]) -> None:

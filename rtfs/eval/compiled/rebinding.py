@@ -8,17 +8,18 @@ which is rare, compiles such a unit again and gives the functions that were made
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import CodeType, FunctionType
 
 from rtfs.eval.compiled.places import places_of
-from rtfs.ir import nodes as ir
-from rtfs.syntax import nodes as ast
 from rtfs.values.functions import Function
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from rtfs.ir import nodes as ir
+    from rtfs.syntax import nodes as ast
 
 
 class Dependent:
@@ -26,18 +27,24 @@ class Dependent:
 
     Attributes:
         name, function: the global function that the unit defines, if it does just that.
+        code: None while it is not loaded.
         again: gives the code for the meanings of now, and what makes the unit's value, and tells the linker what it relies on.
     """
 
     __slots__ = ("again", "code", "function", "name", "names")
 
-    def __init__(self, unit: ir.Unit, code: CodeType, again: Callable[[], tuple[CodeType, Any] | None]) -> None:
-        self.name: str | None = None
-        self.function: ast.Fn | None = None
-        if unit.function is not None:
-            self.name, self.function = unit.name, unit.function.ast
+    def __init__(
+        self,
+        name: str | None,
+        function: ast.Fn | None,
+        code: CodeType | None,
+        names: Iterable[str],
+        again: Callable[[], tuple[CodeType, Any] | None],
+    ) -> None:
+        self.name = name
+        self.function = function
         self.code = code
-        self.names = unit.assumes
+        self.names = names
         self.again = again
 
     def rebound(self) -> str | None:
@@ -48,7 +55,7 @@ class Dependent:
         code, work = made
         if self.function is not None:
             self._replace(self.function, work)
-        pairs = _pairs(self.code, code)
+        pairs = _pairs(self.code, code) if self.code is not None else None
         if pairs:
             for found in gc.get_objects():
                 if type(found) is FunctionType and id(found.__code__) in pairs:
@@ -62,6 +69,11 @@ class Dependent:
             made = work()
             for found in old:
                 found.py, found.env, found.code, found.enter = made.py, made.env, made.code, made.enter
+
+
+def defined_function(unit: ir.Unit) -> tuple[str | None, ast.Fn | None]:
+    """Name and function of a unit that does nothing but define one."""
+    return (unit.name, unit.function.ast) if unit.function is not None else (None, None)
 
 
 def _pairs(old: CodeType, new: CodeType) -> dict[int, CodeType]:

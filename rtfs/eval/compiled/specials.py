@@ -74,7 +74,7 @@ def _resource_ref(g: Generator, node: ir.Special, form: ast.ResourceRef, to: Des
 
 @form(ast.DefType)
 def _def_type(g: Generator, node: ir.Special, form: ast.DefType, to: Destination) -> None:
-    g.deliver(g.call(" def_type", g.const(form)), to)
+    g.deliver(g.call(" def_type", g.const(form.name), g.const(form.type)), to)
 
 
 @form(ast.Import)
@@ -89,7 +89,7 @@ def _module(g: Generator, node: ir.Special, form: ast.Module, to: Destination) -
 
 @form(ast.DefStruct)
 def _def_struct(g: Generator, node: ir.Special, form: ast.DefStruct, to: Destination) -> None:
-    made = g.named(g.call(" def_struct", g.const(form)))
+    made = g.named(g.call(" def_struct", g.const(form.name), g.const(form.type)))
     for i, (var, label) in enumerate(zip(node.vars, (form.name, f"{form.name}?"), strict=True)):
         value = g.item(made, g.const(i))
         if var is None:
@@ -120,12 +120,12 @@ def _fresh_names(g: Generator, node: ir.Special, form: ast.FreshNames, to: Desti
 
 @form(ast.LogStep)
 def _log_step(g: Generator, node: ir.Special, form: ast.LogStep, to: Destination) -> None:
-    g.deliver(g.call(" log_step", g.const(form), g.list_of(g.exprs(node.args))), to)
+    g.deliver(g.call(" log_step", g.const(form.level), g.const(form.span), g.list_of(g.exprs(node.args))), to)
 
 
 @form(ast.HostForm)
 def _host_form(g: Generator, node: ir.Special, form: ast.HostForm, to: Destination) -> None:
-    g.deliver(g.call(" host_form", g.const(form), g.list_of(g.exprs(node.args))), to)
+    g.deliver(g.call(" host_form", g.const(form.capability), g.const(form.span), g.list_of(g.exprs(node.args))), to)
 
 
 @form(ast.Parallel)
@@ -173,7 +173,7 @@ def _with_resource(g: Generator, node: ir.Special, form: ast.WithResource, to: D
     failed = [
         back,
         g.put(py.Expr(g.call(" passing", g.load(error)))),
-        g.put(py.Expr(g.call(" release_quietly", g.load(held), g.const(form)))),
+        g.put(py.Expr(g.call(" release_quietly", g.load(held), g.const(form.binding.name), g.const(form.value.span)))),
         g.put(py.Raise()),
     ]
     handler = g.put(py.ExceptHandler(g.load(" BaseException"), error, failed))

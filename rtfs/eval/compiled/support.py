@@ -15,7 +15,7 @@ from rtfs.semantics.calls import call, call_back, call_keyword
 from rtfs.semantics.faults import arity_error, invalid_argument, type_error
 from rtfs.semantics.limits import RANGE_ITEM_BYTES, check_size
 from rtfs.semantics.machine import error_value
-from rtfs.semantics.typecheck import validation_error
+from rtfs.semantics.typecheck import LateCheck, validation_error
 from rtfs.source import Span
 from rtfs.values.equality import equal
 from rtfs.values.functions import Builtin, Function
@@ -38,6 +38,14 @@ def transparent(function: Any) -> Any:
     return function
 
 
+def transparent_inside(*makers: Any) -> None:
+    """The same for functions and what they make."""
+    for maker in makers:
+        code = maker.__code__
+        TRANSPARENT.add(code)
+        TRANSPARENT.update(c for c in code.co_consts if type(c) is type(code))
+
+
 transparent(call)
 transparent(call_back)
 calls.settle = settle
@@ -47,25 +55,23 @@ calls.settle = settle
 
 
 class Template:
-    """What all functions made by one `fn` share."""
+    """What all functions made by one `fn` share.
 
-    __slots__ = ("arity", "code", "enter", "meta", "module", "name", "spec")
+    Args:
+        count, variadic: how many parameters it has, without the rest parameter, and whether it has that.
+    """
 
-    def __init__(self, spec: Any, module: str | None) -> None:
+    __slots__ = ("arity", "code", "count", "enter", "meta", "module", "name", "spec")
+
+    def __init__(self, spec: Any, name: str | None, count: int, variadic: bool, meta: Any, module: str | None) -> None:
         self.spec = spec
-        self.name = spec.name
-        self.meta = spec.meta
+        self.name = name
+        self.meta = meta
         self.module = module
-        count = len(spec.params)
-        self.arity = -1 if spec.rest is not None else count
-        self.code: Any
-        self.enter: Any
-        if spec.rest is None:
-            self.code = fixed("code", count)
-            self.enter = fixed("enter", count)
-        else:
-            self.code = variadic("code", count)
-            self.enter = variadic("enter", count)
+        self.count = count
+        self.arity = -1 if variadic else count
+        self.code = late("code", count, variadic)
+        self.enter = late("enter", count, variadic)
 
 
 def make_function(template: Template, python: Any, raw: Any) -> Function:
@@ -83,6 +89,14 @@ def make_known(template: Template, python: Any) -> Function:
     return made
 
 
+def answers_with_values(value: Any, count: int) -> bool:
+    """Whether a call with so many operands answers with a value, never with a call that is still to be made."""
+    kind = type(value)
+    if kind is Function:
+        return bool(value.arity == count and value.py is value.env)
+    return kind is Builtin or kind is Keyword
+
+
 _CODE: dict[Any, Any] = {}
 
 
@@ -94,8 +108,28 @@ def _define(key: Any, text: str, names: dict[str, Any]) -> Any:
         # safe: the text is a template of this module with operand counts put in, never anything of a program
         exec(compile(text, "<rtfs>", "exec"), scope)
         found = _CODE[key] = scope["made"]
-        TRANSPARENT.add(found.__code__)
-        TRANSPARENT.update(c for c in found.__code__.co_consts if type(c) is type(found.__code__))
+        transparent_inside(found)
+    return found
+
+
+_LATE: dict[tuple[str, int, bool], Any] = {}
+
+
+def late(kind: str, count: int, rest: bool) -> Any:
+    """`code` or `enter` of a function, made when it is first called: calls in generated code go to `py`."""
+    found = _LATE.get((kind, count, rest))
+    if found is None:
+
+        @transparent
+        def first(function: Function, args: list[Any]) -> Any:
+            made = variadic(kind, count) if rest else fixed(kind, count)
+            if function.code is first:
+                function.code = made
+            if function.enter is first:
+                function.enter = made
+            return made(function, args)
+
+        found = _LATE[kind, count, rest] = first
     return found
 
 
@@ -152,22 +186,61 @@ def adapter(function: Any, count: int) -> Callable[..., Any]:
     kind = type(function)
     if kind is Function and function.arity == count:
         whole: Callable[..., Any] = function.py
-        return whole
+        fetch = getattr(whole, "fetch", None)
+        return whole if fetch is None else fetch()  # type: ignore[no-any-return]
     if kind is Builtin and function.low <= count and (function.high is None or count <= function.high):
         entry: Callable[..., Any] = function.entry(count)
         return entry
-    operands = _operands(count)
-    make = _define(
-        ("adapter", count),
-        f"""def made(function, call):
+    made: Callable[..., Any]
+    if count < len(_ADAPTERS):
+        made = _ADAPTERS[count](function)
+    else:
+        operands = _operands(count)
+        made = _define(
+            ("adapter", count),
+            f"""def made(function):
     def call_it({operands}):
         return call(function, [{operands}])
     return call_it
 """,
-        {},
-    )
-    made: Callable[..., Any] = make(function, call)
+            {"call": call},
+        )(function)
     return made
+
+
+# What is made from text for many operands, written out for few, so that starting up a stored program compiles nothing.
+
+
+def _adapter_0(function: Any) -> Any:
+    def call_it() -> Any:
+        return call(function, [])
+
+    return call_it
+
+
+def _adapter_1(function: Any) -> Any:
+    def call_it(a: Any) -> Any:
+        return call(function, [a])
+
+    return call_it
+
+
+def _adapter_2(function: Any) -> Any:
+    def call_it(a: Any, b: Any) -> Any:
+        return call(function, [a, b])
+
+    return call_it
+
+
+def _adapter_3(function: Any) -> Any:
+    def call_it(a: Any, b: Any, c: Any) -> Any:
+        return call(function, [a, b, c])
+
+    return call_it
+
+
+_ADAPTERS = (_adapter_0, _adapter_1, _adapter_2, _adapter_3)
+transparent_inside(*_ADAPTERS)
 
 
 # --- tail calls ------------------------------------------------------------------------------
@@ -203,8 +276,46 @@ def tail(function: Any, args: list[Any], place: Any) -> Any:
     return call(function, args)
 
 
+def _wrap_0(raw: Any) -> Any:
+    def whole() -> Any:
+        result = raw()
+        return finish(result) if type(result) is TailCall else result
+
+    return whole
+
+
+def _wrap_1(raw: Any) -> Any:
+    def whole(a: Any) -> Any:
+        result = raw(a)
+        return finish(result) if type(result) is TailCall else result
+
+    return whole
+
+
+def _wrap_2(raw: Any) -> Any:
+    def whole(a: Any, b: Any) -> Any:
+        result = raw(a, b)
+        return finish(result) if type(result) is TailCall else result
+
+    return whole
+
+
+def _wrap_3(raw: Any) -> Any:
+    def whole(a: Any, b: Any, c: Any) -> Any:
+        result = raw(a, b, c)
+        return finish(result) if type(result) is TailCall else result
+
+    return whole
+
+
+_WRAPPERS = (_wrap_0, _wrap_1, _wrap_2, _wrap_3)
+transparent_inside(*_WRAPPERS)
+
+
 def wrapper(count: int) -> Any:
     """From a body that may answer with tail calls to a whole call, for `count` positional operands."""
+    if count < len(_WRAPPERS):
+        return _WRAPPERS[count]
     operands = _operands(count)
     return _define(
         ("wrapper", count),
@@ -225,8 +336,8 @@ def unbound(name: str, span: Span | None) -> Any:
     raise EvalError(f"Undefined symbol: {name}", kind="undefined-symbol", span=span, hint="it is used before its definition")
 
 
-def holds(check: Any, value: Any) -> bool:
-    return check(value) is None
+def holds(check: LateCheck, value: Any) -> bool:
+    return check.run(value) is None
 
 
 def same(value: Any) -> Any:
@@ -245,25 +356,25 @@ def passing(error: BaseException) -> None:
         error.detach()
 
 
-def mismatch(check: Any, value: Any, what: str, span: Span | None, operand: int | None) -> None:
+def mismatch(check: LateCheck, value: Any, what: str, span: Span | None, operand: int | None) -> None:
     """Check an annotation."""
-    if (found := check(value)) is not None:
+    if (found := check.run(value)) is not None:
         error = validation_error(what, found, operand)
         error.span = span
         raise error
 
 
-def mismatch_rest(check: Any, value: Any, what: str, count: int) -> None:
+def mismatch_rest(check: LateCheck, value: Any, what: str, count: int) -> None:
     """The same for every item of a rest parameter."""
     items = value.items()
     for j in range(len(items)):
-        if (found := check(items[j])) is not None:
+        if (found := check.run(items[j])) is not None:
             raise validation_error(f"{what} {j}", found, count + j)
 
 
-def result(check: Any, value: Any, what: str, span: Span | None) -> Any:
+def result(check: LateCheck, value: Any, what: str, span: Span | None) -> Any:
     """The value of a function with an annotated result."""
-    if (found := check(value)) is not None:
+    if (found := check.run(value)) is not None:
         error = validation_error(what, found)
         error.span = span
         raise error

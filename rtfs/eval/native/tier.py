@@ -291,6 +291,10 @@ class NativeTier:
         for candidate in self._watchers.pop(name, ()):
             if not candidate.off and name in candidate.names:
                 candidate.reset()
+        self.add(name, value)
+
+    def add(self, name: str, value: Any) -> None:
+        """Take in the value of a name, if it is a function that may have machine code."""
         if type(value) is Function and is_candidate(value):
             look = look_at(name, value.spec, self.linker.namespace.is_builtin)
             if look is not None and look.worth:

@@ -125,7 +125,7 @@ class _Hashed(Writer):
 
     def end(self) -> None:
         """Which of the bindings are late."""
-        for binding in self._bindings:
+        for binding in self.bindings:
             self.number(binding.late)
 
 

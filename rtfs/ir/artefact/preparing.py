@@ -10,6 +10,7 @@ from rtfs.ir.artefact.program import Prepared, Program, modules_in
 from rtfs.semantics.checking import Checker
 from rtfs.semantics.machine import Machine
 from rtfs.semantics.namespace import Namespace
+from rtfs.semantics.noting import Notes
 from rtfs.source import Source
 from rtfs.syntax import nodes as ast
 from rtfs.syntax.analyse import Analyser
@@ -62,7 +63,7 @@ class Preparer(Checker):
         return tuple(out)
 
     def _form(self, namespace: Namespace, form: Any, span: Any, expected: tuple[str, ...]) -> Prepared:
-        notes = _Notes(namespace)
+        notes = Notes(namespace)
         analyser = Analyser(notes)  # type: ignore[arg-type]
         fresh = self.machine.names_made
         node = self._within(namespace, form, span, analyser)
@@ -108,39 +109,3 @@ class Preparer(Checker):
         error.span = error.span or node.span
         raise error
 
-
-class _NearMisses:
-    """Takes near misses for a namespace and notes them."""
-
-    def __init__(self, known: dict[str, str]) -> None:
-        self.known = known
-        self.new: dict[str, str] = {}
-
-    def __setitem__(self, name: str, close: str) -> None:
-        self.new[name] = self.known[name] = close
-
-
-class _Notes:
-    """A namespace as the analyser sees it, with notes of what one form changes."""
-
-    def __init__(self, namespace: Namespace) -> None:
-        self._namespace = namespace
-        self.near_misses = _NearMisses(namespace.near_misses)
-        self.declared: dict[str, None] = {}
-        self.declared_types: dict[str, None] = {}
-        self.macros: list[tuple[str, ast.Fn]] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._namespace, name)
-
-    def declare(self, name: str) -> None:
-        self.declared[name] = None
-        self._namespace.declare(name)
-
-    def declare_type(self, name: str) -> None:
-        self.declared_types[name] = None
-        self._namespace.declare_type(name)
-
-    def define_macro(self, name: str, function: ast.Fn) -> None:
-        self.macros.append((name, function))
-        self._namespace.define_macro(name, function)

@@ -80,6 +80,7 @@ class Reader:
         self.bindings: list[ast.Binding] = []
         self.modules: list[tuple[Prepared, ...]] = []  # of the form that is being read, and how many have found their node
         self.modules_used = 0
+        self.makers = MAKERS
         self._names: dict[int, str] = {}
         self._source, self._start, self._length = sources[0], 0, 0
 
@@ -193,9 +194,9 @@ class Reader:
         self.bindings = bindings
         self.from_here()
         self.stack = stack = []
-        number = self.number
+        number, makers = self.number, self.makers
         while (kind := number()) != schema.END:
-            stack.append(MAKERS[kind](self))
+            stack.append(makers[kind](self))
         if len(stack) != 1 or not isinstance(stack[0], ast.Node):
             raise Corrupt("a form that is not one node")
         made: ast.Node = stack.pop()

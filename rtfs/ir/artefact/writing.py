@@ -38,6 +38,7 @@ class Writer:
         out: what is being written.
         texts, integers, floats: text, integer, bits of a float -> its number in the file's table.
         sources: in the order of the program; others are added.
+        bindings: of the last root, and their numbers.
     """
 
     def __init__(self, sources: tuple[Source, ...]) -> None:
@@ -46,7 +47,7 @@ class Writer:
         self.integers: dict[int, int] = {}
         self.floats: dict[bytes, int] = {}
         self.sources = {source: i for i, source in enumerate(sources)}
-        self._bindings: dict[ast.Binding, int] = {}
+        self.bindings: dict[ast.Binding, int] = {}
         self._modules: dict[int, int] = {}  # id of a module node -> its number among those of the form
         self._source, self._start, self._length = 0, 0, 0  # of the last span
 
@@ -136,13 +137,13 @@ class Writer:
     def root(self, node: ast.Node) -> None:
         """A node with everything in it."""
         outer, self.out = self.out, bytearray()
-        self._bindings = {}
+        self.bindings = {}
         self.from_here()
         self.parts(node)
         records, self.out = self.out, outer
         self.from_here()
-        self.number(len(self._bindings))
-        for binding in self._bindings:
+        self.number(len(self.bindings))
+        for binding in self.bindings:
             self.text(binding.name)
             self.number(binding.late)
             self.span(binding.span)
@@ -211,7 +212,7 @@ class Writer:
     # --- fields ---
 
     def binding(self, binding: ast.Binding) -> None:
-        self.number(self._bindings.setdefault(binding, len(self._bindings)))
+        self.number(self.bindings.setdefault(binding, len(self.bindings)))
 
     def module(self, module: ast.Module) -> None:
         """Which of the modules of the form the node is."""

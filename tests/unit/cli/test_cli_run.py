@@ -245,3 +245,57 @@ def test_an_error_in_a_fallback_still_says_what_fell_back(program, capsys):
     err = capsys.readouterr().err
     assert "no-such-model" in err
     assert "RTFS-R003" in err
+
+
+# --- the compile cache ---
+
+
+FUNCTION = "(defn f [x] (inc x))\n" + ";\n" * 10 + "(f 1)"
+
+
+@pytest.mark.parametrize("how", [["--no-cache"], []])
+def test_files_are_kept_unless_that_is_not_wanted(how, program, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("RTFS_CACHE_DIR", str(tmp_path / "cache"))
+    for _ in range(2):
+        assert main(["run", "--strategy", "ir", *how, program(FUNCTION)]) == 0
+    assert capsys.readouterr().out == "2\n2\n"
+    assert len(list(tmp_path.rglob("*.rtfsc"))) == (0 if how else 1)
+
+
+def test_the_environment_switches_the_cache_off(program, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("RTFS_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("RTFS_CACHE", "off")
+    assert main(["run", "--strategy", "ir", program(FUNCTION)]) == 0
+    assert not (tmp_path / "cache").exists()
+    monkeypatch.setenv("RTFS_CACHE", "never")
+    assert main(["run", "--strategy", "ir", program(FUNCTION)]) == 2
+    assert "choose from: on, off" in capsys.readouterr().err
+
+
+def test_what_comes_from_standard_input_is_not_kept(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("RTFS_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(FUNCTION.encode())))
+    assert main(["run", "--strategy", "ir", "-"]) == 0
+    assert main(["eval", "--strategy", "ir", FUNCTION]) == 0
+    assert not (tmp_path / "cache").exists()
+
+
+def test_the_cache_can_be_found_and_cleared(program, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("RTFS_CACHE_DIR", str(tmp_path / "cache"))
+    assert main(["cache", "clear"]) == 0
+    assert main(["run", "--strategy", "ir", program(FUNCTION)]) == 0
+    capsys.readouterr()
+    assert main(["cache"]) == 0
+    assert main(["cache", "path"]) == 0
+    folder = str(tmp_path / "cache" / "compiled")
+    assert capsys.readouterr().out == f"{folder}\n{folder}\n"
+    assert main(["cache", "clear"]) == 0
+    assert capsys.readouterr().err == "rtfs: 1 compiled program removed\n"
+    assert not list(tmp_path.rglob("*.rtfsc"))
+    assert main(["cache", "sweep"]) == 2
+
+
+def test_a_program_that_is_told_to_stop_keeps_nothing(program, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("RTFS_CACHE_DIR", str(tmp_path / "cache"))
+    assert main(["run", "--strategy", "ir", program(FUNCTION + "(f :a)")]) == 1
+    assert not list(tmp_path.rglob("*.rtfsc"))
