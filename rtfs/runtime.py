@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from rtfs.capabilities.registry import CapabilityRegistry
     from rtfs.checker.effects import FunctionEffects
+    from rtfs.delegation.engine import DelegationEngine
     from rtfs.eval.cached.cache import CompileCache
     from rtfs.eval.cached.program import StoredForms
 
@@ -60,6 +61,8 @@ class Runtime:
         environ: environment variables, for `get-env` and the configuration of models; the process's own when None.
         context: values that programs read as `@name`.
         on_warning: called with (message, span) instead of printing the warning on stderr.
+        engine: decides where calls of functions without a hint go (`delegation.engine`); without one, they run here.
+        tenant: on whose behalf the programs run, for the engine's rules.
         profile: `extended` (default), or `strict`: no atoms.
         cache: a folder in which compiled files are kept, for later runtimes, when this one is closed; none when None.
     """
@@ -82,6 +85,8 @@ class Runtime:
         environ: Mapping[str, str] | None = None,
         context: Mapping[str, Any] | None = None,
         on_warning: Callable[[str, Span | None], None] | None = None,
+        engine: DelegationEngine | None = None,
+        tenant: str = "",
         profile: str = "extended",
         cache: str | os.PathLike[str] | None = None,
     ) -> None:
@@ -129,6 +134,8 @@ class Runtime:
         self._lock = RLock()
         self._entries = 0
         self._closed = False
+        self._tenant = tenant
+        self.engine = engine
 
     # --- running ---
 
@@ -324,6 +331,34 @@ class Runtime:
             )
         return self._models
 
+    @property
+    def engine(self) -> DelegationEngine | None:
+        """What decides where calls of functions without a hint go; another one binds the functions that are there anew."""
+        return None if self.machine.engine is None else self.machine.engine.engine
+
+    @engine.setter
+    def engine(self, engine: DelegationEngine | None) -> None:
+        from rtfs.delegation.engine import StaticEngine
+        from rtfs.delegation.linking import Linker
+
+        with self._lock:
+            before = self.machine.engine
+            if before is None and engine is None:
+                return
+            linker = Linker(engine or StaticEngine(), self._tenant)
+            if before is not None:
+                linker.take_over(before)
+            else:
+                linker.adopt(self.namespace)
+                for namespace in self.machine.loaded_namespaces():
+                    linker.adopt(namespace)
+            self.machine.engine = linker
+
+    def _relink(self) -> None:
+        """Define functions anew whose target has changed."""
+        for namespace, node in self.machine.engine.relink():
+            self._evaluator(namespace).evaluate(node)
+
     def delegate(self, call: Any) -> Any:
         """Carry out a delegated call (the machine's `Delegate`); the delegate is made with the first one."""
         if self._delegate is None:
@@ -439,6 +474,7 @@ class Runtime:
         """
         from rtfs.syntax.analyse import Analyser
 
+        linker = self.machine.engine
         analyser: Any = Analyser(namespace)
         evaluator = self._evaluator(namespace)
         noted = None if self._cache is None else self._cache.noted(source, namespace, evaluator)
@@ -454,7 +490,7 @@ class Runtime:
                 for warning in analyser.warnings if prepared is None else form.warnings:
                     self.on_analysis_warning(warning)
                 analyser.warnings.clear()
-                value = evaluator.evaluate(node)
+                value = evaluator.evaluate(node if linker is None else linker.link(namespace, node))
             return value
 
         value = self._within(namespace, run)
@@ -492,7 +528,7 @@ class Runtime:
     def _compile_cache(self) -> CompileCache | None:
         """The cache of compiled files; none of a run with limits of steps or time, as expanding macros counts too, or when somebody
         wants to know what the compiler does."""
-        if self.machine.metered or self.optimization_report is not None:
+        if self.machine.metered or self.machine.engine is not None or self.optimization_report is not None:
             return None
         if self._cache is None and self._cache_folder is not None and self.strategy == "ir":
             from rtfs.eval.cached.cache import CompileCache
@@ -539,6 +575,8 @@ class Runtime:
             if outermost:
                 raise_recursion_limit(machine.max_depth * _FRAMES_PER_CALL[self.strategy] + 20_000)
                 machine.start_run()
+                if machine.engine is not None and machine.engine.stale:
+                    self._relink()
             try:
                 if not outermost:
                     return work()

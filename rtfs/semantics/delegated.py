@@ -1,7 +1,7 @@
 """Calls of functions with a model hint: what every evaluator does around the delegate (reference section 3, RULING).
 
-Arguments are checked before the model sees them, the result after; the hint bypasses every engine.  Without a delegate the
-call surfaces as the host call `model-call:ID`.
+Arguments are checked before the model sees them, the result after; a hint that is written bypasses every engine.  Without a
+delegate the call surfaces as the host call `model-call:ID`, and a function that an engine sent away runs here.
 """
 
 from __future__ import annotations
@@ -53,6 +53,14 @@ def delegated_enter(
             if check is not None and (mismatch := check(args[i])) is not None:
                 what = f"parameter {parameters[i][0]}" if i < count else f"variadic argument {i - count}"
                 raise validation_error(f"{label}, {what}", mismatch, i)
+        plan = hint.plan
+        if hint.target == "engine":
+            if machine.expanding or machine.delegate is None:
+                return local(function, args)
+            if plan is None:
+                plan = machine.engine.plan(qualified, tuple(args), options)
+                if plan is None:
+                    return local(function, args)
         if machine.delegate is None or machine.expanding:
             result = machine.perform(f"model-call:{hint.model}", args)
         else:
@@ -73,6 +81,7 @@ def delegated_enter(
                     aliases=aliases_of(node, namespace),
                     span=node.span,
                     remaining_s=machine.remaining_s(),
+                    plan=plan,
                     body=lambda: invoke(_without_hint(function, local), args),
                 )
             )

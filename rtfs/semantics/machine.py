@@ -33,6 +33,8 @@ class Machine:
     def __init__(self, host: Host, delegate: Delegate | None = None, limits: Limits = DEFAULT_LIMITS) -> None:
         self.host = host
         self.delegate = delegate
+        #: `delegation.linking.Linker`: decides calls of functions that it gave a hint without a plan; None without an engine.
+        self.engine: Any = None
         self.limits = limits
         self.max_depth = limits.max_depth
         self.fuel = Fuel(limits)
@@ -99,6 +101,10 @@ class Machine:
         if self._modules is None:
             self._modules = self.make_modules()
         return self._modules
+
+    def loaded_namespaces(self) -> list[Namespace]:
+        """Those of the modules that were loaded so far."""
+        return [] if self._modules is None else [module.namespace for module in self._modules.loaded.values()]
 
     def fresh_name(self, stem: str) -> str:
         """A name that no program text contains: `stem__3__auto`."""

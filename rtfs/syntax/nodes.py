@@ -228,16 +228,23 @@ class Param(Struct):
 
 
 class Hint(Struct):
-    """A delegation hint: `target` is `local`, `local-model` or `remote`; `model` the id for the latter two."""
+    """A delegation hint: `target` is `local`, `local-model` or `remote`; `model` the id for the latter two.
+
+    `engine`: nothing was written, and a delegation engine has to do with the function: `plan` is its decision for all calls, None
+    when it is asked at each (`delegation.linking`).
+    """
 
     target: str
     model: str | None = None
+    plan: Any = None
 
     @property
     def printed(self) -> str:
         """`local_pure`, `local_model:ID`, `remote_model:ID` (reference section 3)."""
         if self.target == "local":
             return "local_pure"
+        if self.target == "engine":
+            return "engine" if self.plan is None else str(self.plan.target)
         return f"{'local_model' if self.target == 'local-model' else 'remote_model'}:{self.model}"
 
 
