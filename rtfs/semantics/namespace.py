@@ -65,6 +65,9 @@ class Namespace:
         self.own: dict[str, None] = {}
         self.macros: dict[str, Function | LateMacro] = {}
         self.types: dict[str, Type] = {}
+        #: The type of a name. It holds the types and not the namespace: constants of generated code hold it, and Python does not
+        #: find cycles that lead through code objects.
+        self.lookup_type: Callable[[str], Type | None] = self.types.get
         self.declared: set[str] = set()  # defined by a form that was analysed
         self.near_misses: dict[str, str] = {}
         self.declared_types: set[str] = set()
@@ -99,9 +102,6 @@ class Namespace:
 
     def define_type(self, name: str, type_: Type) -> None:
         self.types[name] = type_
-
-    def lookup_type(self, name: str) -> Type | None:
-        return self.types.get(name)
 
     def expect(self, forms: list[Any]) -> None:
         """Take note of what later top-level forms of a text define, so that functions may refer to it before."""

@@ -1,6 +1,6 @@
 """Run many generated programs and show the smallest ones on which evaluators disagree.
 
-    python -m tests.differential.fuzz --count 10000 --seed 1 [--on aggressive] [--what aimed] [--show]
+    python -m tests.differential.fuzz --count 10000 --seed 1 [--on aggressive] [--turns] [--what aimed] [--show]
 
 Gives how many programs ran and how many seconds of CPU time that took; the exit status is 1 when there was a difference.
 """
@@ -15,9 +15,9 @@ from collections import Counter
 
 from rtfs.ir import optimise
 from tests.support.programs.choices import seeded
-from tests.support.programs.minimise import minimise
 from tests.support.programs.programs import aimed, general, program
-from tests.support.programs.running import Difference, differences, reference
+from tests.support.programs.running import Difference, differences, in_turn, reference
+from tests.support.programs.smallest import smallest
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -25,6 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0, help="of the first program; the others count on from there")
     parser.add_argument("--on", action="append", help="an evaluator; all of them when not given")
+    parser.add_argument("--turns", action="store_true", help="those that are close to another one by turns, as the nightly run does")
     parser.add_argument("--what", choices=["any", "general", "aimed"], default="any", help="which programs")
     parser.add_argument("--most", type=int, default=10, help="differences after which it stops")
     parser.add_argument("--show", action="store_true", help="print the programs and what the tree gives, and run nothing else")
@@ -48,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
                 print("  ", outcome)
                 kinds[outcome[0] if outcome[0] == "value" else outcome[1]] += 1
             continue
-        difference = differences(pieces, options.on)
+        difference = differences(pieces, in_turn(seed) if options.turns else options.on)
         ran += 1
         if ran % 1000 == 0:
             print(f";; {ran} programs, {time.process_time() - begun:.0f} s", flush=True)
@@ -57,10 +58,8 @@ def main(argv: list[str] | None = None) -> int:
         last = time.process_time()
         if difference is not None:
             found.append(difference)
-            name = difference.name
-            print(difference if difference.found == [("hangs",)] else f";; seed {seed}", flush=True)
-            small = minimise(difference.pieces, lambda p, name=name: _differs(p, name))
-            print(f";; seed {seed}: {_differs(small, name)}\n", flush=True)
+            print(f";; seed {seed}: {difference}", flush=True)  # at once: looking for a smaller one may take long
+            print(f";; seed {seed}: {smallest(difference)}\n", flush=True)
             if len(found) >= options.most:
                 break
     seconds = time.process_time() - begun
@@ -70,14 +69,6 @@ def main(argv: list[str] | None = None) -> int:
     if kinds:
         print(dict(kinds))
     return 1 if found else 0
-
-
-def _differs(pieces: list[str], name: str) -> Difference | None:
-    try:
-        found = differences(pieces, [name])
-    except Exception:  # not a program, or not one for the tree
-        return None
-    return found if found is not None and found.name == name else None
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """Generated programs of every form on every evaluator, and programs aimed at one optimisation each.
 
-The nightly profile runs 100,000 of them, in parts, so that `-n` spreads them; each night others, from RTFS_SEED on.
+The nightly profile runs 100,000 of them, in parts, so that `-n` spreads them; each night others, from RTFS_SEED on.  What is found
+is told at once: the tests after it take long.
 """
 
 from __future__ import annotations
 
 import gc
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -17,7 +19,8 @@ from rtfs.ir import optimise
 from tests.support.programs.choices import made_by, seeded
 from tests.support.programs.minimise import minimise
 from tests.support.programs.programs import aimed, general, program
-from tests.support.programs.running import Difference, check, differences, reference
+from tests.support.programs.running import check, differences, in_turn, reference
+from tests.support.programs.smallest import smallest
 
 NIGHTLY = 100_000
 PARTS = 100
@@ -59,27 +62,15 @@ def test_programs_aimed_at_optimisations(pieces: list[str]) -> None:
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("part", range(PARTS))
-def test_nightly(part: int, record_property: Callable[[str, object], None]) -> None:
+def test_nightly(part: int, record_property: Callable[[str, object], None], capsys: pytest.CaptureFixture[str]) -> None:
     count = NIGHTLY // PARTS
     for seed in range(SEED + part * count, SEED + (part + 1) * count):
-        found = differences(program(seeded(seed)))
+        found = differences(program(seeded(seed)), in_turn(seed))
         if found is not None:
+            with capsys.disabled():  # at once: looking for a smaller one takes a while, and the other parts take long
+                print(f"\nseed {seed}: {found}", file=sys.stderr, flush=True)
             raise AssertionError(f"seed {seed}") from smallest(found)
     record_property("programs", count)
-
-
-def smallest(found: Difference) -> Difference:
-    """The difference of the smallest program that shows it on the same evaluator."""
-    small = minimise(found.pieces, lambda pieces: _differs(pieces, found.name) is not None)
-    return _differs(small, found.name) or found
-
-
-def _differs(pieces: list[str], name: str) -> Difference | None:
-    try:
-        found = differences(pieces, [name])
-    except Exception:  # not a program that can be read
-        return None
-    return found if found is not None and found.name == name else None
 
 
 # --- of the generators themselves ---------------------------------------------------------------
