@@ -1,4 +1,4 @@
-"""The keywords of JSON Schema that speak about one kind of values each: the part of `from_schema` that knows bounds, arrays and objects.
+"""The keywords of JSON Schema that speak about one kind of values each: bounds, arrays and objects, for `from_schema`.
 
 Source: JSON Schema 2020-12 validation, sections 6.1 to 6.5, and core, section 10.3.
 """
