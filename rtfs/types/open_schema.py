@@ -15,7 +15,6 @@ from rtfs.types.json_schema import Exporter, Schema, constraints, json_key, json
 from rtfs.types.lattice import branch_type
 from rtfs.types.nodes import (
     AnyType,
-    ArrayType,
     EnumType,
     FunctionType,
     IntersectionType,
@@ -29,11 +28,9 @@ from rtfs.types.nodes import (
     ResourceType,
     SequenceType,
     StreamType,
-    TupleType,
     Type,
     TypeVariable,
     UnionType,
-    VectorType,
     resolve,
 )
 from rtfs.types.relation import Relation
@@ -117,8 +114,6 @@ class OpenExporter(Exporter):
 
     def _apart(self, type: Type) -> Schema | None:
         """The schema of a type by its branches, each of which is about one kind of JSON; None when it has none to show."""
-        if isinstance(type, RefinedType) and _is_plain(type.base):
-            return self._facts(type.base, type.predicates)
         try:
             branches = self._relation.branches(type)
         except TooHard:
@@ -160,13 +155,6 @@ class OpenExporter(Exporter):
             const = {"const": _json_data(predicate.operands[0])}
             return const if name == "=" else {"not": const}
         return constraints(predicate, base)
-
-
-def _is_plain(type: Type) -> bool:
-    """Whether a type is about one kind of JSON, as its text says."""
-    if isinstance(type, Primitive):
-        return type.name in ("int", "float", "string", "list", "vector", "map")
-    return isinstance(type, (VectorType, TupleType, ArrayType, RecordType, MapOfType))
 
 
 def _json_data(value: Any) -> Any:

@@ -183,10 +183,10 @@ class _Maker:
 
         annotation = self.annotation(type.base)
         base = resolve(type.base, self._lookup)
-        is_number = isinstance(base, Primitive) and base.name in ("int", "float")
+        number = base.name if isinstance(base, Primitive) and base.name in ("int", "float") else None
         has_size = isinstance(base, (VectorType, MapOfType)) or (isinstance(base, Primitive) and base.name == "string")
         for predicate in type.predicates:
-            words = _words(predicate, is_number=is_number, has_size=has_size)
+            words = _words(predicate, number, has_size=has_size)
             if words:
                 annotation = typing.Annotated[annotation, Field(**words)]
             else:
@@ -243,13 +243,14 @@ def _literal(type: EnumType) -> Any:
     return typing.Literal[tuple(values)]  # type: ignore[valid-type]
 
 
-def _words(predicate: Predicate, *, is_number: bool, has_size: bool) -> dict[str, Any]:
+def _words(predicate: Predicate, number: str | None, *, has_size: bool) -> dict[str, Any]:
     """A predicate in pydantic's words; empty when it has none for this base."""
     name, operands = predicate.name, predicate.operands
-    if is_number and name in _NUMBERS:
-        return {_NUMBERS[name]: operands[0]}
-    if is_number and name == "in-range":
-        return {"ge": operands[0], "le": operands[1]}
+    if number == "float" or (number == "int" and not [x for x in operands if type(x) is not int or abs(x) >= 2**63]):
+        if name in _NUMBERS:
+            return {_NUMBERS[name]: operands[0]}
+        if name == "in-range":
+            return {"ge": operands[0], "le": operands[1]}
     if has_size:
         if name in ("min-length", "min-count"):
             return {"min_length": operands[0]}
@@ -263,12 +264,12 @@ def _words(predicate: Predicate, *, is_number: bool, has_size: bool) -> dict[str
 
 
 def _checked(annotation: Any, test: typing.Callable[[Any], bool], words: str) -> Any:
-    """The annotation with a test of RTFS after pydantic's own."""
-    from pydantic import AfterValidator
+    """The annotation with a test of RTFS before pydantic's own: it has to see 1 before that becomes 1.0, and keys before aliases."""
+    from pydantic import BeforeValidator
 
     def check(value: Any) -> Any:
         if not test(to_rtfs(value)):
             raise ValueError(f"the value does not satisfy: {words}")
         return value
 
-    return typing.Annotated[annotation, AfterValidator(check)]
+    return typing.Annotated[annotation, BeforeValidator(check)]

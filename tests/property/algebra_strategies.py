@@ -211,7 +211,7 @@ def fitting(type: Type) -> st.SearchStrategy[Any]:
         return strategy
     if isinstance(type, RecordType):
         needed = {json_key(e.key): fitting(e.type) for e in type.entries if not e.optional}
-        optional = {json_key(e.key): fitting(e.type) for e in type.entries if e.optional}
+        optional = {json_key(e.key): fitting(e.type) for e in type.entries if e.optional and json_key(e.key) not in needed}
         return st.fixed_dictionaries(needed, optional=optional)
     if isinstance(type, MapOfType):
         return st.dictionaries(st.sampled_from(["a", "b", "c"]), fitting(type.value), max_size=3)
