@@ -334,6 +334,8 @@ def constraints(predicate: Predicate, base: Type) -> Schema:
         literal = json_literal(operands[0])
         if literal is not None and not isinstance(literal, (str, int, float)):
             return {}
+        if isinstance(literal, float) and not math.isfinite(literal):  # JSON has no such number
+            return dict(_NOTHING) if name == "=" else {}
         return {"const": literal} if name == "=" else {"not": {"const": literal}}
     if name in ("min-length", "min-count"):
         return _sizes(base, operands[0], None)

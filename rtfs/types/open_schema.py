@@ -151,7 +151,7 @@ class OpenExporter(Exporter):
             return {"format": "email", "pattern": _EMAIL}
         if name == "is-url":
             return {"format": "uri", "pattern": _URL}
-        if name in ("=", "!="):
+        if name in ("=", "!=") and not isinstance(predicate.operands[0], float):
             const = {"const": _json_data(predicate.operands[0])}
             return const if name == "=" else {"not": const}
         return constraints(predicate, base)

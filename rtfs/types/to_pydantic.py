@@ -264,7 +264,7 @@ def _words(predicate: Predicate, number: str | None, *, has_size: bool) -> dict[
 
 
 def _checked(annotation: Any, test: typing.Callable[[Any], bool], words: str) -> Any:
-    """The annotation with a test of RTFS before pydantic's own: it has to see 1 before that becomes 1.0, and keys before aliases."""
+    """The annotation with a test of RTFS before pydantic's own: it has to see 1 before that becomes 1.0, and keys, not fields."""
     from pydantic import BeforeValidator
 
     def check(value: Any) -> Any:
