@@ -71,20 +71,20 @@ def join(a: Type, b: Type, lookup: Lookup = no_names) -> Type:
         return a
     if is_subtype(a, b, lookup):
         return b
-    members: list[Type] = []
-    values: list[Any] = []
-    place: int | None = None
-    for option in (*_options(a), *_options(b)):
-        if isinstance(option, EnumType):
-            place = len(members) if place is None else place
-            values += option.values
-        else:
-            members.append(option)
-    if place is not None:
-        collected = EnumType(tuple(Map([(value, None) for value in values]).keys()))
-        members.insert(place, collected if len(collected.values) <= MAX_LITERALS else widened(collected))
-    members = _without_needless(list(_options(union(*members))), lookup)
+    options = _one_enumeration([*_options(a), *_options(b)])
+    whole = union(*[widened(o) if isinstance(o, EnumType) and len(o.values) > MAX_LITERALS else o for o in options])
+    members = _without_needless(list(_options(whole)), lookup)
     return union(*members) if len(members) <= MAX_MEMBERS else ANY
+
+
+def _one_enumeration(types: list[Type]) -> list[Type]:
+    """The types with all their literals in one enumeration, where the first of them stood."""
+    values = [value for type in types if isinstance(type, EnumType) for value in type.values]
+    if not values:
+        return types
+    first = next(i for i, type in enumerate(types) if isinstance(type, EnumType))
+    whole = EnumType(tuple(Map([(value, None) for value in values]).keys()))
+    return [whole if i == first else type for i, type in enumerate(types) if i == first or not isinstance(type, EnumType)]
 
 
 def _options(type: Type) -> tuple[Type, ...]:
@@ -128,7 +128,7 @@ def _readable(branches: list[Branch], relation: Relation) -> Type:
         if relation.branch_is_inhabited(branch):
             type = branch_type(branch)
             out.append(type if isinstance(branch.base, IntersectionType) else rewrite(type, work_out))
-    return union(*out)
+    return union(*_one_enumeration(out))
 
 
 def branch_type(branch: Branch) -> Type:

@@ -417,6 +417,18 @@ class Relation:
             for part in base.parts:
                 if not self._base_is_inhabited(part, facts):
                     return False
+            return self._keys_may_be_there(base.parts)
+        return True
+
+    def _keys_may_be_there(self, parts: tuple[Type, ...]) -> bool:
+        """Whether maps of some of the parts may have the keys that records of the others want."""
+        tables = [part for part in parts if isinstance(part, MapOfType)]
+        for record in parts if tables else ():
+            for entry in record.entries if isinstance(record, RecordType) else ():
+                keys = (entry.key, entry.key.name) if type(entry.key) is Keyword else (entry.key,)
+                for table in tables:
+                    if not entry.optional and not self._may_have(EnumType(keys), table.key):
+                        return False
         return True
 
 
