@@ -43,7 +43,6 @@ from rtfs.types.nodes import (
     is_circular,
 )
 from rtfs.values.scalars import ErrorValue, Keyword, ResourceHandle, Symbol, Timestamp, Uuid
-from rtfs.values.struct import Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,15 +71,28 @@ class TooHard(Exception):
     """The question would take too long; the one who asks gives the careful answer."""
 
 
-class Branch(Struct):
+class Branch:
     """One alternative of a type.
 
     `base` is `any`, a primitive (never bool, nil, list, vector or map), a vector, tuple, record, map-of, function, resource,
     stream or enumeration, a name or variable of which nothing is known, or an intersection of such that cannot be one.
     """
 
-    base: Type
-    facts: Facts = NO_FACTS
+    # by hand, since comparing two types makes dozens of these
+    __slots__ = ("base", "facts")
+
+    def __init__(self, base: Type, facts: Facts = NO_FACTS) -> None:
+        self.base = base
+        self.facts = facts
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Branch) and self.base == other.base and self.facts == other.facts
+
+    def __hash__(self) -> int:
+        return hash((self.base, self.facts))
+
+    def __repr__(self) -> str:
+        return f"Branch({self.base}, {self.facts})"
 
 
 def is_opaque(type: Type) -> bool:
@@ -102,6 +114,17 @@ def literal_belongs(value: Any, branch: Branch) -> bool | None:
     if found is False or holds(branch.facts, value):
         return found
     return False
+
+
+def literals_within(enum: EnumType, base: Primitive) -> bool | None:
+    """Whether all literals of an enumeration are of a kind; None for kinds that are not one Python type each."""
+    kinds = _KINDS.get(base.name)
+    if kinds is None:
+        return None
+    for value in enum.values:
+        if type(value) not in kinds:
+            return False
+    return True
 
 
 def _belongs_to_base(value: Any, base: Type) -> bool | None:

@@ -17,6 +17,7 @@ from rtfs.types.branches import (
     is_empty_vector,
     is_opaque,
     literal_belongs,
+    literals_within,
     sizes_of,
     type_is_scalar,
 )
@@ -38,6 +39,7 @@ from rtfs.types.nodes import (
     StreamType,
     TupleType,
     Type,
+    UnionType,
     VectorType,
     no_names,
     union,
@@ -101,8 +103,15 @@ def _quick(a: Type, b: Type, *, gradual: bool) -> bool | None:
     """The answer where it takes no more than a look; None otherwise."""
     if a is b or isinstance(b, AnyType) or isinstance(a, NeverType) or (gradual and isinstance(a, AnyType)):
         return True
-    if isinstance(a, Primitive) and isinstance(b, Primitive):
-        return b.name in _ABOVE.get(a.name, (a.name,))
+    if isinstance(b, Primitive):
+        if isinstance(a, Primitive):
+            return b.name in _ABOVE.get(a.name, (a.name,))
+        if isinstance(a, EnumType):
+            return literals_within(a, b)
+    elif isinstance(b, UnionType) and isinstance(a, (Primitive, EnumType)):
+        answers = [_quick(a, option, gradual=gradual) for option in b.options]
+        # literals may be spread over the options
+        return True if True in answers else None if None in answers or isinstance(a, EnumType) else False
     return None
 
 
