@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 #: Branches of one type; with more, comparing is given up.
 MAX_BRANCHES = 200
+#: Pairs of branches that one question may put together.
+_MAX_PAIRS = 50_000
 
 _KINDS: dict[str, frozenset[type]] = {
     "int": frozenset({int}),
@@ -108,6 +110,11 @@ def contains(values: tuple[Any, ...], value: Any) -> bool:
     return False
 
 
+def known(values: tuple[Any, ...]) -> set[tuple[type, Any]]:
+    """The literals of an enumeration for many questions: a value belongs when its kind and itself are in the set."""
+    return {(value.__class__, value) for value in values}
+
+
 def literal_belongs(value: Any, branch: Branch) -> bool | None:
     """Whether a literal (a scalar) belongs to a branch; None when that is not known."""
     found = _belongs_to_base(value, branch.base)
@@ -150,6 +157,7 @@ class Brancher:
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
         self._targets: dict[str, Type | None] = {}
+        self._pairs = 0
 
     def branches(self, type: Type) -> list[Branch]:
         """The branches of a type, in the order in which it is written; none for a type to which nothing belongs.
@@ -239,6 +247,9 @@ class Brancher:
             TooHard: as `branches`.
         """
         out: list[Branch] = []
+        self._pairs += len(left) * len(right)
+        if self._pairs > _MAX_PAIRS:
+            raise TooHard
         for x in left:
             for y in right:
                 base = self.meet_bases(x.base, y.base)
@@ -280,7 +291,11 @@ class Brancher:
 
 
 def _those_of(enum: EnumType, base: Type) -> Type | None:
-    values = tuple([value for value in enum.values if _belongs_to_base(value, base)])
+    if isinstance(base, EnumType):
+        others = known(base.values)
+        values = tuple([value for value in enum.values if (value.__class__, value) in others])
+    else:
+        values = tuple([value for value in enum.values if _belongs_to_base(value, base)])
     return EnumType(values) if values else None
 
 

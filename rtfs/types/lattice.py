@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from rtfs.types.branches import Branch, TooHard, has_two_spellings, is_empty_vector, kept, literal_belongs, type_is_scalar
+from rtfs.types.branches import Branch, TooHard, has_two_spellings, is_empty_vector, kept, known, literal_belongs, type_is_scalar
 from rtfs.types.facts import NO_FACTS, predicates, with_bounds, with_sizes
 from rtfs.types.matching import is_function
 from rtfs.types.nodes import (
@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
 #: Members of a union that `join` makes; with more it is `any` (reference 4.5). The literals of an enumeration are one member.
 MAX_MEMBERS = 5
+#: Members of a union that `join` compares with each other, to see which of them lie in others.
+_MAX_OPTIONS = 40
 _MAX_PIECES = 64
 #: How deep types are taken apart by `subtract`, and values by `type_of`.
 _MAX_DEPTH = 8
@@ -71,9 +73,14 @@ def join(a: Type, b: Type, lookup: Lookup = no_names) -> Type:
         return a
     if is_subtype(a, b, lookup):
         return b
-    options = _one_enumeration([*_options(a), *_options(b)])
-    whole = union(*[widened(o) if isinstance(o, EnumType) and len(o.values) > MAX_LITERALS else o for o in options])
-    members = _without_needless(list(_options(whole)), lookup)
+    try:
+        options = _one_enumeration([*_options(a), *_options(b)])
+        whole = union(*[widened(o) if isinstance(o, EnumType) and len(o.values) > MAX_LITERALS else o for o in options])
+        members = list(_options(whole))
+        if len(members) <= _MAX_OPTIONS:
+            members = _without_needless(members, lookup)
+    except RecursionError:
+        return ANY
     return union(*members) if len(members) <= MAX_MEMBERS else ANY
 
 
@@ -196,7 +203,11 @@ def _minus(x: Branch, y: Branch, relation: Relation, depth: int) -> list[Branch]
         return []
     values = literals(x)
     if values is not None and (isinstance(x.base, EnumType) or isinstance(y.base, EnumType)):
-        left = tuple([value for value in values if not literal_belongs(value, y)])
+        listed = known(y.base.values) if isinstance(y.base, EnumType) else None
+        if listed is not None:
+            left = tuple([value for value in values if (value.__class__, value) not in listed])
+        else:
+            left = tuple([value for value in values if not literal_belongs(value, y)])
         return [x] if len(left) == len(values) else [Branch(EnumType(left))] if left else []
     if not [met for met in relation.brancher.meet([x], [y]) if relation.branch_is_inhabited(met)]:
         return [x]
