@@ -12,6 +12,7 @@ nothing; a type checker sees them all the same.
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from rtfs import types
     from rtfs.config import Limits
     from rtfs.errors import (
         AnalysisError,
@@ -57,6 +58,7 @@ __all__ = [
     "parse",
     "to_python",
     "to_rtfs",
+    "types",
 ]
 
 #: module -> what it defines of the public API
@@ -100,6 +102,9 @@ def parse(text: str, *, name: str = "<text>") -> "list[object]":
 
 
 def __getattr__(name: str) -> object:
+    if name == "types":  # a package: importing it makes it an attribute of this one
+        __import__("rtfs.types")
+        return globals()[name]
     for home, names in _HOMES.items():
         if name in names:
             module = __import__(home, fromlist=(name,))  # one of the modules listed above

@@ -25,11 +25,13 @@ RANK = {name: i for i, row in enumerate(LAYERS) for name in row.split()}
 ROOT = Path(__file__).parents[1] / "rtfs"
 #: Run by hand to write a generated file, and imported by nothing: they may look at everything.
 GENERATORS = {"rtfs.syntax.generate", "rtfs.semantics.builtins.generate"}
+#: What users see of a package and RTFS itself does not: imported by nothing, so that it too may look further up.
+DOORS = {"rtfs.types"}
 FILES = sorted(ROOT.rglob("*.py"))
 
 
 def module_name(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT.parent).with_suffix("").parts)
+    return ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__")
 
 
 def part(dotted: str) -> str:  # "rtfs.syntax.nodes" -> "syntax"
@@ -48,7 +50,7 @@ def imports(path: Path) -> Iterator[str]:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_point_down(path: Path) -> None:
     here = path.relative_to(ROOT).with_suffix("").parts[0]
-    if here.startswith("__") or module_name(path) in GENERATORS:  # rtfs/__init__.py and __main__.py see everything
+    if here.startswith("__") or module_name(path) in GENERATORS | DOORS:  # rtfs/__init__.py and __main__.py see everything
         return
     for name in imports(path):
         if (there := part(name)) in RANK and name.startswith("rtfs.") and there != here:
@@ -71,6 +73,14 @@ def test_only_the_top_imports_the_package_root(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_generators_are_imported_by_nothing(path: Path) -> None:
     assert not GENERATORS & set(imports(path))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_doors_are_for_users(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module in DOORS:
+            modules = {file.stem for file in ROOT.joinpath(*node.module.split(".")[1:]).glob("*.py")}
+            assert {alias.name for alias in node.names} <= modules, "import the module behind the door"
 
 
 def test_every_package_has_a_layer() -> None:

@@ -43,7 +43,6 @@ from rtfs.types.nodes import (
     is_circular,
 )
 from rtfs.values.scalars import ErrorValue, Keyword, ResourceHandle, Symbol, Timestamp, Uuid
-from rtfs.values.struct import Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +50,8 @@ if TYPE_CHECKING:
 
 #: Branches of one type; with more, comparing is given up.
 MAX_BRANCHES = 200
+#: Pairs of branches that one question may put together.
+_MAX_PAIRS = 50_000
 
 _KINDS: dict[str, frozenset[type]] = {
     "int": frozenset({int}),
@@ -72,15 +73,28 @@ class TooHard(Exception):
     """The question would take too long; the one who asks gives the careful answer."""
 
 
-class Branch(Struct):
+class Branch:
     """One alternative of a type.
 
     `base` is `any`, a primitive (never bool, nil, list, vector or map), a vector, tuple, record, map-of, function, resource,
     stream or enumeration, a name or variable of which nothing is known, or an intersection of such that cannot be one.
     """
 
-    base: Type
-    facts: Facts = NO_FACTS
+    # by hand, since comparing two types makes dozens of these
+    __slots__ = ("base", "facts")
+
+    def __init__(self, base: Type, facts: Facts = NO_FACTS) -> None:
+        self.base = base
+        self.facts = facts
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Branch) and self.base == other.base and self.facts == other.facts
+
+    def __hash__(self) -> int:
+        return hash((self.base, self.facts))
+
+    def __repr__(self) -> str:
+        return f"Branch({self.base}, {self.facts})"
 
 
 def is_opaque(type: Type) -> bool:
@@ -96,12 +110,28 @@ def contains(values: tuple[Any, ...], value: Any) -> bool:
     return False
 
 
+def known(values: tuple[Any, ...]) -> set[tuple[type, Any]]:
+    """The literals of an enumeration for many questions: a value belongs when its kind and itself are in the set."""
+    return {(value.__class__, value) for value in values}
+
+
 def literal_belongs(value: Any, branch: Branch) -> bool | None:
     """Whether a literal (a scalar) belongs to a branch; None when that is not known."""
     found = _belongs_to_base(value, branch.base)
     if found is False or holds(branch.facts, value):
         return found
     return False
+
+
+def literals_within(enum: EnumType, base: Primitive) -> bool | None:
+    """Whether all literals of an enumeration are of a kind; None for kinds that are not one Python type each."""
+    kinds = _KINDS.get(base.name)
+    if kinds is None:
+        return None
+    for value in enum.values:
+        if type(value) not in kinds:
+            return False
+    return True
 
 
 def _belongs_to_base(value: Any, base: Type) -> bool | None:
@@ -127,6 +157,7 @@ class Brancher:
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
         self._targets: dict[str, Type | None] = {}
+        self._pairs = 0
 
     def branches(self, type: Type) -> list[Branch]:
         """The branches of a type, in the order in which it is written; none for a type to which nothing belongs.
@@ -216,6 +247,9 @@ class Brancher:
             TooHard: as `branches`.
         """
         out: list[Branch] = []
+        self._pairs += len(left) * len(right)
+        if self._pairs > _MAX_PAIRS:
+            raise TooHard
         for x in left:
             for y in right:
                 base = self.meet_bases(x.base, y.base)
@@ -257,7 +291,11 @@ class Brancher:
 
 
 def _those_of(enum: EnumType, base: Type) -> Type | None:
-    values = tuple([value for value in enum.values if _belongs_to_base(value, base)])
+    if isinstance(base, EnumType):
+        others = known(base.values)
+        values = tuple([value for value in enum.values if (value.__class__, value) in others])
+    else:
+        values = tuple([value for value in enum.values if _belongs_to_base(value, base)])
     return EnumType(values) if values else None
 
 

@@ -46,6 +46,7 @@ FULL: dict[str, Type] = {
     "boolean": BOOL,
     "null": NIL,
 }
+_EVERY = union(*FULL.values())
 _INFINITE = Predicate("in-range", (float("-inf"), float("inf")))
 #: All JSON, with what `difference` needs to know said aloud: numbers are not NaN, and what an object holds is JSON too.
 _SHALLOW = union(*[refined(FLOAT, _INFINITE) if kind == "number" else type for kind, type in FULL.items()])
@@ -93,7 +94,7 @@ def tidy(type: Type) -> Type:
 
 
 def _tidy_one(part: Type) -> Type:
-    if part in (_SHALLOW, _ALL):
+    if part in (_SHALLOW, _ALL, _EVERY):
         return ANY
     if isinstance(part, RecordType) and isinstance(part.rest, AnyType):
         return RecordType(part.entries)

@@ -58,15 +58,21 @@ _PRIMITIVES: dict[str, Schema] = {
 _NOTHING: Schema = {"not": {}}
 
 
-def json_schema(type: Type, lookup: Lookup | None = None) -> Schema:
+def json_schema(type: Type, lookup: Lookup | None = None, *, open: bool = False) -> Schema:
     """The schema of the JSON that stands for values of a type.
 
     Args:
         lookup: what names stand for; a name that it does not know becomes `{"type": "object"}`.
+        open: say what the type accepts, to validate, and not what to write: records let other keys pass, each refinement refuses
+            what it is not about, and what has no JSON, as functions and names that are not known, is `{"not": {}}`.
     Returns:
         Plain dicts, lists and scalars, ready for `json.dumps`. Named types other than the outermost are under `$defs`.
     """
-    exporter = _Exporter(lookup or no_names)
+    exporter = Exporter(lookup or no_names)
+    if open:
+        from rtfs.types.open_schema import OpenExporter
+
+        exporter = OpenExporter(exporter.lookup)
     target = resolve(type, exporter.lookup)
     schema = dict(exporter.schema(type if target is None else target))
     if exporter.defs:
@@ -89,7 +95,9 @@ def json_literal(value: Any) -> Any:
     return value
 
 
-class _Exporter:
+class Exporter:
+    """Makes schemas of types; one for each export, since it collects the definitions of names."""
+
     def __init__(self, lookup: Lookup) -> None:
         self.lookup = lookup
         self.defs: dict[str, Schema] = {}
@@ -228,7 +236,7 @@ class _Exporter:
             schema = dict(self.schema(type.base))
         extra: list[Schema] = []
         for predicate in type.predicates:
-            for keyword, value in _constraints(predicate, base).items():
+            for keyword, value in constraints(predicate, base).items():
                 if keyword not in schema:
                     schema[keyword] = value
                 elif keyword in _TIGHTEN:
@@ -315,7 +323,8 @@ def _pattern(regex: str) -> Schema:
     return {"pattern": re.sub(r"\\[AZ]", lambda found: "^" if found[0] == "\\A" else "$", regex)}
 
 
-def _constraints(predicate: Predicate, base: Type) -> Schema:
+def constraints(predicate: Predicate, base: Type) -> Schema:
+    """The keywords that say what a predicate says, for a base type; empty when there are none."""
     name, operands = predicate.name, predicate.operands
     if name in (">", ">=", "<", "<="):
         return _bound(base, name, operands[0])
@@ -325,6 +334,8 @@ def _constraints(predicate: Predicate, base: Type) -> Schema:
         literal = json_literal(operands[0])
         if literal is not None and not isinstance(literal, (str, int, float)):
             return {}
+        if isinstance(literal, float) and not math.isfinite(literal):  # JSON has no such number
+            return dict(_NOTHING) if name == "=" else {}
         return {"const": literal} if name == "=" else {"not": {"const": literal}}
     if name in ("min-length", "min-count"):
         return _sizes(base, operands[0], None)

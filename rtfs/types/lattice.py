@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from rtfs.types.branches import Branch, TooHard, has_two_spellings, is_empty_vector, kept, literal_belongs, type_is_scalar
+from rtfs.types.branches import Branch, TooHard, has_two_spellings, is_empty_vector, kept, known, literal_belongs, type_is_scalar
 from rtfs.types.facts import NO_FACTS, predicates, with_bounds, with_sizes
 from rtfs.types.matching import is_function
 from rtfs.types.nodes import (
@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
 #: Members of a union that `join` makes; with more it is `any` (reference 4.5). The literals of an enumeration are one member.
 MAX_MEMBERS = 5
+#: Members of a union that `join` compares with each other, to see which of them lie in others.
+_MAX_OPTIONS = 40
 _MAX_PIECES = 64
 #: How deep types are taken apart by `subtract`, and values by `type_of`.
 _MAX_DEPTH = 8
@@ -71,20 +73,25 @@ def join(a: Type, b: Type, lookup: Lookup = no_names) -> Type:
         return a
     if is_subtype(a, b, lookup):
         return b
-    members: list[Type] = []
-    values: list[Any] = []
-    place: int | None = None
-    for option in (*_options(a), *_options(b)):
-        if isinstance(option, EnumType):
-            place = len(members) if place is None else place
-            values += option.values
-        else:
-            members.append(option)
-    if place is not None:
-        collected = EnumType(tuple(Map([(value, None) for value in values]).keys()))
-        members.insert(place, collected if len(collected.values) <= MAX_LITERALS else widened(collected))
-    members = _without_needless(list(_options(union(*members))), lookup)
+    try:
+        options = _one_enumeration([*_options(a), *_options(b)])
+        whole = union(*[widened(o) if isinstance(o, EnumType) and len(o.values) > MAX_LITERALS else o for o in options])
+        members = list(_options(whole))
+        if len(members) <= _MAX_OPTIONS:
+            members = _without_needless(members, lookup)
+    except RecursionError:
+        return ANY
     return union(*members) if len(members) <= MAX_MEMBERS else ANY
+
+
+def _one_enumeration(types: list[Type]) -> list[Type]:
+    """The types with all their literals in one enumeration, where the first of them stood."""
+    values = [value for type in types if isinstance(type, EnumType) for value in type.values]
+    if not values:
+        return types
+    first = next(i for i, type in enumerate(types) if isinstance(type, EnumType))
+    whole = EnumType(tuple(Map([(value, None) for value in values]).keys()))
+    return [whole if i == first else type for i, type in enumerate(types) if i == first or not isinstance(type, EnumType)]
 
 
 def _options(type: Type) -> tuple[Type, ...]:
@@ -128,7 +135,7 @@ def _readable(branches: list[Branch], relation: Relation) -> Type:
         if relation.branch_is_inhabited(branch):
             type = branch_type(branch)
             out.append(type if isinstance(branch.base, IntersectionType) else rewrite(type, work_out))
-    return union(*out)
+    return union(*_one_enumeration(out))
 
 
 def branch_type(branch: Branch) -> Type:
@@ -196,7 +203,11 @@ def _minus(x: Branch, y: Branch, relation: Relation, depth: int) -> list[Branch]
         return []
     values = literals(x)
     if values is not None and (isinstance(x.base, EnumType) or isinstance(y.base, EnumType)):
-        left = tuple([value for value in values if not literal_belongs(value, y)])
+        listed = known(y.base.values) if isinstance(y.base, EnumType) else None
+        if listed is not None:
+            left = tuple([value for value in values if (value.__class__, value) not in listed])
+        else:
+            left = tuple([value for value in values if not literal_belongs(value, y)])
         return [x] if len(left) == len(values) else [Branch(EnumType(left))] if left else []
     if not [met for met in relation.brancher.meet([x], [y]) if relation.branch_is_inhabited(met)]:
         return [x]

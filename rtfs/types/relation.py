@@ -16,7 +16,9 @@ from rtfs.types.branches import (
     TooHard,
     is_empty_vector,
     is_opaque,
+    known,
     literal_belongs,
+    literals_within,
     sizes_of,
     type_is_scalar,
 )
@@ -38,6 +40,7 @@ from rtfs.types.nodes import (
     StreamType,
     TupleType,
     Type,
+    UnionType,
     VectorType,
     no_names,
     union,
@@ -101,8 +104,15 @@ def _quick(a: Type, b: Type, *, gradual: bool) -> bool | None:
     """The answer where it takes no more than a look; None otherwise."""
     if a is b or isinstance(b, AnyType) or isinstance(a, NeverType) or (gradual and isinstance(a, AnyType)):
         return True
-    if isinstance(a, Primitive) and isinstance(b, Primitive):
-        return b.name in _ABOVE.get(a.name, (a.name,))
+    if isinstance(b, Primitive):
+        if isinstance(a, Primitive):
+            return b.name in _ABOVE.get(a.name, (a.name,))
+        if isinstance(a, EnumType):
+            return literals_within(a, b)
+    elif isinstance(b, UnionType) and isinstance(a, (Primitive, EnumType)):
+        answers = [_quick(a, option, gradual=gradual) for option in b.options]
+        # literals may be spread over the options
+        return True if True in answers else None if None in answers or isinstance(a, EnumType) else False
     return None
 
 
@@ -113,8 +123,12 @@ class Relation:
         self.brancher = Brancher(lookup)
         self.branches = self.brancher.branches
         self._gradual = gradual
+        # pairs that hold, if those do that are still being asked; in the order of `_trail`
         self._asked: set[tuple[Type, Type]] = set()
+        self._trail: list[tuple[Type, Type]] = []
+        self._refused: set[tuple[Type, Type]] = set()
         self._visiting: set[Type] = set()
+        self._inhabited: set[Type] = set()
         self._steps = 0
 
     def decide(self, a: Type, b: Type) -> bool:
@@ -155,12 +169,20 @@ class Relation:
         pair = (a, b)
         if pair in self._asked:
             return True
+        if pair in self._refused:
+            return False
         self._step()
+        mark = len(self._trail)
         self._asked.add(pair)
-        try:
-            return self.all_within(self.branches(a), self.branches(b))
-        finally:
-            self._asked.discard(pair)
+        self._trail.append(pair)
+        if self.all_within(self.branches(a), self.branches(b)):
+            return True
+        # what held since then may have held only because this pair was taken to hold
+        for other in self._trail[mark:]:
+            self._asked.discard(other)
+        del self._trail[mark:]
+        self._refused.add(pair)
+        return False
 
     def all_within(self, left: list[Branch], right: list[Branch]) -> bool:
         for x in left:
@@ -178,8 +200,11 @@ class Relation:
                 values = literals(Branch(part)) if values is None else values
         if values is None:
             return False
+        listed = known(tuple([v for y in right if isinstance(y.base, EnumType) for v in y.base.values]))
         for value in values:
-            answers = [literal_belongs(value, y) for y in right]
+            if (value.__class__, value) in listed:
+                continue
+            answers = [literal_belongs(value, y) for y in right if not isinstance(y.base, EnumType)]
             if True not in answers and not (self._gradual and None in answers):
                 return False
         return True
@@ -208,6 +233,8 @@ class Relation:
         if is_opaque(a) or is_opaque(base):
             return self._gradual
         if isinstance(a, EnumType):
+            if isinstance(base, EnumType):
+                return known(a.values) <= known(base.values)
             return False not in [literal_belongs(value, Branch(base)) for value in a.values]
         rule = _RULES.get((a.__class__, base.__class__))
         return rule is not None and rule(self, x, base)
@@ -385,6 +412,8 @@ class Relation:
         """Whether any value may belong: values are finite, so a type that needs itself has none."""
         if isinstance(type, (AnyType, Primitive, EnumType)):
             return True
+        if type in self._inhabited:
+            return True
         if type in self._visiting:
             return False
         self._step()
@@ -392,6 +421,7 @@ class Relation:
         try:
             for branch in self.branches(type):
                 if self.branch_is_inhabited(branch):
+                    self._inhabited.add(type)
                     return True
             return False
         finally:
@@ -417,6 +447,18 @@ class Relation:
             for part in base.parts:
                 if not self._base_is_inhabited(part, facts):
                     return False
+            return self._keys_may_be_there(base.parts)
+        return True
+
+    def _keys_may_be_there(self, parts: tuple[Type, ...]) -> bool:
+        """Whether maps of some of the parts may have the keys that records of the others want."""
+        tables = [part for part in parts if isinstance(part, MapOfType)]
+        for record in parts if tables else ():
+            for entry in record.entries if isinstance(record, RecordType) else ():
+                keys = (entry.key, entry.key.name) if type(entry.key) is Keyword else (entry.key,)
+                for table in tables:
+                    if not entry.optional and not self._may_have(EnumType(keys), table.key):
+                        return False
         return True
 
 

@@ -1,4 +1,4 @@
-"""The keywords of JSON Schema that speak about one kind of values each: the part of `from_schema` that knows bounds, arrays and objects.
+"""The keywords of JSON Schema that speak about one kind of values each: bounds, arrays and objects, for `from_schema`.
 
 Source: JSON Schema 2020-12 validation, sections 6.1 to 6.5, and core, section 10.3.
 """
@@ -26,8 +26,8 @@ from rtfs.types.nodes import (
     refined,
     union,
 )
-from rtfs.types.predicates import operand_problem
-from rtfs.types.schema_refs import dict_at, list_at, pointer_text
+from rtfs.types.predicates import is_number, operand_problem
+from rtfs.types.schema_refs import dict_at, list_at, names_at, pointer_text
 from rtfs.values.maps import Map
 
 TYPE_CHECKING = False
@@ -64,7 +64,7 @@ class OwnKeywords:
             return dict(FULL)
         names = self._schema["type"]
         names = [names] if isinstance(names, str) else names
-        if not isinstance(names, list) or [n for n in names if n not in FULL and n != "integer"]:
+        if not isinstance(names, list) or [n for n in names if n not in (*FULL, "integer")]:
             raise ConfigError(f"type at {pointer_text(self._path) or '/'} is not the name of a JSON type, nor a list of such")
         out: dict[str, Type] = {}
         for name in [*[n for n in names if n != "null"], *[n for n in names if n == "null"]]:
@@ -86,12 +86,15 @@ class OwnKeywords:
     def _leave_out(self, keyword: str, reason: str, *, asserts: bool = True) -> None:
         self._reader.note((*self._path, keyword), keyword, reason, asserts=asserts)
 
+    def _wrong(self, keyword: str) -> ConfigError:
+        return ConfigError(f"{keyword} at {pointer_text(self._path) or '/'} cannot be {self._schema[keyword]!r}")
+
     def _limit(self, keyword: str, predicate: str) -> list[Predicate]:
         if keyword not in self._schema:
             return []
         value = whole(self._schema[keyword])
         if operand_problem(predicate, (value,)) is not None:
-            raise ConfigError(f"{keyword} at {pointer_text(self._path) or '/'} cannot be {value!r}")
+            raise self._wrong(keyword)
         return [Predicate(predicate, (value,))]
 
     def _number(self, base: Type) -> Type:
@@ -103,6 +106,8 @@ class OwnKeywords:
         ]
         if "multipleOf" in self._schema:
             step = whole(self._schema["multipleOf"])
+            if not is_number(step) or step <= 0:
+                raise self._wrong("multipleOf")
             if step == 1:
                 base = INT
             elif not (base == INT and isinstance(step, float) and (1 / step).is_integer()):
@@ -112,7 +117,9 @@ class OwnKeywords:
     def _string(self) -> Type:
         limits = [*self._limit("minLength", "min-length"), *self._limit("maxLength", "max-length")]
         pattern = self._schema.get("pattern")
-        if isinstance(pattern, str):
+        if "pattern" in self._schema:
+            if not isinstance(pattern, str):
+                raise self._wrong("pattern")
             if operand_problem("matches-regex", (pattern,)) is None:
                 limits.append(Predicate("matches-regex", (pattern,)))
             else:
@@ -158,7 +165,7 @@ class OwnKeywords:
 
     def _object(self) -> Type:
         schema, path = self._schema, self._path
-        required = list_at(schema, "required", path)
+        required = names_at(schema, "required", path)
         rest = self._reader.type(schema.get("additionalProperties", True), (*path, "additionalProperties"))
         if schema.get("patternProperties"):
             rest = ANY  # it is about keys that match no pattern, and that is not known here
@@ -168,8 +175,6 @@ class OwnKeywords:
         for name, part in dict_at(schema, "properties", path).items():
             entries[name] = Entry(key_of(name), self._reader.type(part, (*path, "properties", name)), name not in required)
         for name in required:
-            if not isinstance(name, str):
-                raise ConfigError(f"required at {pointer_text(path) or '/'} is not a list of strings")
             entries.setdefault(name, Entry(key_of(name), rest))
         limits = [*self._limit("minProperties", "min-count"), *self._limit("maxProperties", "max-count")]
         whole: Type
@@ -181,7 +186,9 @@ class OwnKeywords:
         if "propertyNames" in schema:
             names = self._reader.both(STRING, self._reader.type(schema["propertyNames"], (*path, "propertyNames")))
             whole = self._reader.both(whole, MapOfType(names, ANY)) if names != STRING else whole
-        for name, others in dict_at(schema, "dependentRequired", path).items():
+        dependent = dict_at(schema, "dependentRequired", path)
+        for name in dependent:
+            others = names_at(dependent, name, (*path, "dependentRequired"))
             absent = RecordType((Entry(key_of(name), NEVER, True),))
             present = RecordType(tuple([Entry(key_of(key), ANY) for key in dict.fromkeys([name, *others])]))
             whole = self._reader.both(whole, union(absent, present))

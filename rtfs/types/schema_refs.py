@@ -88,3 +88,10 @@ def dict_at(schema: dict[str, Any], keyword: str, path: tuple[str, ...]) -> dict
     if not isinstance(found, dict):
         raise ConfigError(f"{keyword} at {pointer_text(path) or '/'} is not an object")
     return found
+
+
+def names_at(schema: dict[str, Any], keyword: str, path: tuple[str, ...]) -> list[str]:
+    found = list_at(schema, keyword, path)
+    if [name for name in found if not isinstance(name, str)]:
+        raise ConfigError(f"{keyword} at {pointer_text(path) or '/'} is not a list of strings")
+    return found
