@@ -121,7 +121,7 @@ def _number_occurs(number: float, text: str) -> bool:
             scaled = round(read * _SCALES[found[2]], 6) if found[2] else read
             if size in (read, scaled):
                 return True
-    return isinstance(size, int) and size < 10**15 and _plain(_in_words(size)) in _plain(text)
+    return isinstance(size, int) and size < 10**15 and _plain(in_words(size)) in _plain(text)
 
 
 def _plain(text: str) -> str:
@@ -129,13 +129,14 @@ def _plain(text: str) -> str:
     return re.sub(r"[\s-]+|\band\b", "", text)
 
 
-def _in_words(number: int) -> str:
+def in_words(number: int) -> str:
+    """A number from 0 up in English words: `two hundred thousand five`."""
     if number < 20:
         return _SMALL[number]
     if number < 100:
-        return _TENS[number // 10] + (_SMALL[number % 10] if number % 10 else "")
+        return _TENS[number // 10] + (" " + _SMALL[number % 10] if number % 10 else "")
     for scale in ("trillion", "billion", "million", "thousand", "hundred"):
         size = _SCALES[scale]
         if number >= size:
-            return _in_words(number // size) + scale + (_in_words(number % size) if number % size else "")
+            return f"{in_words(number // size)} {scale}" + (" " + in_words(number % size) if number % size else "")
     raise AssertionError(number)

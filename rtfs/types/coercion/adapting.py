@@ -115,7 +115,7 @@ def _array(reader: Reader, data: Any, type: Type, path: Path, depth: int) -> Any
                 return reader.read([Whole(part) for part in parts], type, path, depth + 1)
         elif data.__class__ is Whole or _is_several(data):
             raise must(path, type, data, reader.lookup)
-    if isinstance(type, TupleType) or plain(data) is None or data.__class__ is CutText:
+    if isinstance(type, TupleType) or plain(data) is None or data == "" or data.__class__ is CutText:
         raise must(path, type, data, reader.lookup)
     reader.note("single-item", path, "took a single item as an array")
     return reader.read([data], type, path, depth + 1)

@@ -10,6 +10,7 @@ from rtfs.types.coercion.leaves import KEYWORD_NAME
 from rtfs.types.coercion.tree import CutDict
 from rtfs.types.coercion.wording import CoercionError, Path, json_text, place
 from rtfs.types.json_schema import json_key
+from rtfs.types.mismatch import shorten
 from rtfs.types.nodes import NIL, Entry, RecordType
 from rtfs.values.scalars import Keyword
 
@@ -50,7 +51,7 @@ def matched_keys(reader: Reader, data: dict[Any, Any], type: RecordType, path: P
             if absent and not reader.closed:
                 _slips(reader, absent, path, found, extras)
     for entry in absent:
-        if not entry.optional and entry.key not in found:
+        if entry.key not in found and (not entry.optional or (data.__class__ is CutDict and not found)):
             raise _missing(entry, data, type, path)
     return found
 
@@ -91,6 +92,23 @@ def _slips(reader: Reader, absent: list[Entry], path: Path, found: dict[Any, str
             key = taken[name][0]
             found[entry.key] = key
             reader.note("key-typo", (path, entry.key), f"took the key {json_text(key)} as {json_text(name)}")
+
+
+def refuse_lost(data: dict[Any, Any], type: RecordType, found: dict[Any, str], extras: list[Any], path: Path) -> None:
+    """Refuses to leave out keys when that would lose what was meant.
+
+    Raises:
+        CoercionError: the object has none of the record's keys, or one of its keys looks like an entry that it does not have.
+    """
+    known = ", ".join([json_text(json_key(entry.key)) for entry in type.entries])
+    if not found and type.entries:
+        raise CoercionError(f"{place(path)} has none of the keys {shorten(known, 400)}", path, wanted="an object with these keys")
+    absent = [json_key(entry.key) for entry in type.entries if entry.key not in found]
+    for key in extras[:50] if absent else ():
+        near = nearest(key, absent) if isinstance(key, str) else []
+        if near:
+            words = f"{place(path)} has the key {json_text(key)}, which is not one of the keys but looks like {json_text(near[0])}"
+            raise CoercionError(words, path, wanted=f"the key {json_text(near[0])}", found=json_text(key))
 
 
 def _missing(entry: Entry, data: dict[Any, Any], type: RecordType, path: Path) -> CoercionError:

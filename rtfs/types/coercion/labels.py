@@ -41,7 +41,9 @@ _STATED = re.compile(
     r"[\s*_`\"]*(?:\bis\b|[:=]|->|→)[\s*_`\":]*(.+?)\s*$",
     re.IGNORECASE | re.MULTILINE,
 )
-_NUMBER = re.compile(r"(?<![\w.,])(?<!\w-)[-+−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w%‰]|[.,]\d)")
+_NUMBER = re.compile(
+    r"(?<![\w.,])(?<!\w-)[-+−]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?(?![\w%‰]|[.,][0-9])"
+)
 _DIGITS = re.compile(r"\d+")
 _SCALE = re.compile(r"\s*(?:%|(?:percent|per ?cent|k|m|bn|hundred|thousand|million|billion|trillion|dozen)\b)", re.IGNORECASE)
 _UNSURE_BEFORE = re.compile(r"[<>≤≥±/(]\s*$")

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _ANSWER_KEYS = frozenset({"answer", "finalanswer", "result", "value", "output", "label", "classification", "response"})
 #: … and keys whose value is never the answer.
 _OTHER_KEYS = frozenset({"error", "errors", "exception", "refusal", "warning", "status", "schema", "type", "properties"})
+#: the first quote, or what stands before it, is escaped
+_ESCAPED = re.compile(r"[{\[](?:\s|\\[nrt]|[{\[])*\\\"")
 _GAP = re.compile(r"[\s,;]*")
 FENCE: Note = ("fence", None, "took the contents of the fenced block")
 
@@ -74,7 +76,7 @@ class Places:
             found = self.scanned(raw, raw.index(text[0]), ended, notes)
             if found is not None:
                 yield from self.wrapped(Reading(found[0], found[1], announced))
-            elif '\\"' in text or "\\n" in text:
+            elif _ESCAPED.match(text):
                 found = self.scanned(unescape(text)[0], 0, ended, [*notes, ("escaped", None, "removed one level of escapes")])
                 if found is not None:
                     yield from self.wrapped(Reading(found[0], found[1], announced))

@@ -11,7 +11,7 @@ import math
 
 from rtfs.types.coercion import leaves
 from rtfs.types.coercion.adapting import adapted
-from rtfs.types.coercion.keys import keyword_or_text, matched_keys
+from rtfs.types.coercion.keys import keyword_or_text, matched_keys, refuse_lost
 from rtfs.types.coercion.report import Note, cost_of
 from rtfs.types.coercion.tree import MAX_DEPTH, Bare, CutDict, CutList, CutText, MapKey, plain
 from rtfs.types.coercion.unions import has_tag_of, is_natural
@@ -221,6 +221,7 @@ class Reader:
                     path,
                     found=json_text(extras[0]),
                 )
+            refuse_lost(data, type, keys, extras, path)
             for key in extras:
                 self.note("extra-key", (path, key), f"left out the key {json_text(key)}, which was not asked for")
         elif extras and type.rest is not None:

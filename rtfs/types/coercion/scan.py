@@ -298,7 +298,7 @@ class _Scanner:
             self.note("quotes", f"read {opener} as a quote")
         elif "\n" in found[0]:
             self.note("escapes", "a line break inside a text")
-        if opener == "'" and re.search(r"'\s*'", found[1]):
+        if opener == "'" and re.search(r"'\s*'|[,:]\s*'\w", found[1]):  # one text or two?
             raise self.problem("a comma or a quote is missing")
         value, stray = unescape(found[1])
         if stray:
