@@ -236,10 +236,51 @@ def performance() -> str:
     return printing.page(json.loads((FOLDER.parent / "benches" / "results.json").read_text(encoding="utf-8")))
 
 
+def repairs() -> str:
+    from rtfs.types.coercion import costs
+
+    groups = {
+        "Finding the value": "decoded",
+        "The JSON itself": "trailing-comma",
+        "Numbers, labels and texts": "number-text",
+        "Structure": "key-style",
+    }
+    starts = list(groups.values())
+    assert [kind for kind in costs.KINDS if kind in starts] == starts
+    out = [
+        NOTE,
+        "# Repairs of replies\n",
+        "What is overlooked when a model's reply is [read as a value](../delegation.md#how-a-reply-is-read), and what it costs. "
+        "The same repair at the same place of several items costs once.\n",
+    ]
+    rows: dict[str, list[tuple[str, ...]]] = {title: [] for title in groups}
+    title = ""
+    for kind, (points, words) in costs.KINDS.items():
+        title = next((name for name, first in groups.items() if first == kind), title)
+        rows[title].append((f"`{kind}`", str(points), words))
+    for title, found in rows.items():
+        out += [f"## {title}\n", table(("repair", "points", "what is done"), found)]
+    limits = [
+        ("`string`, `any`", str(costs.TEXT_LIMIT)),
+        ("other scalars and enumerations", str(costs.SCALAR_LIMIT)),
+        ("arrays, maps, records", str(costs.STRUCTURE_LIMIT)),
+        ("each entry of the records inside, named types counted once", f"{costs.ENTRY_LIMIT} more"),
+        ("a union", "the highest of its options"),
+    ]
+    out += [
+        "## Limits\n",
+        f"A reply that costs more than its type puts up with is refused. At most {costs.MOST_ENTRIES} entries are counted. "
+        f"A value that the reply announces (`Final answer: …`) counts {costs.ANNOUNCED_BONUS} points less against the others.\n",
+        table(("type", "points"), limits),
+    ]
+    return "\n".join(out)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "reference/standard-library.md": standard_library,
     "reference/special-forms.md": special_forms,
     "reference/capabilities.md": capabilities,
+    "reference/repairs.md": repairs,
     "errors.md": errors,
     "cli.md": command_line,
     "performance.md": performance,

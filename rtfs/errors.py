@@ -321,7 +321,7 @@ def missing_extra(package: str, extra: str, purpose: str) -> ConfigError:
 # --- near misses -----------------------------------------------------------------------------
 
 
-def _distance(a: str, b: str, limit: int) -> int:
+def edit_distance(a: str, b: str, limit: int) -> int:
     """Edit distance with transpositions counted as one step; `limit + 1` when it is more than `limit`."""
     if abs(len(a) - len(b)) > limit:
         return limit + 1
@@ -349,7 +349,7 @@ def nearest(name: str, known: Any, count: int = 1) -> list[str]:
     scored = sorted(
         (d, candidate)
         for candidate in known
-        if candidate != name and (d := _distance(name.lower(), candidate.lower(), limit)) <= limit
+        if candidate != name and (d := edit_distance(name.lower(), candidate.lower(), limit)) <= limit
     )
     return [candidate for _, candidate in scored[:count]]
 

@@ -1,6 +1,6 @@
 """Asks one target: its provider, a re-ask when the reply does not fit the type, retries when a failure may pass.
 
-    registry.resolve ─▶ provider.complete ─▶ coerce_text (repairs) ─▶ value
+    registry.resolve ─▶ provider.complete ─▶ coerce (repairs) ─▶ value
                              ▲  ▲                 │ does not fit
                              │  └── one re-ask ◀──┘
                              └── retries, after a pause that doubles, or that the server asks for
@@ -23,8 +23,7 @@ from rtfs.errors import DelegationError
 from rtfs.models.protocol import ModelProvider, ModelReply, ModelRequest, Parameter, PreviousTry
 from rtfs.models.registry import ModelRegistry
 from rtfs.semantics.protocols import DelegatedCall
-from rtfs.types.coerce import coerce_text
-from rtfs.types.wording import CoercionError
+from rtfs.types.coercion import CoercionError, coerce
 
 #: Seconds; a server that asks to wait longer is not waited for.
 LONGEST_WAIT_S = 30.0
@@ -178,13 +177,13 @@ class Asking:
             score=reply.score,
         )
         try:
-            value, repairs = coerce_text(reply.text, request.result, request.aliases.get)
+            coerced = coerce(reply.text, request.result, names=request.aliases)
         except CoercionError as error:
             problem = f"{cut}; {error.problem}" if cut else error.problem
             trace.attempts.append(replace(attempt, outcome="mismatch", problem=self._redact(problem)))
             raise Misfit(PreviousTry(text=reply.text, problem=problem)) from error
         trace.attempts.append(attempt)
-        return Answer(value, target, provider.name, reply, tuple(repairs))
+        return Answer(coerced.value, target, provider.name, reply, tuple(map(str, coerced.report.repairs)))
 
 
 def request_of(call: DelegatedCall, target: ModelTarget, options: CallOptions, settings: CallSettings) -> ModelRequest:

@@ -16,7 +16,7 @@ from typing import Any
 from rtfs.errors import DelegationError
 from rtfs.models.prompt import is_text, json_text, without_refinements
 from rtfs.models.protocol import Availability, ModelReply, ModelRequest, Usage
-from rtfs.types.coerce import coerce_text
+from rtfs.types.coercion import CoercionError, coerce
 from rtfs.types.matching import matches
 from rtfs.types.nodes import (
     STRING,
@@ -38,7 +38,6 @@ from rtfs.types.nodes import (
     merge_records,
     resolve,
 )
-from rtfs.types.wording import CoercionError
 from rtfs.values.maps import Map
 from rtfs.values.printing import to_text
 from rtfs.values.scalars import Keyword, Symbol, Timestamp, Uuid
@@ -87,7 +86,7 @@ class EchoProvider:
             if isinstance(value, str) and without_refinements(request.result, lookup) == STRING:
                 text = value
             try:
-                coerce_text(text, request.result, lookup)
+                coerce(text, request.result, names=lookup)
             except CoercionError:
                 continue
             return text

@@ -12,7 +12,7 @@ import pytest
 
 from rtfs.errors import DelegationError
 from rtfs.models.protocol import ModelProvider, ModelReply, ModelRequest, Parameter, PreviousTry
-from rtfs.types.coerce import coerce_text
+from rtfs.types.coercion import coerce
 from rtfs.types.matching import matches
 from rtfs.types.nodes import (
     ANY,
@@ -109,7 +109,7 @@ def question(result: Type, *, text: str = "Works well!", **extras: Any) -> Model
 
 @pytest.mark.parametrize("result", STRUCTURED, ids=str)
 def test_a_structured_reply_fits_its_type(provider: ModelProvider, result: Type) -> None:
-    value, _ = coerce_text(provider.complete(question(result)).text, result, ALIASES.get)
+    value, _ = coerce(provider.complete(question(result)).text, result, names=ALIASES)
     assert matches(result, value, ALIASES.get)
 
 
@@ -141,7 +141,7 @@ def test_the_same_request_has_the_same_reply(provider: ModelProvider) -> None:
 def test_a_re_ask_and_examples_are_understood(provider: ModelProvider) -> None:
     examples = ((("great", Map()), "praise"), (("awful", Map()), "complaint"))
     reply = provider.complete(question(LABELS, previous=PreviousTry(text="perhaps", problem="It is none of the labels."), examples=examples))
-    coerce_text(reply.text, LABELS, ALIASES.get)
+    coerce(reply.text, LABELS, names=ALIASES)
 
 
 @pytest.mark.parametrize("text", ["", "\x00\u2028\U0001f600 <|im_start|>system", "\ud800", "x " * 100_000], ids=["empty", "odd", "surrogate", "long"])

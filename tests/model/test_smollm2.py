@@ -17,7 +17,7 @@ import pytest
 from rtfs.errors import DelegationError
 from rtfs.models import weights
 from rtfs.models.protocol import ModelReply, ModelRequest, Parameter
-from rtfs.types.coerce import coerce_text
+from rtfs.types.coercion import coerce
 from rtfs.types.nodes import BOOL, INT, NIL, STRING, Entry, EnumType, RecordType, Type, VectorType, union
 from rtfs.values.scalars import kw
 
@@ -61,7 +61,7 @@ def topic(text: str, **extras: Any) -> ModelRequest:
 
 
 def value(reply: ModelReply, result: Type) -> Any:
-    return coerce_text(reply.text, result)[0]
+    return coerce(reply.text, result).value
 
 
 def test_topics_are_told_without_examples(provider: Any) -> None:

@@ -7,7 +7,7 @@ import pytest
 from rtfs.errors import DelegationError
 from rtfs.models.echo import EchoProvider
 from rtfs.models.protocol import ModelRequest, Parameter
-from rtfs.types.coerce import coerce_text
+from rtfs.types.coercion import coerce
 from rtfs.types.nodes import (
     ANY,
     BOOL,
@@ -54,8 +54,8 @@ def request(result: Type, *parameters: Parameter) -> ModelRequest:
 
 
 def echoed(result: Type) -> object:
-    value, repairs = coerce_text(EchoProvider().complete(request(result)).text, result, ALIASES.get)
-    assert repairs == []
+    value, report = coerce(EchoProvider().complete(request(result)).text, result, names=ALIASES)
+    assert report.cost == 0
     return value
 
 

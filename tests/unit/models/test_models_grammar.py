@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from rtfs.models.grammar import grammar_for, json_of
 from rtfs.models.grammar_bounds import NotExpressible, bounds, decimals, integer_range, integers, quoted
-from rtfs.types.coerce import coerce
+from rtfs.types.coercion import coerce_data
 from rtfs.types.matching import matches
 from rtfs.types.nodes import (
     ANY,
@@ -120,7 +120,7 @@ def generated(pool: Pool, grammar: str, seed: int, temperature: float = 1.5, max
 
 def check(text: str, type_: Type) -> None:
     data = json.loads(text)
-    assert matches(type_, coerce(data, type_, ALIASES.get), ALIASES.get), text
+    assert matches(type_, coerce_data(data, type_, names=ALIASES), ALIASES.get), text
 
 
 # so long or so deep that a random model may not come to the end

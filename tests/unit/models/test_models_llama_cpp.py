@@ -15,7 +15,7 @@ import pytest
 
 from rtfs.errors import DelegationError
 from rtfs.models.protocol import ModelRequest, Parameter, PreviousTry
-from rtfs.types.coerce import coerce_text
+from rtfs.types.coercion import coerce
 from rtfs.types.matching import matches
 from rtfs.types.nodes import (
     ANY,
@@ -92,9 +92,9 @@ def test_a_finished_reply_is_of_the_type(provider: LlamaCppProvider, result: Typ
     aliases: dict[str, Type] = {"Mood": MOOD}
     reply = provider.complete(request(result, aliases=aliases, max_tokens=900))
     assert reply.finish_reason == "stop"
-    value, repairs = coerce_text(reply.text, result, aliases.get)
+    value, report = coerce(reply.text, result, names=aliases)
     assert matches(result, value, aliases.get)
-    assert repairs == [] or result == union(STRING, NIL)
+    assert not report.repairs or result == union(STRING, NIL)
 
 
 def test_text_results_are_bare(provider: LlamaCppProvider) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rtfs.source import Source
 from rtfs.syntax.reader import read_forms
-from rtfs.types.coerce import CoercionError, coerce
+from rtfs.types.coercion import CoercionError, coerce_data
 from rtfs.types.json_schema import json_key, json_schema
 from rtfs.types.matching import matches
 from rtfs.types.nodes import ArrayType, Entry, EnumType, MapOfType, RecordType, TupleType, Type, UnionType, VectorType
@@ -220,7 +220,7 @@ type_of_keyword = kw("a").__class__
 def test_values_come_back_from_their_json(data: st.DataObject, type: Type) -> None:
     value = data.draw(values(type))
     assume(matches(type, value))
-    read = coerce(json.loads(json.dumps(to_json(value))), type)
+    read = coerce_data(json.loads(json.dumps(to_json(value))), type)
     assert matches(type, read)
 
 
@@ -228,7 +228,7 @@ def test_values_come_back_from_their_json(data: st.DataObject, type: Type) -> No
 @given(json_data, plain_types)
 def test_what_is_read_belongs_and_what_is_refused_says_why(data: Any, type: Type) -> None:
     try:
-        value = coerce(data, type)
+        value = coerce_data(data, type)
     except CoercionError as error:
         complaint = error.problem
     else:

@@ -1,25 +1,36 @@
-"""What models write, and what is made of it: as asked for, repairable, or refused."""
+"""What models write, and what is made of it: the tables in `replies`, one row a reply.
+
+A row of `read` is (type, reply, value, kinds of repair), one of `refused` (type, reply, place, words of the refusal).  The rows
+were written by hand, after what models are known to do; no row was taken from another project.
+"""
 
 from __future__ import annotations
 
 import builtins
 import json
 import time
+import tomllib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from rtfs.errors import EvalError, edit_distance
 from rtfs.source import Source
 from rtfs.syntax.reader import read_forms
-from rtfs.types.coerce import CoercionError, coerce_text
+from rtfs.types.coercion import KINDS, CoercionError, coerce, coerce_data, default_limit
 from rtfs.types.matching import matches
-from rtfs.types.nodes import Type
+from rtfs.types.nodes import STRING, AnyType, RefinedType, Type, UnionType
 from rtfs.types.parse import parse_type
+from rtfs.values.equality import equal
 from rtfs.values.printing import to_readable
-from tests.property.type_strategies import json_data, plain_types
+from tests.property.type_strategies import json_data, plain_types, to_json, values
+from tests.support.invented import invented
+
+FOLDER = Path(__file__).parent / "replies"
 
 
 def read(text: str) -> Any:
@@ -35,304 +46,167 @@ def names(**types: str) -> Callable[[str], Type | None]:
     return {name: parse(text) for name, text in types.items()}.get
 
 
-LABELS = '[:enum "card" "cash" "bank transfer"]'
-KEYWORDS = "[:enum :praise :complaint]"
-OVERLAP = '[:enum "spam" "not spam"]'
-LETTERS = '[:enum "A" "B" "C"]'
+def rows(kind: str) -> list[Any]:
+    out = []
+    for path in sorted(FOLDER.glob("*.toml")):
+        for number, row in enumerate(tomllib.loads(path.read_text(encoding="utf-8")).get(kind, [])):
+            out.append(pytest.param(*row, id=f"{path.stem}-{number}"))
+    return out
+
+
+NAMES = {name: parse(text) for name, text in tomllib.loads((FOLDER / "types.toml").read_text(encoding="utf-8")).items()}
+READ = rows("read")
+REFUSED = rows("refused")
 PERSON = "[:map [:name string] [:age int]]"
-TICKET = "[:map [:kind [:enum :bug :wish]] [:urgent bool] [:tags [:vector string] ?]]"
-PERSON_JSON = '{"name": "Ann", "age": 30}'
-ANN = '{:name "Ann" :age 30}'
+LABELS = '[:enum "card" "cash" "bank transfer"]'
 
 
-@pytest.mark.parametrize(
-    "type, reply, value",
-    [
-        # text
-        ("string", "Hello, world.", '"Hello, world."'),
-        ("string", "  Hello\n", '"Hello"'),
-        ("string", "", '""'),
-        ("string", 'He said "hi".', '"He said \\"hi\\"."'),
-        ("string", '"a" and "b"', '"\\"a\\" and \\"b\\""'),
-        ("string", '{"a": 1}', '"{\\"a\\": 1}"'),
-        ("string", "42", '"42"'),
-        ("any", "yes", '"yes"'),
-        ("any", "42", '"42"'),
-        ("string?", "null", "nil"),
-        ("string?", "nothing", '"nothing"'),
-        ("[:union int string]", "42", "42"),
-        ("[:union int string]", "The answer is 42", '"The answer is 42"'),
-        ("[:union keyword string]", "card", '"card"'),
-        ("[:union keyword string]", ":card", ":card"),
-        ('[:union [:enum "a"] string]', "b", '"b"'),
-        ("[:union [:map [:a int]] string]", '{"a": 1}', "{:a 1}"),
-        ("[:union [:map [:a int]] string]", "no object", '"no object"'),
-        # labels
-        (LABELS, "card", '"card"'),
-        (LABELS, '"card"', '"card"'),
-        (LABELS, "bank transfer\n", '"bank transfer"'),
-        (KEYWORDS, "praise", ":praise"),
-        (KEYWORDS, ":praise", ":praise"),
-        (KEYWORDS, '"complaint"', ":complaint"),
-        ("[:enum 1 2 3]", "2", "2"),
-        ("[:optional [:enum :a]]", "null", "nil"),
-        ("[:optional [:enum :a]]", "nil", "nil"),
-        ("bool", "true", "true"),
-        ("bool", "no", "false"),
-        ("nil", "null", "nil"),
-        # scalars
-        ("int", "42", "42"),
-        ("int", "42.0", "42"),
-        ("int", "+42", "42"),
-        ("float", "-1.5e3", "-1500.0"),
-        ("number", "7", "7"),
-        ("int?", "7", "7"),
-        ("keyword", "card", ":card"),
-        ("keyword", ":a.b/c", ":a.b/c"),
-        ("timestamp", "2025-06-23T10:30:00Z", "2025-06-23T10:30:00Z"),
-        ("uuid", '"550e8400-e29b-41d4-a716-446655440000"', "550e8400-e29b-41d4-a716-446655440000"),
-        # structures
-        (PERSON, PERSON_JSON, ANN),
-        (PERSON, "\ufeff" + PERSON_JSON, ANN),
-        (TICKET, '{"kind": "bug", "urgent": false}', "{:kind :bug :urgent false}"),
-        ("[:vector int]", "[1, 2]", "[1 2]"),
-        ("[:vector string]", "[]", "[]"),
-        ("[:vector [:vector int]]", "[[1]]", "[[1]]"),
-        ("[:map-of string int]", '{"a": 1}', '{"a" 1}'),
-        ("[:tuple int string]", '[1, "a"]', '[1 "a"]'),
-        ("[:map [:code string]]", '{"code": "```x```"}', '{:code "```x```"}'),
-        ("[:union int [:vector int]]", "[3]", "[3]"),
-    ],
-)
-def test_replies_as_asked_for(type: str, reply: str, value: str) -> None:
-    found, repairs = coerce_text(reply, parse(type))
-    assert to_readable(found) == to_readable(read(value))
-    assert repairs == []
+@pytest.mark.parametrize("type, reply, value, kinds", READ)
+def test_replies_that_are_read(type: str, reply: str, value: str, kinds: str) -> None:
+    found, report = coerce(reply, parse(type), names=NAMES)
+    expected = read(value)
+    assert equal(found, expected), to_readable(found)
+    assert found.__class__ is expected.__class__
+    assert matches(parse(type), found, NAMES.get)
+    assert " ".join(sorted({repair.kind for repair in report.repairs})) == kinds
+    assert report.cost == sum(repair.cost for repair in report.repairs)
+    assert report.cost <= report.limit == default_limit(parse(type), NAMES.get)
 
 
-@pytest.mark.parametrize(
-    "type, reply, value, repair",
-    [
-        # text
-        ("string", '"He said \\"hi\\"."', '"He said \\"hi\\"."', "decoded the JSON string"),
-        ("any", '"yes"', '"yes"', "decoded the JSON string"),
-        ("[:and string [:is-url]]", "`https://a.b/c`", '"https://a.b/c"', "removed quotes"),
-        ("string?", "None.", "nil", 'took "None" as "null"'),
-        # labels
-        (LABELS, "Card", '"card"', 'took "Card" as "card"'),
-        (LABELS, "card.", '"card"', "removed quotes or punctuation"),
-        (LABELS, "**card**", '"card"', "removed quotes or punctuation"),
-        (LABELS, "`card`", '"card"', "removed quotes or punctuation"),
-        (LABELS, "'card'", '"card"', "removed quotes or punctuation"),
-        (LABELS, "“CARD”!", '"card"', 'took "CARD" as "card"'),
-        (LABELS, "(card)", '"card"', "removed quotes or punctuation"),
-        (LABELS, "bank-transfer", '"bank transfer"', 'took "bank-transfer"'),
-        (LABELS, "Bank_Transfer", '"bank transfer"', 'took "Bank_Transfer"'),
-        (LABELS, "```\ncard\n```", '"card"', "removed quotes or punctuation"),
-        (LABELS, '```json\n"card"\n```', '"card"', "fenced block"),
-        (LABELS, '{"label": "card"}', '"card"', 'only key, "label"'),
-        (LABELS, '["card"]', '"card"', "removed quotes or punctuation"),
-        (LABELS, '```json\n{"label": "card"}\n```', '"card"', "only key"),
-        (LABELS, '{"label": "CARD"}', '"card"', 'took "CARD"'),
-        (LABELS, "The answer is card.", '"card"', 'the label "card"'),
-        (LABELS, "The answer is **Card**.", '"card"', 'the label "card"'),
-        (LABELS, "This is a cash payment", '"cash"', 'the label "cash" that the sentence names'),
-        (LABELS, "It was paid by bank transfer, I think.", '"bank transfer"', "sentence names"),
-        (LABELS, "Label: cash", '"cash"', "that the reply states"),
-        (LABELS, "The customer mentions a card and some cash.\nAnswer: cash", '"cash"', "that the reply states"),
-        (LABELS, "**Final answer:** `cash`", '"cash"', "that the reply states"),
-        (OVERLAP, "This is not spam.", '"not spam"', 'the label "not spam"'),
-        (OVERLAP, "I would call it spam", '"spam"', 'the label "spam"'),
-        (LETTERS, "B) because it fits", '"B"', 'the label "B"'),
-        (LETTERS, "The answer is (C).", '"C"', 'the label "C"'),
-        ("[:enum 1 2 3]", "I rate it 2.", "2", 'the label "2"'),
-        (KEYWORDS, "Praise.", ":praise", 'took "Praise"'),
-        (KEYWORDS, "That's a complaint!", ":complaint", 'the label "complaint"'),
-        ("bool", "Yes.", "true", 'took "Yes" as "true"'),
-        ("bool", "TRUE", "true", 'took "TRUE"'),
-        ("bool", "No, it is not.", "false", 'the label "false"'),
-        ("bool", "Yes, it mentions the price.", "true", 'the label "true"'),
-        ("bool", "The statement is false.", "false", 'the label "false"'),
-        ("bool", '{"result": true}', "true", 'only key, "result"'),
-        ("bool", '{"result": "True"}', "true", 'read the string "True" as true'),
-        # numbers
-        ("int", "42.", "42", "removed quotes or punctuation"),
-        ("int", '"42"', "42", "removed quotes or punctuation"),
-        ("int", "The answer is 42.", "42", "took the number 42"),
-        ("int", "About 1,234 people live there", "1234", "took the number 1,234"),
-        ("int", "6 times 7 makes this.\nAnswer: 42", "42", "took the number 42"),
-        ("int", '{"value": 42}', "42", 'only key, "value"'),
-        ("float", "It costs $3.50 in total", "3.5", "took the number 3.50"),
-        ("float", "−2.5 degrees", "-2.5", "took the number"),
-        ("[:and int [:in-range 1 5]]", "I'd give it a 4!", "4", "took the number 4"),
-        ("timestamp", "It starts 2025-06-23T10:30:00Z sharp", "2025-06-23T10:30:00Z", "only one that the text holds"),
-        ("keyword", "`card`", ":card", "removed quotes"),
-        # structures
-        (PERSON, f"Here you are:\n{PERSON_JSON}\nAnything else?", ANN, "took the object out of the text"),
-        (PERSON, f"```json\n{PERSON_JSON}\n```", ANN, "fenced block"),
-        (PERSON, f"Sure!\n```\n{PERSON_JSON}\n```\nDone.", ANN, "fenced block"),
-        (PERSON, f'As in "[1]": {PERSON_JSON}', ANN, "took the object out of the text"),
-        (PERSON, f"{{x}} no: {PERSON_JSON}", ANN, "took the object out of the text"),
-        (PERSON, f'{{"person": {PERSON_JSON}}}', ANN, 'only key, "person"'),
-        (PERSON, f"[{PERSON_JSON}]", ANN, "only item"),
-        (PERSON, '{"name": "Ann", "age": "30"}', ANN, 'read the string "30" as a number at .age'),
-        (PERSON, '{":name": "Ann", ":age": 30}', ANN, 'removed the colon of the key ":name"'),
-        (PERSON, '{"name": "Ann", "age": 30, "age": 30}', ANN, 'the key "age" stood twice'),
-        (PERSON, "{'name': 'Ann', 'age': 30}", ANN, "mended malformed JSON"),
-        (PERSON, '{name: "Ann", age: 30}', ANN, "mended malformed JSON"),
-        (PERSON, '{"name": "Ann", "age": 30,}', ANN, "mended malformed JSON"),
-        (PERSON, '{"name": "Ann" "age": 30}', ANN, "mended malformed JSON"),
-        (PERSON, '{"name": "Ann", // first\n "age": 30}', ANN, "mended malformed JSON"),
-        (PERSON, 'OK: {"name": "Ann", "age": 30,} is it.', ANN, "out of the text around it"),
-        (PERSON, '```json\n{"name": "Ann", "age": 30,}\n```', ANN, "mended malformed JSON"),
-        (PERSON, '{"person": {"name": "Ann", "age": 30', None, ""),
-        ("[:map [:tags [:vector string]]]", '{"tags": ["a", "b"]', '{:tags ["a" "b"]}', "mended malformed JSON"),
-        ("[:map [:a bool] [:b int?]]", "{'a': True, 'b': None}", "{:a true :b nil}", "mended malformed JSON"),
-        (TICKET, '{"kind": "Bug", "urgent": "true"}', "{:kind :bug :urgent true}", 'took "Bug" as "bug" at .kind'),
-        (TICKET, '{"kind": "bug", "urgent": true, "tags": null}', "{:kind :bug :urgent true}", 'left out the key "tags"'),
-        ("[:vector int]", "Numbers: [1, 2, 3].", "[1 2 3]", "took the array out"),
-        ("[:vector int]", '["1", 2]', "[1 2]", 'read the string "1" as a number at [0]'),
-        ("[:vector string]", '{"items": ["a", "b"]}', '["a" "b"]', 'only key, "items"'),
-        ("[:union [:map [:a int]] string]", '```json\n{"a": 1}\n```', "{:a 1}", "fenced block"),
-    ],
-)
-def test_replies_that_need_repair(type: str, reply: str, value: str | None, repair: str) -> None:
-    if value is None:
-        with pytest.raises(CoercionError):
-            coerce_text(reply, parse(type))
-        return
-    found, repairs = coerce_text(reply, parse(type))
-    assert to_readable(found) == to_readable(read(value))
-    assert repair in "; ".join(repairs)
-    assert repairs
+@pytest.mark.parametrize("type, reply, value, kinds", READ)
+def test_nothing_is_invented(type: str, reply: str, value: str, kinds: str) -> None:
+    found = coerce(reply, parse(type), names=NAMES).value
+    missing = invented(found, reply)
+    if "typo" in kinds:  # the label is not there letter by letter, but nearly
+        words = reply.casefold()
+        near = [str(leaf).lstrip(":") for leaf in missing]
+        missing = [leaf for leaf in near if edit_distance(leaf, words, 2) > 2]
+    assert missing == []
 
 
-@pytest.mark.parametrize(
-    "type, reply, problem",
-    [
-        # no label, several, denied or doubted ones
-        (LABELS, "", 'the reply must be one of "card", "cash", "bank transfer", but is empty'),
-        (LABELS, "I cannot help with that.", 'but is "I cannot help with that."'),
-        (LABELS, "It is not card.", "must be one of"),
-        (LABELS, "It isn't card", "must be one of"),
-        (LABELS, "card or cash", "must be one of"),
-        (LABELS, "Either card or something else", "must be one of"),
-        (LABELS, "Maybe card?", "must be one of"),
-        (LABELS, "Is it card?", "must be one of"),
-        (LABELS, "It might be card.", "must be one of"),
-        (LABELS, "cards", "must be one of"),
-        (LABELS, "discard", "must be one of"),
-        (LABELS, "card-holder", "must be one of"),
-        (LABELS, "Sorry, I do not talk about card fraud.", "must be one of"),
-        (LABELS, "word " * 60 + "card", "must be one of"),
-        (LABELS, '{"label": "bank"}', "must be one of"),
-        (LABELS, '["card", "cash"]', "must be one of"),
-        (LABELS, "Label: card\nCategory: cash", "must be one of"),
-        (LABELS, "Answer: none of these", "must be one of"),
-        (KEYWORDS, "neutral", 'must be one of "praise", "complaint"'),
-        (LETTERS, "A dog is in the picture", "must be one of"),
-        (LETTERS, "I see a cat", "must be one of"),
-        ("[:enum 1 2 3]", "2 out of 10", "must be one of"),
-        ("[:enum 1 2 3]", "2.5", "must be one of"),
-        ('[:enum "IT" "HR"]', "it belongs to nobody", "must be one of"),
-        ("bool", "It depends.", "must be true or false"),
-        ("bool", "yes and no", "must be true or false"),
-        ("bool", "I don't know", "must be true or false"),
-        ("bool", "That is not true", "must be true or false"),
-        ("bool", "Yes, but only partly", "must be true or false"),
-        ("nil", "something", "must be null"),
-        # numbers
-        ("int", "forty-two", "must be a whole number"),
-        ("int", "42.5", "must be a whole number, but is 42.5"),
-        ("int", "between 4 and 5", "must be a whole number"),
-        ("int", "3-4", "must be a whole number"),
-        ("int", "not 42", "must be a whole number"),
-        ("int", "more than 42", "must be a whole number"),
-        ("int", "at least 42", "must be a whole number"),
-        ("int", "45%", "must be a whole number"),
-        ("int", "5k", "must be a whole number"),
-        ("int", "5 million", "must be a whole number"),
-        ("int", "minus 5", "must be a whole number"),
-        ("int", "1/2", "must be a whole number"),
-        ("int", "1,23", "must be a whole number"),
-        ("int", "2025-06-23", "must be a whole number"),
-        ("int", "covid-19", "must be a whole number"),
-        ("int", "Is it 42?", "must be a whole number"),
-        ("float", "NaN", "must be a number"),
-        ("float", "1e999", "must be an ordinary number"),
-        ("[:and int [:in-range 1 5]]", "9", "the reply must be between 1 and 5, but is 9"),
-        ("keyword", "two words", "must be a keyword"),
-        ("keyword", "Sorry", "must be a keyword"),
-        ("timestamp", "tomorrow", "must be a timestamp"),
-        ("[:and string [:max-length 3]]", "abcd", "the reply must have at most 3 characters"),
-        # structures
-        (PERSON, "I am sorry, I can't do that.", "written as JSON, but is"),
-        (PERSON, "{}", 'the reply must have the key "name"'),
-        (PERSON, '{"name": "Ann"}', 'the reply must have the key "age"'),
-        (PERSON, '{"name": "Ann", "age": "thirty"}', '.age must be a whole number, but is "thirty"'),
-        (PERSON, '{"name": "Ann", "age": null}', ".age must be a whole number, but is null"),
-        (PERSON, '{"name": "Ann", "age": 30, "job": "x"}', 'must not have the key "job"'),
-        (PERSON, '{"name": "Ann", "age": NaN}', "NaN is not a JSON number"),
-        (PERSON, '{"name": "Ann", "age": 30, "age": 31}', 'the key "age" stands twice with different values'),
-        (PERSON, f'{PERSON_JSON} or {{"name": "Bob", "age": 31}}', "holds 2 different ones; give only one"),
-        (PERSON, '{"name": "Ann", "age": 3', "is not valid JSON"),
-        (PERSON, '{"name": "An', "is not valid JSON"),
-        (PERSON, '{"name": "Ann", "age": }', "is not valid JSON"),
-        (PERSON, '{"name": "Ann", "age": ...}', "is not valid JSON"),
-        ("[:map [:name string]]", '{"name": "An', "is not valid JSON"),
-        ("[:map [:name string]]", '{"name": }', "is not valid JSON"),
-        ("[:map [:n int]]", '{"n": 1,234}', "is not valid JSON"),
-        ("[:map [:n int]]", '{"n": 1/2}', "is not valid JSON"),
-        ("[:map [:a bool]]", '{"a": tru}', "is not valid JSON"),
-        ("[:vector int]", "[1, 2, ", "is not valid JSON"),
-        ("[:vector int]", "1, 2", "must be an array"),
-        ("[:vector int]", '[1, "x"]', '[1] must be a whole number, but is "x"'),
-        ("[:vector int]", "[[1], [2]", "is not valid JSON"),
-        ("[:fn [int] int]", "(fn [x] x)", "must be of the type [:fn [int] int]"),
-        ("never", "x", "must be of the type never"),
-        ("Nope", "x", "must be of the type Nope"),
-    ],
-)
-def test_replies_that_are_refused(type: str, reply: str, problem: str) -> None:
+@pytest.mark.parametrize("type, reply, place, words", REFUSED)
+def test_replies_that_are_refused(type: str, reply: str, place: str, words: str) -> None:
     with pytest.raises(CoercionError) as caught:
-        coerce_text(reply, parse(type))
-    assert problem in caught.value.problem
+        coerce(reply, parse(type), names=NAMES)
+    assert words in caught.value.problem
+    assert caught.value.path == place
     assert "\n" not in caught.value.problem
     assert len(caught.value.problem) < 700
+
+
+def test_the_tables_are_large_and_without_doubles() -> None:
+    assert len(READ) + len(REFUSED) >= 250
+    assert len(REFUSED) >= 70
+    asked = [row.values[:2] for row in READ + REFUSED]
+    assert len(set(asked)) == len(asked)
+
+
+def test_every_kind_of_repair_is_in_the_tables() -> None:
+    used = {kind for row in READ for kind in row.values[3].split()}
+    assert used == KINDS.keys()
+
+
+# --- refusals and limits ---
+
+
+def test_a_refusal_says_where_what_was_wanted_and_what_was_found() -> None:
+    with pytest.raises(CoercionError) as caught:
+        coerce('{"items": [{"price": 1}, {"price": "cheap"}]}', parse("[:map [:items [:vector [:map [:price float]]]]]"))
+    error = caught.value
+    assert (error.path, error.wanted, error.found) == (".items[1].price", "a number", '"cheap"')
+    assert str(error) == error.problem == error.message == '.items[1].price must be a number, but is "cheap"'
+    assert (error.kind, error.code) == ("type-validation-error", "RTFS-R006")
+    assert isinstance(error, EvalError)
+    assert isinstance(error, ValueError)
+
+
+def test_the_limit_is_kept_and_can_be_given() -> None:
+    reply = "{'name': 'Ann', 'age': '30',}"
+    report = coerce(reply, parse(PERSON)).report
+    assert (report.cost, report.limit) == (3, 20)
+    assert coerce(reply, parse(PERSON), limit=3).report.limit == 3
+    with pytest.raises(CoercionError, match=r"too many repairs \(3 points, at most 2\): read"):
+        coerce(reply, parse(PERSON), limit=2)
+    assert coerce('{"name": "Ann", "age": 30}', parse(PERSON), limit=0).report.cost == 0
+    with pytest.raises(CoercionError, match="too many repairs"):
+        coerce('{"name": "Ann", "age": 30, ' + ", ".join(f'"x{i}": 1' for i in range(12)) + "}", parse(PERSON))
+
+
+def test_a_habit_costs_once() -> None:
+    few, many = (
+        coerce(
+            "[" + ", ".join(["{'name': 'Ann', 'age': '30'}"] * n) + "]",
+            NAMES["Person"].__class__ and parse("[:vector Person]"),
+            names=NAMES,
+        ).report
+        for n in (1, 500)
+    )
+    assert few.cost == many.cost == 2
+    assert [(r.kind, r.path, r.count) for r in many.repairs if r.kind == "number-text"] == [("number-text", "[0].age", 500)]
+
+
+def test_the_report_is_plain_data() -> None:
+    report = coerce('{"name": "Ann", "age": "30"}', parse(PERSON)).report
+    assert json.loads(json.dumps(report.to_dict())) == {
+        "cost": 1,
+        "limit": 20,
+        "repairs": [{"kind": "number-text", "cost": 1, "path": ".age", "words": 'read "30" as 30', "count": 1}],
+    }
+    assert str(report.repairs[0]) == 'read "30" as 30 at .age'
+
+
+@pytest.mark.parametrize(
+    "type, limit",
+    [
+        ("string", 6),
+        ("any", 6),
+        ("int", 8),
+        (LABELS, 8),
+        ("int?", 8),
+        ("[:vector int]", 16),
+        (PERSON, 20),
+        ("Tree", 20),
+        ("map", 16),
+    ],
+)
+def test_limits_of_types(type: str, limit: int) -> None:
+    assert default_limit(parse(type), NAMES.get) == limit
+
+
+# --- cutting ---
 
 
 @pytest.mark.parametrize(
     "type, whole",
     [
-        (PERSON, PERSON_JSON),
+        (PERSON, '{"name": "Ann", "age": 30}'),
+        (PERSON, "Sure:\n{'age': 30, 'name': 'Ann'}"),
         ("[:vector string]", '["a", "b c", "d"]'),
         ("[:map [:tags [:vector string]] [:ok bool]]", '{"tags": ["a", "b"], "ok": true}'),
         ("[:vector [:map [:a string]]]", '[{"a": "x"}, {"a": "y"}]'),
         ("[:vector [:vector string]]", '[["a"], ["b"]]'),
+        ("[:map-of string float]", '{"a": 1.25, "b": -3e5}'),
+        ("[:tuple int [:enum :x :xy]]", '[12, "xy"]'),
+        ("Expr", '{"op": "+", "left": 1, "right": {"op": "*", "left": 20, "right": 300}}'),
     ],
 )
 def test_a_reply_that_was_cut_off_gives_everything_or_nothing(type: str, whole: str) -> None:
-    expected, _ = coerce_text(whole, parse(type))
+    expected = coerce(whole, parse(type), names=NAMES).value
     for end in range(len(whole)):
         try:
-            value, _ = coerce_text(whole[:end], parse(type))
+            value = coerce(whole[:end], parse(type), names=NAMES).value
         except CoercionError:
             continue
         assert value == expected, whole[:end]
 
 
-def test_names_are_followed() -> None:
-    lookup = names(Label=LABELS, Tree="[:map [:v int] [:kids [:vector Tree]]]", Maybe="[:optional Label]")
-    assert coerce_text("Card.", parse("Label"), lookup)[0] == "card"
-    assert coerce_text("none", parse("Maybe"), lookup)[0] is None
-    with pytest.raises(CoercionError, match='must be one of "card", "cash", "bank transfer" or null, but is "x"'):
-        coerce_text("x", parse("Maybe"), lookup)
-    assert coerce_text('Tree: {"v": 1, "kids": [{"v": 2, "kids": []}]}', parse("Tree"), lookup)[0] == read(
-        "{:v 1 :kids [{:v 2 :kids []}]}"
-    )
+def test_names_are_a_mapping_or_a_function() -> None:
+    assert coerce("Card.", parse("Payment"), names=NAMES).value == "card"
+    assert coerce("Card.", parse("Payment"), names=NAMES.get).value == "card"
+    assert coerce("none", parse("Maybe"), names=names(Maybe="[:optional Payment]", Payment=LABELS)).value is None
 
 
-def test_without_the_library_malformed_json_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_quotes_inside_texts_need_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 
     def absent(name: str, *args: Any, **kwargs: Any) -> Any:
@@ -341,17 +215,103 @@ def test_without_the_library_malformed_json_is_refused(monkeypatch: pytest.Monke
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", absent)
-    with pytest.raises(CoercionError, match="is not valid JSON"):
-        coerce_text('{"name": "Ann", "age": 30,}', parse(PERSON))
-    assert coerce_text(PERSON_JSON, parse(PERSON))[1] == []
+    for row in READ:
+        type, reply, value, kinds = row.values
+        if "mended" not in kinds:
+            assert equal(coerce(reply, parse(type), names=NAMES).value, read(value))
+            continue
+        with pytest.raises(CoercionError, match="is not valid JSON"):
+            coerce(reply, parse(type), names=NAMES)
+
+
+# --- laws ---
+
+
+def takes_text(type: Type) -> bool:
+    if isinstance(type, UnionType):
+        return any(takes_text(option) for option in type.options)
+    return isinstance(type, AnyType) or (takes_text(type.base) if isinstance(type, RefinedType) else type == STRING)
+
+
+@settings(deadline=None)
+@given(st.data(), plain_types)
+def test_the_json_of_a_value_is_read_for_nothing(data: st.DataObject, type: Type) -> None:
+    value = data.draw(values(type))
+    assume(matches(type, value))
+    written = to_json(value)
+    try:
+        expected = coerce_data(written, type)
+    except CoercionError:  # two keys of a map that JSON writes alike
+        assume(False)
+    assume(not takes_text(type) or type == STRING)
+    found, report = coerce(json.dumps(written), type)
+    assert equal(found, expected)
+    assert report.cost == 0
+    if to_readable(expected) == to_readable(value):  # always, unless JSON writes two values alike, as `:a` and ":a"
+        assert equal(found, value)
+
+
+_MANGLINGS: list[Callable[[str, int], str]] = [
+    lambda text, at: text.replace('"', "'"),
+    lambda text, at: text.replace('"', ""),
+    lambda text, at: text.replace(",", ""),
+    lambda text, at: text.replace(", ", ",\n"),
+    lambda text, at: text.replace("}", ",}").replace("]", ",]"),
+    lambda text, at: text.upper(),
+    lambda text, at: text[: at % (len(text) + 1)],
+    lambda text, at: text[: at % (len(text) + 1)] + text[at % (len(text) + 1) + 1 :],
+    lambda text, at: f"Here it is: {text} Good luck!",
+    lambda text, at: f"```json\n{text}\n```",
+    lambda text, at: f'{{"answer": {text}}}',
+    lambda text, at: f"[{text}]",
+    lambda text, at: json.dumps(text),
+    lambda text, at: f"{text}\n{text}",
+    lambda text, at: text.replace("true", "yes").replace("null", "None"),
+    lambda text, at: text.replace("{", "").replace("}", "").replace(", ", "\n"),
+    lambda text, at: text.replace("[", "- ").replace("]", "").replace(", ", "\n- "),
+]
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.data(), plain_types, st.lists(st.tuples(st.sampled_from(_MANGLINGS), st.integers(0, 200)), min_size=1, max_size=3))
+def test_however_a_reply_is_mangled_nothing_is_invented(data: st.DataObject, type: Type, manglings: Any) -> None:
+    value = data.draw(values(type))
+    assume(matches(type, value))
+    text = json.dumps(to_json(value))
+    for mangle, at in manglings:
+        text = mangle(text, at)
+    try:
+        found, report = coerce(text, type)
+    except CoercionError as error:
+        complaint = error.problem
+    else:
+        assert matches(type, found)
+        if "typo" not in " ".join(repair.kind for repair in report.repairs):
+            assert invented(found, text) == []
+        return
+    assert complaint
+    assert "\n" not in complaint
+    assert len(complaint) < 1_000
+
+
+@settings(deadline=None)
+@given(st.text(max_size=40), plain_types)
+def test_the_same_reply_gives_the_same_value(text: str, type: Type) -> None:
+    def outcome() -> Any:
+        try:
+            return coerce(text, type)
+        except CoercionError as error:
+            return error.problem
+
+    assert repr(outcome()) == repr(outcome())
 
 
 @pytest.mark.parametrize(
     "reply",
     [
-        "[" * 100_000,
+        "[" * 1_000_000,
         "[" * 100_000 + "]" * 100_000,
-        '{"a":' * 100_000,
+        '{"a":' * 200_000,
         '{"a":' * 100_000 + "1" + "}" * 100_000,
         "{'a':" * 3_000 + "1" + "}" * 3_000,
         "[[" * 300 + "x," + "]]" * 300,
@@ -369,14 +329,21 @@ def test_without_the_library_malformed_json_is_refused(monkeypatch: pytest.Monke
         "9" * 100_000,
         "-" * 100_000,
         "{'a': 1, " * 20_000,
+        "<answer>" * 50_000,
+        "</think>" * 50_000,
+        "{/*" * 50_000,
+        "- x\n" * 50_000,
+        "a: b\n" * 50_000,
+        '{"a": "' + "}" * 200_000 + "x",
+        "{'a': '" + "' " * 100_000,
     ],
 )
 @pytest.mark.parametrize("type", ["[:vector any]", PERSON, LABELS, "int", "Nest"])
 def test_hostile_replies_are_refused_quickly(type: str, reply: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(CoercionError) as caught:
-        coerce_text(reply, parse(type), names(Nest="[:union int [:vector Nest] [:map [:a Nest]]]"))
-    assert time.perf_counter() - start < 5
+        coerce(reply, parse(type), names=names(Nest="[:union int [:vector Nest] [:map [:a Nest]]]"))
+    assert time.process_time() - start < 5
     assert len(caught.value.problem) < 700
 
 
@@ -386,7 +353,7 @@ def test_hostile_replies_are_refused_quickly(type: str, reply: str) -> None:
 @example('{"', parse("map"))
 def test_any_text_is_read_or_refused(text: str, type: Type) -> None:
     try:
-        value, _ = coerce_text(text, type)
+        value, _ = coerce(text, type)
     except CoercionError as error:
         complaint = error.problem
     else:
@@ -401,7 +368,7 @@ def test_any_text_is_read_or_refused(text: str, type: Type) -> None:
 def test_json_in_any_wrapping_is_read_or_refused(data: Any, type: Type, wrapping: str) -> None:
     text = wrapping.replace("{}", json.dumps(data), 1) if "{{" not in wrapping else wrapping.format(json.dumps(data))
     try:
-        value, _ = coerce_text(text, type)
+        value, _ = coerce(text, type)
     except CoercionError as error:
         complaint = error.problem
     else:

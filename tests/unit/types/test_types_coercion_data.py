@@ -11,7 +11,7 @@ import pytest
 
 from rtfs.source import Source
 from rtfs.syntax.reader import read_forms
-from rtfs.types.coerce import CoercionError, coerce
+from rtfs.types.coercion import CoercionError, coerce_data
 from rtfs.types.nodes import Type
 from rtfs.types.parse import parse_type
 from rtfs.values.equality import equal
@@ -106,7 +106,7 @@ def names(**types: str) -> Callable[[str], Type | None]:
     ],
 )
 def test_what_is_read(type: str, data: str, value: str) -> None:
-    found = coerce(json.loads(data), parse(type))
+    found = coerce_data(json.loads(data), parse(type))
     assert equal(found, read(value)), to_readable(found)
     assert to_readable(found) == to_readable(read(value))
 
@@ -178,45 +178,45 @@ def test_what_is_read(type: str, data: str, value: str) -> None:
 )
 def test_what_is_refused(type: str, data: str, problem: str) -> None:
     with pytest.raises(CoercionError) as caught:
-        coerce(json.loads(data), parse(type))
+        coerce_data(json.loads(data), parse(type))
     assert caught.value.problem == problem
     assert str(caught.value) == problem
 
 
 def test_a_list_type_gives_a_list() -> None:
-    assert type(coerce([1], parse("list"))) is List
-    assert type(coerce([1], parse("[:vector int]"))) is Vector
+    assert type(coerce_data([1], parse("list"))) is List
+    assert type(coerce_data([1], parse("[:vector int]"))) is Vector
 
 
 def test_symbols() -> None:
-    assert coerce("f", parse("symbol")) == Symbol("f")
+    assert coerce_data("f", parse("symbol")) == Symbol("f")
     with pytest.raises(CoercionError):
-        coerce("two words", parse("symbol"))
+        coerce_data("two words", parse("symbol"))
 
 
 def test_rtfs_values_pass_when_they_belong() -> None:
     value = Map([(kw("a"), Vector([1]))])
-    assert coerce(value, parse("[:map [:a [:vector int]]]")) is value
-    assert coerce([kw("a")], parse("[:vector keyword]")) == Vector([kw("a")])
+    assert coerce_data(value, parse("[:map [:a [:vector int]]]")) is value
+    assert coerce_data([kw("a")], parse("[:vector keyword]")) == Vector([kw("a")])
     function = Builtin("f", len, 1, 1)
-    assert coerce(function, parse("[:fn [any] int]")) is function
+    assert coerce_data(function, parse("[:fn [any] int]")) is function
     with pytest.raises(CoercionError):
-        coerce(Timestamp("2025-06-23T10:30:00Z"), parse("string"))
+        coerce_data(Timestamp("2025-06-23T10:30:00Z"), parse("string"))
 
 
 def test_what_is_not_json() -> None:
     for data in ({1, 2}, b"x", object(), {1: 2}):
         with pytest.raises(CoercionError):
-            coerce(data, parse("any"))
+            coerce_data(data, parse("any"))
 
 
 def test_recursive_types() -> None:
     lookup = names(Tree="[:map [:v int] [:kids [:vector Tree]]]")
-    assert coerce({"v": 1, "kids": [{"v": 2, "kids": []}]}, parse("Tree"), lookup) == read("{:v 1 :kids [{:v 2 :kids []}]}")
+    assert coerce_data({"v": 1, "kids": [{"v": 2, "kids": []}]}, parse("Tree"), names=lookup) == read("{:v 1 :kids [{:v 2 :kids []}]}")
     with pytest.raises(CoercionError, match=r"^\.kids\[0\]\.v must be a whole number, but is null$"):
-        coerce({"v": 1, "kids": [{"v": None, "kids": []}]}, parse("Tree"), lookup)
+        coerce_data({"v": 1, "kids": [{"v": None, "kids": []}]}, parse("Tree"), names=lookup)
     with pytest.raises(CoercionError, match="not a known type"):
-        coerce(1, parse("A"), names(A="[:union A int]"))
+        coerce_data(1, parse("A"), names=names(A="[:union A int]"))
 
 
 @pytest.mark.parametrize("type", ["any", "Nest"])
@@ -225,7 +225,7 @@ def test_deep_data_is_refused(type: str) -> None:
     for _ in range(100_000):
         data = [data]
     with pytest.raises(CoercionError, match="deep"):
-        coerce(data, parse(type), names(Nest="[:union int [:vector Nest]]"))
+        coerce_data(data, parse(type), names=names(Nest="[:union int [:vector Nest]]"))
 
 
 def test_variants_of_a_recursive_type_do_not_double_the_work() -> None:
@@ -234,7 +234,7 @@ def test_variants_of_a_recursive_type_do_not_double_the_work() -> None:
     for _ in range(50):
         data = {"l": data, "x": "s"}
     start = time.perf_counter()
-    coerce(data, parse("T"), lookup)
+    coerce_data(data, parse("T"), names=lookup)
     with pytest.raises(CoercionError):
-        coerce({"l": data, "x": None}, parse("T"), lookup)
+        coerce_data({"l": data, "x": None}, parse("T"), names=lookup)
     assert time.perf_counter() - start < 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rtfs.errors import EvalError
+from rtfs.types.coercion.tree import Bare, MapKey, plain
 from rtfs.types.json_schema import json_key, json_literal
 from rtfs.types.mismatch import key_path, shorten
 from rtfs.types.nodes import (
@@ -36,16 +38,33 @@ else:
     Path = object
 
 
-class CoercionError(ValueError):
+class CoercionError(EvalError, ValueError):
     """Data or text that is not a value of the type that was asked for.
 
     Attributes:
         problem: one sentence with the place, for the author of the data: `.items[0].price must be a number, but is "x"`.
+        path: the place alone, `.items[0].price`; empty at the top.
+        wanted: what should be there, to stand after "must be"; empty when something is there that should not be.
+        found: what is there, as a few words of JSON; empty when something is missing.
     """
 
-    def __init__(self, problem: str) -> None:
+    default_kind = "type-validation-error"
+
+    def __init__(self, problem: str, path: Path = None, *, wanted: str = "", found: str = "") -> None:
         super().__init__(problem)
         self.problem = problem
+        self.path = "" if path is None else place(path)
+        self.wanted = wanted
+        self.found = found
+        #: whether the end of a reply, rather than what it says, is at fault
+        self.is_cut = False
+
+    def for_reply(self) -> CoercionError:
+        """The same error about a reply rather than about a value."""
+        self.problem = self.problem.replace("the value", "the reply", 1) if self.problem.startswith("the value") else self.problem
+        self.message = self.problem
+        self.args = (self.problem,)
+        return self
 
 
 def describe(type: Type, lookup: Lookup = no_names) -> str:
@@ -100,6 +119,9 @@ _WORDS = {
 
 
 def json_text(data: Any) -> str:
+    """Data as a few words: short, and never an array's items."""
+    if isinstance(data, Bare):
+        data = plain(data)
     if isinstance(data, str):
         return shorten(quote_string(data), 80)
     if data is None:
@@ -117,7 +139,7 @@ def place(path: Path) -> str:
     link: Any = path
     while link is not None:
         link, part = link
-        parts.append(f"[{part}]" if isinstance(part, int) else key_path(part))
+        parts.append(f"[{part}]" if isinstance(part, int) else key_path(str(part) if part.__class__ is MapKey else part))
     if len(parts) > 20:
         parts[10:-10] = ["…"]
     return "".join(reversed(parts)) or "the value"
@@ -125,7 +147,8 @@ def place(path: Path) -> str:
 
 def must(path: Path, type: Type, data: Any, lookup: Lookup = no_names) -> CoercionError:
     """The error for data of the wrong kind."""
-    return CoercionError(f"{place(path)} must be {shorten(describe(type, lookup), 400)}, but is {json_text(data)}")
+    wanted, found = shorten(describe(type, lookup), 400), json_text(data)
+    return CoercionError(f"{place(path)} must be {wanted}, but is {found}", path, wanted=wanted, found=found)
 
 
 _DUTIES = {

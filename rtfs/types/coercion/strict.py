@@ -1,61 +1,50 @@
-"""JSON in text that is not only JSON: fences, prose around it, slips in it.
+"""JSON by the two libraries: the standard one, and `json_repair` where a quote stands inside a text.
 
-Nothing here guesses: `load` is strict JSON and refuses what has two meanings, `spans` only cuts, and what `mend` gives has
-exactly the words and numbers that the text has, or is thrown away.
+Nothing here guesses: `load` is strict JSON and refuses what has two meanings, and what `mend` gives has exactly the words and
+numbers that the text has, or is thrown away.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rtfs.values.printing import quote_string
+from rtfs.types.coercion.quotes import unescape
+from rtfs.types.coercion.tree import MAX_DEPTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: Brackets inside brackets; deeper is refused before a recursive parser sees it.
-MAX_DEPTH = 500
-
-
-#: Objects and arrays that are looked for in one text, and characters that are mended: a reply with more is no answer.
-MAX_SPANS = 50
-MAX_MENDED = 200_000
+#: Characters that are mended; the library may take quadratic time.
+MAX_MENDED = 20_000
 
 
 class JsonProblem(ValueError):
     """Why a text is not the JSON of one value, as words that stand after "is not valid JSON: "."""
 
 
-def load(text: str) -> tuple[Any, list[str]]:
+def load(text: str) -> Any:
     """Strict JSON.
 
-    Returns:
-        (data, remarks): one remark for each key that stands twice with the same value.
     Raises:
-        JsonProblem: syntax, NaN and infinities, a key with two values, nesting.
+        JsonProblem: syntax, NaN and infinities, a key that stands twice, nesting.
     """
     import json
 
     if depth(text) > MAX_DEPTH:
         raise JsonProblem(f"it is nested more than {MAX_DEPTH} deep")
-    remarks: list[str] = []
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        out: dict[str, Any] = {}
-        for key, value in items:
-            if key in out:
-                if out[key] != value or isinstance(out[key], bool) != isinstance(value, bool):
-                    raise JsonProblem(f"the key {quote_string(key)} stands twice with different values")
-                remarks.append(f"the key {quote_string(key)} stood twice with the same value")
-            out[key] = value
+        out = dict(items)
+        if len(out) < len(items):
+            raise JsonProblem("a key stands twice")
         return out
 
     def constant(name: str) -> Any:
         raise JsonProblem(f"{name} is not a JSON number")
 
     try:
-        return json.loads(text, object_pairs_hook=pairs, parse_constant=constant), remarks
+        return json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
     except JsonProblem:
         raise
     except json.JSONDecodeError as error:
@@ -87,59 +76,12 @@ def _brackets(text: str, start: int) -> Iterator[tuple[int, str]]:
             yield len(text), '"'
 
 
-def fences(text: str) -> list[str]:
-    """The contents of fenced blocks, in order."""
-    import re
-
-    return [match[1].strip() for match in re.finditer(r"```[\w+-]*[ \t]*\n?(.*?)```", text, re.DOTALL)]
-
-
-def spans(text: str) -> list[str]:
-    """The outermost balanced `{…}` and `[…]` of a text, in order, up to the first bracket that is never closed."""
-    out: list[str] = []
-    at = 0
-    while True:
-        openers = [found for found in (text.find("{", at), text.find("[", at)) if found >= 0]
-        if not openers or len(out) == MAX_SPANS:
-            return out
-        start = min(openers)
-        expected: list[str] = []
-        for offset, bracket in _brackets(text, start):
-            if bracket in "{[":
-                expected.append("}" if bracket == "{" else "]")
-            elif bracket == '"' or bracket != expected.pop():
-                return out
-            if not expected:
-                out.append(text[start : offset + 1])
-                at = offset + 1
-                break
-        else:
-            return out
-
-
-def tail(text: str) -> str | None:
-    """From the first bracket of a text to its last closing one, or to the end when something is still open."""
-    openers = [found for found in (text.find("{"), text.find("[")) if found >= 0]
-    if not openers:
-        return None
-    body = text[min(openers) :].rstrip().removesuffix("```").rstrip()
-    last = max(body.rfind("}"), body.rfind("]"))
-    return body[: last + 1] if last >= 0 and not _is_open(body[: last + 1]) else body
-
-
-def _is_open(text: str) -> bool:
-    level = 0
-    for _, bracket in _brackets(text, 0):
-        level += {"{": 1, "[": 1, "}": -1, "]": -1}.get(bracket, 1)
-    return level > 0
-
-
 def mend(text: str) -> Any:
     """Malformed JSON as data, by the `json_repair` library; None when it cannot be mended without guessing.
 
     The library guesses: it completes strings that were cut off, drops what it does not understand, and takes the last of two
     objects.  So a text that was cut off is refused beforehand, and afterwards the words and numbers of
-    the result must be those of the text, no more and no fewer.
+    the result must be those of the text, no more and no fewer, and every string must stand there as it is.
     """
     try:
         import json_repair
@@ -156,7 +98,27 @@ def mend(text: str) -> Any:
         return None
     if not isinstance(data, (dict, list)) or _words_of_text(body) != _words_of_data(data) or _adds_nothings(body, data):
         return None
+    plain = unescape(body)[0]
+    texts = _texts(data)
+    if [text for text in texts if (text not in plain and text not in body) or text.count('"') % 2]:
+        return None  # quotes inside a text come in pairs
     return data
+
+
+def _texts(data: Any) -> list[str]:
+    """All keys and strings in JSON data."""
+    out: list[str] = []
+    waiting = [data]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            out += item.keys()
+            waiting += item.values()
+        elif isinstance(item, list):
+            waiting += item
+        elif isinstance(item, str):
+            out.append(item)
+    return out
 
 
 def _is_cut_off(text: str) -> bool:
