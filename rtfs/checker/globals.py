@@ -109,14 +109,15 @@ class Globals:
 
     def tested(self, name: str) -> Type | None:
         """The type whose values, and only those, a predicate is true for."""
-        if name.endswith("?") and name[:-1] in self._structs:
+        if name.endswith("?") and self.struct(name[:-1]) is not None:
             return TypeRef(name[:-1])
         found = self.builtin(name)
         return predicate_type(found) if found is not None else None
 
     def struct(self, name: str) -> RecordType | None:
-        found = self._structs.get(name)
-        return found if isinstance(found, RecordType) else None
+        """The fields of a struct; of another module's, too."""
+        found = self._structs.get(name) or self.namespace.types.get(name)
+        return found if isinstance(found, RecordType) and found.name is not None and name not in self._changed else None
 
     def declares(self, name: str) -> bool:
         return name in self._declared
@@ -146,13 +147,13 @@ class Signatures:
             home = self._home.get(id(spec))
             made = self._made[id(spec)] = Signature(spec, outline(spec))
             c = self._inference()
-            outside = c.names, c.problems.muted, c.turns
-            c.names, c.turns = home or names, []
+            outside = c.names, c.problems.muted, c.turns, c.trying
+            c.names, c.turns, c.trying = home or names, [], 0
             c.problems.muted = 0 if home is not None and home.own else 1
             try:
                 type = c.infer(spec, Flow())
             finally:
-                c.names, c.problems.muted, c.turns = outside
+                c.names, c.problems.muted, c.turns, c.trying = outside
             assert isinstance(type, FunctionType)
             made.type = type
         return made

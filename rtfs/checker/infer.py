@@ -55,13 +55,16 @@ class Inference:
         names: the global names; exchanged while a function of another module is looked at.
         problems: where mistakes are reported.
         turns: the loops and functions that are being looked at, the innermost last.
+        redefined: local names that several `def`s define: nothing is known about them.
+        trying: whether a loop is looked at for the types of its next turns.
     """
 
     def __init__(self, names: Globals, problems: Problems) -> None:
         self.names = names
         self.problems = problems
         self.turns: list[Turns] = []
-        self.depth = 0
+        self.redefined: set[ast.Binding] = set()
+        self.trying = 0
 
     @property
     def lookup(self) -> Lookup:

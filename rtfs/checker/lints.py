@@ -5,6 +5,7 @@ from __future__ import annotations
 from rtfs.checker.effects import CallGraph
 from rtfs.checker.globals import Globals
 from rtfs.checker.problems import Problems
+from rtfs.checker.shapes import gives_up
 from rtfs.checker.taint import SECRET, UNTRUSTED, Labels, Taint, is_closed
 from rtfs.checker.walking import descend
 from rtfs.source import Span
@@ -107,4 +108,4 @@ def _gives_up(body: ast.Node) -> bool:
         body = body.body[-1]
     if isinstance(body, ast.Const):
         return body.value is None
-    return isinstance(body, ast.Call) and isinstance(body.function, ast.Global) and body.function.name == "throw"
+    return gives_up(body)

@@ -6,7 +6,7 @@ from rtfs.checker.flow import Flow
 from rtfs.checker.shapes import literal
 from rtfs.syntax import nodes as ast
 from rtfs.types.lattice import meet, subtract
-from rtfs.types.nodes import NIL, EnumType, Lookup, NeverType, RefinedType, Type, union
+from rtfs.types.nodes import NIL, EnumType, Lookup, NeverType, Primitive, RefinedType, Type, union
 from rtfs.types.subtyping import overlap
 
 TYPE_CHECKING = False
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     #: The name of the built-in that a node means, or None.
     Meaning = Callable[[ast.Node], str | None]
 
+#: Predicates that are true for some values of a type only, since `vector` takes lists and `float` takes integers.
+_IMPLY: dict[str | None, Type] = {"vector?": Primitive("vector"), "list?": Primitive("list"), "float?": Primitive("float")}
 #: The values that are not true.
 FALSY = union(NIL, EnumType((False,)))
 
@@ -76,6 +78,11 @@ class Narrowing:
             tested = self.tested(test.function)
             if tested is not None:
                 self._keep(args[0], tested, holds, flow)
+            elif name in _IMPLY and isinstance(args[0], ast.Local):
+                if holds:
+                    self._keep(args[0], _IMPLY[name], True, flow)
+                else:
+                    flow.declared = flow.declared - {args[0].binding}  # other tests say what it is not: no guesses about it
 
     def _equal(self, args: tuple[ast.Node, ...], equal: bool, flow: Flow) -> None:
         for name, other in (args, args[::-1]):
