@@ -107,9 +107,7 @@ def _if(c: Inference, node: ast.If, flow: Flow, want: Want | None) -> Type:
     yes, no = c.split(node.test, flow)
     certain = c.narrowing().certain(tested) if not isinstance(tested, (AnyType, NeverType)) else None
     if certain is True:
-        _unreachable(
-            c, node.otherwise, node, "the test always holds", flow, 'only nil and false are not true: 0, "" and [] are'
-        )
+        _unreachable(c, node.otherwise, node, "the test always holds", flow, 'only nil and false are not true: 0, "" and [] are')
     elif certain is False:
         _unreachable(c, node.then, node, "the test never holds", flow)
     elif not flow.ended and yes.ended is not no.ended:
@@ -179,7 +177,8 @@ def _do(c: Inference, node: ast.Do, flow: Flow, want: Want | None) -> Type:
         found = c.infer(part, flow, want if last else None)
         if isinstance(found, NeverType) and not last:
             after = node.body[i + 1]
-            c.problems.report("unreachable-code", "this is never reached: what stands before it always raises an error", after.span)
+            message = "this is never reached: what stands before it never gives a value"
+            c.problems.report("unreachable-code", message, after.span, "it raises an error, or goes on for ever")
             for rest in node.body[i + 1 :]:
                 c.infer(rest, flow)
             return NEVER
@@ -226,7 +225,9 @@ def _match(c: Inference, node: ast.Match, flow: Flow, want: Want | None) -> Type
         inner = flow.branch()
         if isinstance(left, NeverType) and not isinstance(subject, NeverType):
             if not gives_up(clause.body):
-                c.problems.report("unreachable-clause", "no value comes here: the clauses above take them all", _place(clause, node))
+                c.problems.report(
+                    "unreachable-clause", "no value comes here: the clauses above take them all", _place(clause, node)
+                )
             here: Type = ANY
         elif not overlap(left, upper, c.lookup):
             if overlap(subject, upper, c.lookup):
@@ -318,12 +319,20 @@ def _bind(c: Inference, binding: ast.LetBinding, flow: Flow) -> None:
             else "value"
         )
         c.problems.report(
-            "type-mismatch", f"this cannot be taken apart: the pattern wants a {kind}, and it is {described(found)}", binding.value.span
+            "type-mismatch",
+            f"this cannot be taken apart: the pattern wants a {kind}, and it is {described(found)}",
+            binding.value.span,
         )
     type = binding.type or found
     if isinstance(binding.value, ast.Fn) and isinstance(pattern, ast.BindPattern):
         flow.know(pattern.binding, type)
         return
+    if (
+        isinstance(binding.value, (ast.Call, ast.And, ast.Or))
+        and isinstance(pattern, ast.BindPattern)
+        and not pattern.binding.assigned
+    ):
+        c.tests[pattern.binding] = binding.value
     declared = binding.type is not None or c.is_declared(binding.value, flow)
     bind(pattern, type, flow, c.lookup, lambda part: c.infer(part, flow), declared=declared)
 
@@ -459,20 +468,26 @@ _EXPECTS_MISTAKES = frozenset(
 )
 
 
-@infers(ast.Try)
+@infers(ast.Try, passes_on=True)
 def _try(c: Inference, node: ast.Try, flow: Flow, want: Want | None) -> Type:
     expected = any(clause.selector in _EXPECTS_MISTAKES for clause in node.catches)
     inner = flow.branch()
     c.problems.muted += expected
     result = c.infer(node.body, inner)
     c.problems.muted -= expected
+    if want is not None and not overlap(result, want.type, c.lookup):
+        inside, want = want, None  # the body may be there for its error: only together with the handlers it is a mistake
+    else:
+        inside = None
     for clause in node.catches:
         handler = flow.branch()
         if clause.binding is not None:
             handler.bind(clause.binding, ANY)
-        result = c.both(result, c.infer(clause.body, handler))
+        result = c.both(result, c.infer(clause.body, handler, want))
     if node.final is not None:
         c.infer(node.final, flow.branch())
+    if inside is not None:
+        c.compare(result, inside, node, flow)
     return result
 
 

@@ -6,7 +6,7 @@ from rtfs.checker.flow import Flow
 from rtfs.checker.globals import outline
 from rtfs.checker.infer import Inference, Turns, infers
 from rtfs.checker.patterns import bind
-from rtfs.checker.shapes import all_of, key_type, options
+from rtfs.checker.shapes import all_of, gives_up, key_type, options
 from rtfs.checker.special import SPECIAL
 from rtfs.checker.unify import Found, filled, match, variables, wanted
 from rtfs.checker.wanting import CALLABLE, Want, described, words
@@ -67,13 +67,15 @@ def function(c: Inference, node: ast.Fn, flow: Flow, given: FunctionType | None)
         bind(param.pattern, type, inner, c.lookup, lambda part: c.infer(part, inner), declared=param.type is not None)
     if node.rest is not None:
         bind(node.rest.pattern, VectorType(node.rest.type or ANY), inner, c.lookup, lambda part: c.infer(part, inner))
+    is_delegated = node.hint is not None and node.hint.target != "local"
     c.turns.append(Turns(len(node.params)))
     try:
         name = f"`{node.name}`" if node.name else "the function"
-        found = c.infer(node.body, inner, None if node.result is None else Want(node.result, f"the result of {name}"))
+        want = None if node.result is None or (is_delegated and gives_up(node.body)) else Want(node.result, f"the result of {name}")
+        found = c.infer(node.body, inner, want)
     finally:
         c.turns.pop()
-    result = node.result or (ANY if node.hint is not None and node.hint.target != "local" else widened(found))
+    result = node.result or (ANY if is_delegated else widened(found))
     return FunctionType(tuple(param.type or ANY for param in node.params), known.rest, result)
 
 

@@ -31,17 +31,21 @@ class Narrowing:
         meaning: the name of the built-in that a node means, as far as nothing rebinds it.
         tested: the type whose values a predicate is true for.
         lookup: of named types.
+        tests: names that stand for the outcome of a test, `(let [old? (> age 70)] …)`.
     """
 
-    def __init__(self, meaning: Meaning, tested: Tested, lookup: Lookup) -> None:
+    def __init__(self, meaning: Meaning, tested: Tested, lookup: Lookup, tests: dict[ast.Binding, ast.Node]) -> None:
         self.meaning = meaning
         self.tested = tested
         self.lookup = lookup
+        self.tests = tests
 
     def learn(self, test: ast.Node, holds: bool, flow: Flow) -> None:
         """Put what is known when `test` holds (or does not) into `flow`; `ended` when it cannot be so."""
         if isinstance(test, ast.Local):
             self._keep(test, FALSY, not holds, flow)
+            if test.binding in self.tests:
+                self.learn(self.tests[test.binding], holds, flow)
         elif isinstance(test, (ast.And, ast.Or)):
             if holds is isinstance(test, ast.And):
                 for item in test.items:

@@ -98,6 +98,8 @@ class ProgramChecker(Checker):
         names = self._names.get(id(namespace))
         if names is None:
             names = self._names[id(namespace)] = Globals(namespace, not self._foreign, self.signatures)
+            if namespace.name is not None:
+                self.signatures.modules[namespace.name] = names
         for part in node.body if isinstance(node, ast.Do) else (node,):
             if isinstance(part, ast.DefStruct):
                 names.define_struct(part.name, part.type)

@@ -28,7 +28,6 @@ from rtfs.types.nodes import (
     UnionType,
     VectorType,
     resolve,
-    union,
 )
 from rtfs.values.equality import equal
 from rtfs.values.maps import Map
@@ -142,9 +141,11 @@ def literal(type: Type) -> tuple[Any, ...]:
 
 
 def gives_up(body: Any) -> bool:
-    """Whether an expression plainly raises an error: what stands where nothing should come."""
+    """Whether an expression plainly raises an error, or gives nothing: what stands where nothing should come."""
     while isinstance(body, ast.Do):
         body = body.body[-1]
+    if isinstance(body, ast.Const):
+        return body.value is None
     return isinstance(body, ast.Call) and isinstance(body.function, ast.Global) and body.function.name in ("throw", "error")
 
 

@@ -79,6 +79,8 @@ def words(type: Type) -> str:
         return f"one of {shown}{', …' if len(type.values) > 5 else ''}"
     if isinstance(type, UnionType) and len(type.options) == 2 and words(type.options[1]) == "nil":
         return f"{words(type.options[0])} or nil"
+    if isinstance(type, MapOfType) and not plainly(type.key) and not plainly(type.value):
+        return "a map"
     if isinstance(type, SequenceType):
         return f"a sequence of {words(type.item)}" if plainly(type.item) else "a sequence"
     if isinstance(type, FunctionType) and not any(plainly(p) for p in type.params):
@@ -96,6 +98,8 @@ def described(type: Type) -> str:
             pass
         else:
             return f"the {kind_of(value)} {preview(value, 40)}"
+    if isinstance(type, VectorType) and isinstance(type.item, NeverType):
+        return "an empty vector"
     return words(rewrite(type, _without_literals))
 
 
