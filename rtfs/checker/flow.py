@@ -33,6 +33,10 @@ class Flow:
         if declared:
             self.declared.add(binding)
 
+    def know(self, binding: Binding, type: Type) -> None:
+        """The one value that a name has, though functions before its definition may use it."""
+        self.types[binding] = ANY if binding.assigned else type
+
     def type_of(self, binding: Binding) -> Type:
         return self.types.get(binding, ANY)
 

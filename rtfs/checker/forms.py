@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from rtfs.checker.flow import Flow
+from rtfs.checker.globals import outline
 from rtfs.checker.infer import Inference, Turns, infers
 from rtfs.checker.patterns import bind, bindable, matching
-from rtfs.checker.shapes import MOST_ITEMS, all_of, item_type, options, plain
-from rtfs.checker.wanting import Want, step, words
+from rtfs.checker.shapes import MOST_ITEMS, all_of, gives_up, item_type, literal, options, plain
+from rtfs.checker.wanting import Want, described, step, words
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
 from rtfs.types.lattice import join, meet, subtract, widened
@@ -76,10 +77,10 @@ def _make_map(c: Inference, node: ast.MakeMap, flow: Flow, want: Want | None) ->
         if record is not None:
             entry = next((e for e in record.entries if equal(e.key, key)), None)
             type = entry.type if entry is not None else record.rest
-            if type is not None and not (entry is not None and entry.optional):
+            if type is not None:
                 inner = want.inside(type, step(key))  # type: ignore[union-attr]
         entries.append(Entry(key, c.infer(value, flow, inner)))
-    found = RecordType(tuple(entries))
+    found = RecordType(tuple(entries), NEVER)
     if want is not None and not (record is not None and _has_all(c, node, record, want)):
         c.compare(found, want, node, flow)
     return found
@@ -106,11 +107,13 @@ def _if(c: Inference, node: ast.If, flow: Flow, want: Want | None) -> Type:
     yes, no = c.split(node.test, flow)
     certain = c.narrowing().certain(tested) if not isinstance(tested, (AnyType, NeverType)) else None
     if certain is True:
-        _unreachable(c, node.otherwise, node, "the test always holds")
+        _unreachable(c, node.otherwise, node, "the test always holds", flow, 'only nil and false are not true: 0, "" and [] are')
     elif certain is False:
-        _unreachable(c, node.then, node, "the test never holds")
-    then = c.infer(node.then, yes, None if certain is False or yes.ended else want)
-    otherwise = c.infer(node.otherwise, no, None if certain is True or no.ended else want)
+        _unreachable(c, node.then, node, "the test never holds", flow)
+    elif not flow.ended and yes.ended is not no.ended:
+        _unreachable(c, node.then if yes.ended else node.otherwise, node, _why(c, node.test, yes.ended, flow), flow)
+    then = _branch(c, node, node.then, yes, None if certain is False or yes.ended else want)
+    otherwise = _branch(c, node, node.otherwise, no, None if certain is True or no.ended else want)
     first = NEVER if certain is False else then
     second = NEVER if certain is True else otherwise
     yes.ended |= certain is False
@@ -119,18 +122,52 @@ def _if(c: Inference, node: ast.If, flow: Flow, want: Want | None) -> Type:
     return c.both(NEVER if yes.ended else first, NEVER if no.ended else second)
 
 
-def _unreachable(c: Inference, part: ast.Node, whole: ast.If, why: str) -> None:
+def _branch(c: Inference, node: ast.If, part: ast.Node, flow: Flow, want: Want | None) -> Type:
+    if not _is_left_out(part):
+        return c.infer(part, flow, want)
+    if want is None or overlap(NIL, want.type, c.lookup):
+        return NIL
+    # that no test holds is possible, as far as the types tell
+    message = f"{want.where}: expected {words(want.type)}, and it is nil when no test holds"
+    c.problems.report("possible-mismatch", message, node.span, "say what it is then: `:else` in `cond`, a third part in `if`")
+    return NEVER
+
+
+def _is_left_out(part: ast.Node) -> bool:
+    """Whether a branch is the nil of an `else` that nobody wrote."""
+    if not isinstance(part, ast.Const) or part.value is not None:
+        return False
+    span = part.span
+    return span is None or span.source.text[span.start : span.end] != "nil"
+
+
+#: The forms whose branches somebody wrote; what a macro of the program makes of its operands is its own business.
+_CHOICES = frozenset({"if", "when", "cond", "if-not", "when-not", "unless", "if-let", "when-let", "step-if"})
+
+
+def _why(c: Inference, test: ast.Node, never: bool, flow: Flow) -> str:
+    """Why a test has only one outcome."""
+    word = "never" if never else "always"
+    while isinstance(test, ast.Call) and len(test.args) == 1:
+        test = test.args[0]
+    if isinstance(test, ast.Local) and not test.binding.name.startswith("%"):
+        return f"the test {word} holds, since `{test.binding.name}` is {described(flow.type_of(test.binding))}"
+    return f"the test {word} holds"
+
+
+def _unreachable(c: Inference, part: ast.Node, whole: ast.If, why: str, flow: Flow, hint: str | None = None) -> None:
     """Warn of a branch that somebody wrote."""
-    test = whole.test
-    if _is_literal(test) or part.span is None or (isinstance(part, ast.Const) and part.value is None):
-        return  # `(if true …)` and `:else` are meant; macros leave out an `else` by writing nil
-    if whole.span is not None and part.span.start == whole.span.start and part.span.end == whole.span.end:
+    test, place = whole.test, whole.span
+    if _is_literal(test) or part.span is None or place is None or _is_left_out(part) or gives_up(part):
+        return  # `(if true …)` and `:else` are meant, and so is an error for what cannot be
+    if part.span.start == place.start and part.span.end == place.end:
         return
-    c.problems.report("unreachable-code", f"this is never reached: {why}", part.span, _falsy_hint(why))
-
-
-def _falsy_hint(why: str) -> str | None:
-    return 'only nil and false are not true: 0, "" and [] are' if "always" in why else None
+    if isinstance(test, ast.Local) and literal(flow.type_of(test.binding))[:1] in ((True,), (False,)):
+        return  # a switch
+    head = place.source.text[place.start + 1 : place.start + 12].split(None, 1)
+    if not head or head[0] not in _CHOICES:
+        return
+    c.problems.report("unreachable-code", f"this is never reached: {why}", part.span, hint)
 
 
 @infers(ast.Do, passes_on=True)
@@ -140,7 +177,8 @@ def _do(c: Inference, node: ast.Do, flow: Flow, want: Want | None) -> Type:
         found = c.infer(part, flow, want if last else None)
         if isinstance(found, NeverType) and not last:
             after = node.body[i + 1]
-            c.problems.report("unreachable-code", "this is never reached: what stands before it always raises an error", after.span)
+            message = "this is never reached: what stands before it never gives a value"
+            c.problems.report("unreachable-code", message, after.span, "it raises an error, or goes on for ever")
             for rest in node.body[i + 1 :]:
                 c.infer(rest, flow)
             return NEVER
@@ -186,13 +224,16 @@ def _match(c: Inference, node: ast.Match, flow: Flow, want: Want | None) -> Type
         upper, lower = matching(clause.pattern)
         inner = flow.branch()
         if isinstance(left, NeverType) and not isinstance(subject, NeverType):
-            c.problems.report("unreachable-clause", "no value comes here: the clauses above take them all", _place(clause, node))
+            if not gives_up(clause.body):
+                c.problems.report(
+                    "unreachable-clause", "no value comes here: the clauses above take them all", _place(clause, node)
+                )
             here: Type = ANY
         elif not overlap(left, upper, c.lookup):
             if overlap(subject, upper, c.lookup):
                 message = "no value comes here: the clauses above take what it matches"
             else:
-                message = f"no value can match this: it is {words(subject)}"
+                message = f"no value can match this: it is {described(subject)}"
             c.problems.report("unreachable-clause", message, _place(clause, node))
             here = ANY
         else:
@@ -247,6 +288,9 @@ def _is_closed(type: Type, c: Inference) -> bool:
 @infers(ast.Let, passes_on=True)
 def _let(c: Inference, node: ast.Let, flow: Flow, want: Want | None) -> Type:
     inner = flow.branch()
+    for binding in node.bindings:  # functions see each other
+        if isinstance(binding.value, ast.Fn) and isinstance(binding.pattern, ast.BindPattern):
+            inner.know(binding.pattern.binding, outline(binding.value))
     for binding in node.bindings:
         _bind(c, binding, inner)
     found = c.infer(node.body, inner, want)
@@ -275,28 +319,30 @@ def _bind(c: Inference, binding: ast.LetBinding, flow: Flow) -> None:
             else "value"
         )
         c.problems.report(
-            "type-mismatch", f"this cannot be taken apart: the pattern wants a {kind}, and it is {words(found)}", binding.value.span
+            "type-mismatch",
+            f"this cannot be taken apart: the pattern wants a {kind}, and it is {described(found)}",
+            binding.value.span,
         )
-    type = _annotated(binding.type, found, c)
+    type = binding.type or found
+    if isinstance(binding.value, ast.Fn) and isinstance(pattern, ast.BindPattern):
+        flow.know(pattern.binding, type)
+        return
+    if (
+        isinstance(binding.value, (ast.Call, ast.And, ast.Or))
+        and isinstance(pattern, ast.BindPattern)
+        and not pattern.binding.assigned
+    ):
+        c.tests[pattern.binding] = binding.value
     declared = binding.type is not None or c.is_declared(binding.value, flow)
     bind(pattern, type, flow, c.lookup, lambda part: c.infer(part, flow), declared=declared)
-
-
-def _annotated(declared: Type | None, found: Type, c: Inference) -> Type:
-    """The type of an annotated name: the annotation, more exact where the value is known better."""
-    if declared is None:
-        return found
-    if isinstance(found, AnyType) or not overlap(found, declared, c.lookup):
-        return declared
-    return declared
 
 
 @infers(ast.DefLocal)
 def _def_local(c: Inference, node: ast.DefLocal, flow: Flow, want: Want | None) -> Type:
     wanted = None if node.type is None else Want(node.type, f"`{node.binding.name}`")
     found = c.infer(node.value, flow, wanted)
-    if not node.binding.assigned:
-        flow.types[node.binding] = node.type or widened(found)
+    if node.binding not in c.redefined:
+        flow.know(node.binding, node.type or widened(found))
     return ANY
 
 
@@ -331,7 +377,9 @@ def _loop(c: Inference, node: ast.Loop, flow: Flow, want: Want | None) -> Type:
         if all(b.type is not None or isinstance(t, AnyType) for b, t in zip(node.bindings, types, strict=True)):
             break
         c.problems.muted += 1
-        _, turns = _turn(c, node, types, flow, None)
+        c.trying += 1
+        _, turns = _turn(c, node, types, flow.branch(), None)
+        c.trying -= 1
         c.problems.muted -= 1
         more = [_over_turns(c, start, got) for start, got in zip(types, turns.types, strict=True)]
         more = [b.type or t for b, t in zip(node.bindings, more, strict=True)]
@@ -420,20 +468,26 @@ _EXPECTS_MISTAKES = frozenset(
 )
 
 
-@infers(ast.Try)
+@infers(ast.Try, passes_on=True)
 def _try(c: Inference, node: ast.Try, flow: Flow, want: Want | None) -> Type:
     expected = any(clause.selector in _EXPECTS_MISTAKES for clause in node.catches)
     inner = flow.branch()
     c.problems.muted += expected
     result = c.infer(node.body, inner)
     c.problems.muted -= expected
+    if want is not None and not overlap(result, want.type, c.lookup):
+        inside, want = want, None  # the body may be there for its error: only together with the handlers it is a mistake
+    else:
+        inside = None
     for clause in node.catches:
         handler = flow.branch()
         if clause.binding is not None:
             handler.bind(clause.binding, ANY)
-        result = c.both(result, c.infer(clause.body, handler))
+        result = c.both(result, c.infer(clause.body, handler, want))
     if node.final is not None:
         c.infer(node.final, flow.branch())
+    if inside is not None:
+        c.compare(result, inside, node, flow)
     return result
 
 

@@ -6,10 +6,10 @@ from rtfs.checker.flow import Flow
 from rtfs.checker.globals import outline
 from rtfs.checker.infer import Inference, Turns, infers
 from rtfs.checker.patterns import bind
-from rtfs.checker.shapes import all_of, key_type, options
+from rtfs.checker.shapes import all_of, gives_up, key_type, options
 from rtfs.checker.special import SPECIAL
 from rtfs.checker.unify import Found, filled, match, variables, wanted
-from rtfs.checker.wanting import CALLABLE, Want, words
+from rtfs.checker.wanting import CALLABLE, Want, described, words
 from rtfs.semantics.signatures import signature
 from rtfs.syntax import nodes as ast
 from rtfs.types.lattice import widened
@@ -23,6 +23,7 @@ from rtfs.types.nodes import (
     NeverType,
     Primitive,
     Type,
+    TypeRef,
     TypeVariable,
     UnionType,
     VectorType,
@@ -66,13 +67,15 @@ def function(c: Inference, node: ast.Fn, flow: Flow, given: FunctionType | None)
         bind(param.pattern, type, inner, c.lookup, lambda part: c.infer(part, inner), declared=param.type is not None)
     if node.rest is not None:
         bind(node.rest.pattern, VectorType(node.rest.type or ANY), inner, c.lookup, lambda part: c.infer(part, inner))
+    is_delegated = node.hint is not None and node.hint.target != "local"
     c.turns.append(Turns(len(node.params)))
     try:
         name = f"`{node.name}`" if node.name else "the function"
-        found = c.infer(node.body, inner, None if node.result is None else Want(node.result, f"the result of {name}"))
+        want = None if node.result is None or (is_delegated and gives_up(node.body)) else Want(node.result, f"the result of {name}")
+        found = c.infer(node.body, inner, want)
     finally:
         c.turns.pop()
-    result = node.result or (ANY if node.hint is not None and node.hint.target != "local" else widened(found))
+    result = node.result or (ANY if is_delegated else widened(found))
     return FunctionType(tuple(param.type or ANY for param in node.params), known.rest, result)
 
 
@@ -114,7 +117,7 @@ def _call(c: Inference, node: ast.Call, flow: Flow, want: Want | None) -> Type:
         struct = c.names.struct(head.name)
         if struct is not None and len(node.args) == 1:
             c.infer(node.args[0], flow, Want(struct, f"struct `{head.name}`"))
-            return c.names.type_of(head.name).result  # type: ignore[attr-defined,no-any-return]
+            return TypeRef(head.name)
         known = c.names.function(head.name)
         if known is not None:
             return _call_known(c, node, f"`{head.name}`", known.type, known.spec, flow)
@@ -139,7 +142,7 @@ def _call(c: Inference, node: ast.Call, flow: Flow, want: Want | None) -> Type:
     if not overlap(called, CALLABLE, c.lookup) and not isinstance(called, NeverType):
         c.problems.report(
             "not-a-function",
-            f"{name if name != 'the function' else 'this'} is called, and is {words(called)}",
+            f"{name if name != 'the function' else 'this'} is called, and is {described(called)}",
             head.span or node.span,
             "the first form in parentheses is the function",
         )
@@ -165,10 +168,10 @@ def _call_known(c: Inference, node: ast.Call, name: str, type: FunctionType, spe
     """A call of a function whose type is known."""
     got, low = len(node.args), len(type.params)
     if got < low or (got > low and type.rest is None):
-        takes = f"at least {low}" if type.rest is not None else str(low)
+        takes = f"at least {_count(low)}" if type.rest is not None else _count(low)
         c.problems.report(
             "static-arity",
-            f"{name} takes {takes} operand{'' if takes == '1' else 's'}, and is given {got}",
+            f"{name} takes {takes}, and is given {got}",
             node.span,
             spec.arity_hint if spec is not None else None,
         )
@@ -198,11 +201,9 @@ def value_under(c: Inference, type: Type, key: object, default: Type) -> Type:
         if option == NIL or option == EnumType((None,)):
             found = c.both(found, default)
             continue
-        value = key_type(option, key, c.lookup)
+        value = key_type(option, key, c.lookup, default)
         if value is None:
             return ANY
-        if isinstance(value, UnionType) and NIL in value.options:
-            value = c.both(value, default)
         found = c.both(found, value)
     return found
 
@@ -253,7 +254,7 @@ def _apply(c: Inference, node: ast.Call, name: str, shapes: Sequence[FunctionTyp
         for arg in node.args:
             if isinstance(arg, ast.Fn):
                 c.infer(arg, flow)
-        return ANY
+        return NEVER if c.trying else ANY
     results = []
     for shape in fitting:
         c.problems.muted += len(fitting) > 1
@@ -341,14 +342,18 @@ def _blame(c: Inference, node: ast.Call, name: str, shapes: Sequence[FunctionTyp
             "type-mismatch", want.missing(type, c.lookup), node.args[i].span or node.span, _order_hint(c, params, types)
         )
         return
-    kinds = " and ".join([words(type) if type is not None else "a function" for type in types])
+    kinds = " and ".join([described(type) if type is not None else "a function" for type in types])
     c.problems.report("type-mismatch", f"`{name}` cannot take {kinds} together", node.span)
 
 
 def _order_hint(c: Inference, params: list[Type], types: list[Type | None]) -> str | None:
-    if any(isinstance(p, FunctionType) for p in params) and any(t is None or isinstance(t, FunctionType) for t in types[1:]):
+    if any(isinstance(p, FunctionType) for p in params) and any(t is None or _is_function(t) for t in types[1:]):
         return "the function comes first"
     return None
+
+
+def _is_function(type: Type) -> bool:
+    return isinstance(type, FunctionType) or type == _FUNCTION
 
 
 def _possible(
@@ -412,7 +417,7 @@ def _result_of(c: Inference, arg: ast.Node, type: Type, wants: FunctionType, nam
         if wants.params:
             first = wants.params[0]
             if not isinstance(first, (AnyType, NeverType)) and not overlap(first, _LOOKED_INTO, c.lookup):
-                message = f"`{name}` looks up {words(type)} in each item, and they are {words(first)}"
+                message = f"`{name}` looks up {words(type)} in each item, and they are {described(first)}"
                 c.problems.report("type-mismatch", message, arg.span)
                 return ANY
             return value_under(c, first, arg.value, NIL)
@@ -433,7 +438,7 @@ def _result_of(c: Inference, arg: ast.Node, type: Type, wants: FunctionType, nam
         for i, given in enumerate(wants.params):
             param = param_at(type, i)
             if not isinstance(given, (AnyType, NeverType)) and not overlap(given, filled(param, {}), c.lookup):
-                message = f"`{name}` calls this function with {words(given)}, and it takes {words(param)}"
+                message = f"`{name}` calls this function with {described(given)}, and it takes {words(param)}"
                 c.problems.report("type-mismatch", message, arg.span)
         return filled(type.result, {})
     return ANY
@@ -444,7 +449,7 @@ def _of_builtin(c: Inference, arg: ast.Node, called: str, shapes: Sequence[Funct
     fitting = _fitting(c, shapes, given)
     if not fitting:
         if shapes:
-            kinds = " and ".join([words(type) for type in wants.params])
+            kinds = " and ".join([described(type) for type in wants.params])
             c.problems.report("type-mismatch", f"`{name}` calls `{called}` with {kinds}, which it cannot take", arg.span)
         return ANY
     return all_of([filled(shape.result, _found(c, shape, given)) for shape in fitting], c.lookup)

@@ -10,6 +10,7 @@ from rtfs.semantics.signatures import predicate_type, signature
 from rtfs.syntax import nodes as ast
 from rtfs.types.lattice import type_of, widened
 from rtfs.types.nodes import ANY, FunctionType, Lookup, Primitive, RecordType, Type, TypeRef
+from rtfs.types.rewriting import names_in, rewrite
 from rtfs.values.functions import Builtin, Function
 
 TYPE_CHECKING = False
@@ -43,8 +44,9 @@ class Globals:
     def __init__(self, namespace: Namespace, own: bool, shared: Signatures) -> None:
         self.namespace = namespace
         self.own = own
-        self.lookup: Lookup = namespace.lookup_type
+        self.lookup: Lookup = self._lookup
         self.shared = shared
+        self._abroad: dict[int, tuple[Signature, Signature]] = {}
         self._types: dict[str, Type] = {}
         self._declared: set[str] = set()
         self._structs: dict[str, Type] = {}
@@ -84,14 +86,45 @@ class Globals:
     def builtin(self, name: str) -> Builtin | None:
         """The built-in that a name means here."""
         found = self.value(name)
-        return found if type(found) is Builtin and name not in self._structs and name not in self._changed else None
+        return found if type(found) is Builtin and name not in self._changed and self.struct(name) is None else None
 
     def function(self, name: str) -> Signature | None:
         """The function of the program that a name means here."""
         found = self.value(name)
         if name in self._changed or type(found) is not Function or not isinstance(found.spec, ast.Fn):
             return None
-        return self.shared.of(found.spec, self)
+        known = self.shared.of(found.spec, self)
+        home = self.shared.home(found.spec)
+        if home is None or home is self or home.namespace.name is None or not names_in(known.type):
+            return known
+        kept = self._abroad.get(id(known))
+        if kept is None or kept[0].type is not known.type:
+            abroad = Signature(known.spec, home.abroad(known.type))  # type: ignore[arg-type]
+            kept = self._abroad[id(known)] = (Signature(known.spec, known.type), abroad)
+        return kept[1]
+
+    def _lookup(self, name: str) -> Type | None:
+        """What a type's name stands for; `module/Name` is that of a module, imported or not."""
+        module, slash, own = name.rpartition("/")
+        home = self.shared.modules.get(module) if slash else None
+        if home is not None:
+            found = home.namespace.lookup_type(own)
+            return None if found is None else home.abroad(found)
+        found = self.namespace.lookup_type(name)
+        if slash and found is not None:  # imported: its names are those of its module
+            for other in self.shared.modules.values():
+                if other.namespace.lookup_type(own) is found:
+                    return other.abroad(found)
+        return found
+
+    def abroad(self, type: Type) -> Type:
+        """A type of this module as others see it: with the names of its types in full."""
+        module, own = self.namespace.name, self.namespace.types
+
+        def full(part: Type) -> Type:
+            return TypeRef(f"{module}/{part.name}") if isinstance(part, TypeRef) and part.name in own else part
+
+        return rewrite(type, full) if module is not None and names_in(type) else type
 
     def type_of(self, name: str) -> Type:
         if name in self._changed:
@@ -109,14 +142,15 @@ class Globals:
 
     def tested(self, name: str) -> Type | None:
         """The type whose values, and only those, a predicate is true for."""
-        if name.endswith("?") and name[:-1] in self._structs:
+        if name.endswith("?") and self.struct(name[:-1]) is not None:
             return TypeRef(name[:-1])
         found = self.builtin(name)
         return predicate_type(found) if found is not None else None
 
     def struct(self, name: str) -> RecordType | None:
-        found = self._structs.get(name)
-        return found if isinstance(found, RecordType) else None
+        """The fields of a struct; of another module's, too."""
+        found = self._structs.get(name) or self._lookup(name)
+        return found if isinstance(found, RecordType) and found.name is not None and name not in self._changed else None
 
     def declares(self, name: str) -> bool:
         return name in self._declared
@@ -134,6 +168,10 @@ class Signatures:
         self._made: dict[int, Signature] = {}
         self._home: dict[int, Globals] = {}
         self._kept: list[ast.Fn] = []
+        self.modules: dict[str, Globals] = {}
+
+    def home(self, spec: ast.Fn) -> Globals | None:
+        return self._home.get(id(spec))
 
     def belongs(self, spec: ast.Fn, names: Globals) -> None:
         """A function is of that namespace, wherever it is called."""
@@ -146,13 +184,13 @@ class Signatures:
             home = self._home.get(id(spec))
             made = self._made[id(spec)] = Signature(spec, outline(spec))
             c = self._inference()
-            outside = c.names, c.problems.muted, c.turns
-            c.names, c.turns = home or names, []
+            outside = c.names, c.problems.muted, c.turns, c.trying
+            c.names, c.turns, c.trying = home or names, [], 0
             c.problems.muted = 0 if home is not None and home.own else 1
             try:
                 type = c.infer(spec, Flow())
             finally:
-                c.names, c.problems.muted, c.turns = outside
+                c.names, c.problems.muted, c.turns, c.trying = outside
             assert isinstance(type, FunctionType)
             made.type = type
         return made

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from rtfs.checker.flow import Flow
 from rtfs.checker.narrowing import Narrowing
 from rtfs.checker.problems import Problems
-from rtfs.checker.shapes import exact, options
-from rtfs.checker.wanting import Want, words
+from rtfs.checker.shapes import exact, options, plain
+from rtfs.checker.wanting import Want, described, words
 from rtfs.syntax import nodes as ast
 from rtfs.types.lattice import join, widened
-from rtfs.types.nodes import ANY, AnyType, Lookup, NeverType, Type
+from rtfs.types.nodes import ANY, AnyType, Lookup, NeverType, Type, VectorType
 from rtfs.types.subtyping import overlap
 
 TYPE_CHECKING = False
@@ -55,13 +55,18 @@ class Inference:
         names: the global names; exchanged while a function of another module is looked at.
         problems: where mistakes are reported.
         turns: the loops and functions that are being looked at, the innermost last.
+        redefined: local names that several `def`s define: nothing is known about them.
+        trying: whether a loop is looked at for the types of its next turns.
+        tests: the tests whose outcome a name stands for.
     """
 
     def __init__(self, names: Globals, problems: Problems) -> None:
         self.names = names
         self.problems = problems
         self.turns: list[Turns] = []
-        self.depth = 0
+        self.redefined: set[ast.Binding] = set()
+        self.trying = 0
+        self.tests: dict[ast.Binding, ast.Node] = {}
 
     @property
     def lookup(self) -> Lookup:
@@ -83,6 +88,9 @@ class Inference:
             return
         if not overlap(found, want.type, self.lookup):
             self.problems.report("type-mismatch", want.missing(found, self.lookup), node.span)
+        elif self._items_apart(found, want.type):
+            message = f"{want.where}: expected {words(want.type)}, got {described(found)}: only an empty one would do"
+            self.problems.report("possible-mismatch", message, node.span)
         elif self.is_declared(node, flow):
             wrong = [o for o in options(found, self.lookup) if not overlap(o, want.type, self.lookup)]
             if wrong:
@@ -91,6 +99,13 @@ class Inference:
                     "test it first: (if (nil? x) … …)" if words(wrong[0]) == "nil" else "test it first, with `match` or a predicate"
                 )
                 self.problems.report("possible-mismatch", message, node.span, hint)
+
+    def _items_apart(self, found: Type, wanted: Type) -> bool:
+        """Whether two types of vectors have only the empty one in common."""
+        found, wanted = plain(found, self.lookup), plain(wanted, self.lookup)
+        if not isinstance(found, VectorType) or not isinstance(wanted, VectorType) or isinstance(found.item, NeverType):
+            return False
+        return not overlap(found.item, wanted.item, self.lookup)
 
     def is_declared(self, node: ast.Node, flow: Flow) -> bool:
         """Whether somebody wrote down the type of an expression, so that what it may be is not a guess."""
@@ -103,7 +118,7 @@ class Inference:
     # --- tests ---
 
     def narrowing(self) -> Narrowing:
-        return Narrowing(self._meaning, self._tested, self.lookup)
+        return Narrowing(self._meaning, self._tested, self.lookup, self.tests)
 
     def _meaning(self, function: ast.Node) -> str | None:
         if isinstance(function, ast.Global):

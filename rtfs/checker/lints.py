@@ -5,11 +5,17 @@ from __future__ import annotations
 from rtfs.checker.effects import CallGraph
 from rtfs.checker.globals import Globals
 from rtfs.checker.problems import Problems
+from rtfs.checker.repeating import repeated
+from rtfs.checker.shapes import gives_up
 from rtfs.checker.taint import SECRET, UNTRUSTED, Labels, Taint, is_closed
 from rtfs.checker.walking import descend
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
 from rtfs.values.struct import Struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _BUDGET = "give the run a limit (--max-steps, --timeout), or count the turns and stop: `dotimes`, `take`"
 
@@ -36,14 +42,12 @@ class Lints:
             if isinstance(part, ast.Fn):
                 self._function(part)
                 if not delegated(part) and self.graph.of(part, names).targets and self.graph.reaches(part, names):
-                    self._spends(
-                        part.body, f"`{part.name}` calls itself" if part.name else "the function calls itself", within=part
-                    )
+                    why = f"`{part.name}` calls itself" if part.name else "the function calls itself"
+                    self._spends(repeated(part.body, part), why, within=part)
             elif isinstance(part, ast.Loop):
-                if any(isinstance(inner, ast.Recur) for inner in descend(part.body)):
-                    self._spends(part.body, "the loop has no bound")
+                self._spends(repeated(part.body, part), "the loop has no bound")
             elif isinstance(part, ast.StepLoop):
-                self._spends(part, "the loop may take 10,000 turns")
+                self._spends(descend(part), "the loop may take 10,000 turns")
         self.taint.follow(node, names)
 
     # --- one function ---
@@ -57,13 +61,13 @@ class Lints:
             message = f"{name} is delegated and its result has no type: whatever the model writes is taken"
             hint = 'say what it gives: [text :string] :-> [:enum "yes" "no"]'
             self.problems.report("untyped-delegation", message, _head(spec), hint)
-        if spec.hint.target == "remote" and _gives_up(spec.body):
+        if spec.hint.target == "remote" and gives_up(spec.body):
             message = f"{name} has no answer of its own when {spec.hint.model} cannot be reached"
             self.problems.report("missing-fallback", message, _head(spec), "let the body give a value that callers can live with")
 
-    def _spends(self, part: Struct, why: str, within: ast.Fn | None = None) -> None:
-        """Warn of delegated calls that are made again and again."""
-        for node in descend(part):
+    def _spends(self, parts: Iterable[Struct], why: str, within: ast.Fn | None = None) -> None:
+        """Warn of delegated calls among parts that are evaluated again and again."""
+        for node in parts:
             if isinstance(node, ast.Call) and isinstance(node.function, ast.Global):
                 known = self.names.function(node.function.name)
                 if known is None or known.spec is within:
@@ -77,19 +81,17 @@ class Lints:
 
     # --- what reaches a prompt ---
 
-    def _reaches_prompt(self, node: ast.Call, spec: ast.Fn, given: list[Labels]) -> None:
-        name = f"`{spec.name}`" if spec.name else "a model"
-        for i, labels in enumerate(given):
-            place: Span | None = node.args[i].span if i < len(node.args) and len(given) == len(node.args) else node.span
-            for label in sorted(labels):
-                if label.startswith(SECRET):
-                    message = f"`{label.removeprefix(SECRET)}` looks like a secret, and goes into the prompt of {name}"
-                    self.problems.report("secret-in-prompt", message, place, "prompts are sent, logged and cached: leave it out")
-                elif label.startswith(UNTRUSTED) and not is_closed(spec.result):
-                    message = f"{label} goes into the prompt of {name}, whose answer is free text: it may obey what the text says"
-                    self.problems.report(
-                        "untrusted-prompt", message, place, "give the function a closed result type, such as [:enum …]"
-                    )
+    def _reaches_prompt(self, place: Span | None, spec: ast.Fn | None, labels: Labels) -> None:
+        name = f"`{spec.name}`" if spec is not None and spec.name else "a model"
+        for label in sorted(labels):
+            if label.startswith(SECRET):
+                message = f"`{label.removeprefix(SECRET)}` looks like a secret, and goes into the prompt of {name}"
+                self.problems.report("secret-in-prompt", message, place, "prompts are sent, logged and cached: leave it out")
+            elif label.startswith(UNTRUSTED) and (spec is None or not is_closed(spec.result)):
+                message = f"{label} goes into the prompt of {name}, whose answer is free text: it may obey what the text says"
+                who = "hand it to a delegated function with" if spec is None else "give the function"
+                hint = f"{who} a closed result type, such as [:enum …]"
+                self.problems.report("untrusted-prompt", message, place, hint)
 
 
 def _head(spec: ast.Fn) -> Span | None:
@@ -99,12 +101,3 @@ def _head(spec: ast.Fn) -> Span | None:
         return None
     end = span.source.text.find("\n", span.start, span.end)
     return span if end < 0 else Span(span.source, span.start, end)
-
-
-def _gives_up(body: ast.Node) -> bool:
-    """Whether a body gives nothing: nil, or an error."""
-    while isinstance(body, ast.Do):
-        body = body.body[-1]
-    if isinstance(body, ast.Const):
-        return body.value is None
-    return isinstance(body, ast.Call) and isinstance(body.function, ast.Global) and body.function.name == "throw"

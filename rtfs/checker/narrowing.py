@@ -6,7 +6,7 @@ from rtfs.checker.flow import Flow
 from rtfs.checker.shapes import literal
 from rtfs.syntax import nodes as ast
 from rtfs.types.lattice import meet, subtract
-from rtfs.types.nodes import NIL, EnumType, Lookup, NeverType, RefinedType, Type, union
+from rtfs.types.nodes import NIL, EnumType, Lookup, NeverType, Primitive, RefinedType, Type, union
 from rtfs.types.subtyping import overlap
 
 TYPE_CHECKING = False
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     #: The name of the built-in that a node means, or None.
     Meaning = Callable[[ast.Node], str | None]
 
+#: Predicates that are true for some values of a type only, since `vector` takes lists and `float` takes integers.
+_IMPLY: dict[str | None, Type] = {"vector?": Primitive("vector"), "list?": Primitive("list"), "float?": Primitive("float")}
 #: The values that are not true.
 FALSY = union(NIL, EnumType((False,)))
 
@@ -29,17 +31,21 @@ class Narrowing:
         meaning: the name of the built-in that a node means, as far as nothing rebinds it.
         tested: the type whose values a predicate is true for.
         lookup: of named types.
+        tests: names that stand for the outcome of a test, `(let [old? (> age 70)] …)`.
     """
 
-    def __init__(self, meaning: Meaning, tested: Tested, lookup: Lookup) -> None:
+    def __init__(self, meaning: Meaning, tested: Tested, lookup: Lookup, tests: dict[ast.Binding, ast.Node]) -> None:
         self.meaning = meaning
         self.tested = tested
         self.lookup = lookup
+        self.tests = tests
 
     def learn(self, test: ast.Node, holds: bool, flow: Flow) -> None:
         """Put what is known when `test` holds (or does not) into `flow`; `ended` when it cannot be so."""
         if isinstance(test, ast.Local):
             self._keep(test, FALSY, not holds, flow)
+            if test.binding in self.tests:
+                self.learn(self.tests[test.binding], holds, flow)
         elif isinstance(test, (ast.And, ast.Or)):
             if holds is isinstance(test, ast.And):
                 for item in test.items:
@@ -76,6 +82,11 @@ class Narrowing:
             tested = self.tested(test.function)
             if tested is not None:
                 self._keep(args[0], tested, holds, flow)
+            elif name in _IMPLY and isinstance(args[0], ast.Local):
+                if holds:
+                    self._keep(args[0], _IMPLY[name], True, flow)
+                else:
+                    flow.declared = flow.declared - {args[0].binding}  # other tests say what it is not: no guesses about it
 
     def _equal(self, args: tuple[ast.Node, ...], equal: bool, flow: Flow) -> None:
         for name, other in (args, args[::-1]):

@@ -9,6 +9,7 @@ from rtfs.types.lattice import meet
 from rtfs.types.nodes import (
     ANY,
     NEVER,
+    NIL,
     AnyType,
     Entry,
     EnumType,
@@ -135,8 +136,7 @@ def _bind_map(pattern: ast.MapPattern, type: Type, flow: Flow, lookup: Lookup, v
         if name is not None:
             flow.bind(name, type if name is pattern.whole else _MAP, declared=declared and name is pattern.whole)
     for entry in pattern.entries:
-        parts = [key_type(option, entry.key, lookup) for option in options(type, lookup)]
+        default = NIL if entry.default is None else visit(entry.default)
+        parts = [key_type(option, entry.key, lookup, default) for option in options(type, lookup)]
         value = ANY if None in parts else all_of(parts, lookup)
-        if entry.default is not None:
-            value = all_of((value, visit(entry.default)), lookup)
         bind(entry.pattern, value, flow, lookup, visit, declared=declared)

@@ -48,8 +48,9 @@ class ProgramChecker(Checker):
     def problems(self, forms: list[Any]) -> list[AnalysisError]:
         """The problems of top-level forms in source order; warnings have a kind in `problems.WARNINGS`."""
         found = super().problems(forms)
-        own = [(names, node, list(descend(node))) for names, node in self._nodes if names.own]
-        self._collect(own)
+        nodes = [(names, node, list(descend(node))) for names, node in self._nodes]
+        self._collect(nodes)
+        own = [entry for entry in nodes if entry[0].own]
         for names, node, _ in own:
             self.inference.names = names
             self.inference.infer(node, Flow())
@@ -62,14 +63,19 @@ class ProgramChecker(Checker):
         return sorted([*found, *self.found.found], key=_place)
 
     def _collect(self, nodes: list[tuple[Globals, ast.Node, list[Struct]]]) -> None:
-        """What the forms define, before any of them is looked at: functions may refer to later ones."""
+        """What the forms define, those of imported files too, before any is looked at: functions may refer to later ones."""
         defined: set[tuple[int, str]] = set()
+        local: set[ast.Binding] = set()
         for names, _, parts in nodes:
             for part in parts:
                 if isinstance(part, ast.Def):
                     if (id(names), part.name) in defined or part.name in names.namespace.library:  # before, it means the built-in
                         names.changes(part.name)
                     defined.add((id(names), part.name))
+                elif isinstance(part, ast.DefLocal):
+                    if part.binding in local:
+                        self.inference.redefined.add(part.binding)
+                    local.add(part.binding)
                 elif isinstance(part, ast.SetGlobal):
                     names.changes(part.name)
                 elif isinstance(part, ast.Fn) and part.hint is not None:
@@ -92,6 +98,8 @@ class ProgramChecker(Checker):
         names = self._names.get(id(namespace))
         if names is None:
             names = self._names[id(namespace)] = Globals(namespace, not self._foreign, self.signatures)
+            if namespace.name is not None:
+                self.signatures.modules[namespace.name] = names
         for part in node.body if isinstance(node, ast.Do) else (node,):
             if isinstance(part, ast.DefStruct):
                 names.define_struct(part.name, part.type)

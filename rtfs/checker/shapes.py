@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rtfs.syntax import nodes as ast
 from rtfs.types.lattice import join, type_of, widened
 from rtfs.types.nodes import (
     ANY,
@@ -27,7 +28,6 @@ from rtfs.types.nodes import (
     UnionType,
     VectorType,
     resolve,
-    union,
 )
 from rtfs.values.equality import equal
 from rtfs.values.maps import Map
@@ -110,22 +110,25 @@ def all_of(types: Any, lookup: Lookup) -> Type:
     return found
 
 
-def key_type(type: Type, key: Any, lookup: Lookup) -> Type | None:
-    """The type of the value under a literal key of a map, nil when it may be absent; None: nothing is known about such a key.
+def key_type(type: Type, key: Any, lookup: Lookup, default: Type = NIL) -> Type | None:
+    """The type of the value under a literal key of a map; None: nothing is known about such a key.
 
-    A keyword is also answered by the same string (reference 4.3), and maps are open: a key that a type does not name may be there.
+    Maps are open: a key that a type does not name may be there.  A literal map is not: it has the keys that are written.
+
+    Args:
+        default: of what is given where the key is absent.
     """
     type = plain(type, lookup)
     if isinstance(type, RecordType):
         for entry in type.entries:
             if equal(entry.key, key):
-                return union(entry.type, NIL) if entry.optional else entry.type
-        return None
+                return join(entry.type, default, lookup) if entry.optional else entry.type
+        return default if isinstance(type.rest, NeverType) else None
     if isinstance(type, MapOfType):
-        return union(type.value, NIL)
+        return join(type.value, default, lookup)
     if isinstance(type, IntersectionType):
         for part in type.parts:
-            if (found := key_type(part, key, lookup)) is not None:
+            if (found := key_type(part, key, lookup, default)) is not None:
                 return found
     return None
 
@@ -135,6 +138,15 @@ def literal(type: Type) -> tuple[Any, ...]:
     if isinstance(type, EnumType) and len(type.values) == 1:
         return type.values
     return ()
+
+
+def gives_up(body: Any) -> bool:
+    """Whether an expression plainly raises an error, or gives nothing: what stands where nothing should come."""
+    while isinstance(body, ast.Do):
+        body = body.body[-1]
+    if isinstance(body, ast.Const):
+        return body.value is None
+    return isinstance(body, ast.Call) and isinstance(body.function, ast.Global) and body.function.name in ("throw", "error")
 
 
 def exact(value: Any) -> Type:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from rtfs.checker.shapes import key_type, literal, options, plain
 from rtfs.syntax import nodes as ast
-from rtfs.types.nodes import ANY, NEVER, NIL, Entry, EnumType, MapOfType, RecordType, TupleType, Type, UnionType
+from rtfs.types.nodes import ANY, NEVER, NIL, Entry, EnumType, MapOfType, NeverType, RecordType, TupleType, Type
 from rtfs.values.equality import equal
 from rtfs.values.scalars import Keyword
 
@@ -40,15 +40,13 @@ def _get(c: Inference, node: ast.Call, types: list[Type]) -> Type | None:
         if isinstance(option, TupleType) and type(key) is int and 0 <= key < len(option.items):
             value: Type | None = option.items[key]
         elif isinstance(option, (RecordType, MapOfType)):
-            value = key_type(option, key, c.lookup)
+            value = key_type(option, key, c.lookup, default)
         elif option == NIL or option == EnumType((None,)):
             value = default
         else:
             return None
         if value is None:
             return ANY
-        if isinstance(value, UnionType) and NIL in value.options:
-            value = c.both(value, default)
         found = c.both(found, value)
     return found
 
@@ -76,7 +74,7 @@ def _assoc(c: Inference, node: ast.Call, types: list[Type]) -> Type | None:
         name = literal(key)[0]
         entries = [entry for entry in entries if not equal(entry.key, name)]
         entries.append(Entry(name, value))
-    return RecordType(tuple(entries))
+    return RecordType(tuple(entries), record.rest)
 
 
 @special("dissoc")
@@ -104,6 +102,8 @@ def _merge(c: Inference, node: ast.Call, types: list[Type]) -> Type | None:
             else:
                 entries[entry.key] = entry
     # a record is open, so an earlier one may hold a key that a later one does not name; a later one may replace any value
+    if all(isinstance(record.rest, NeverType) for record in records):  # type: ignore[attr-defined]
+        return RecordType(tuple(entries.values()), NEVER)
     last: Any = records[-1]
     certain = {entry.key for entry in last.entries}
     return RecordType(tuple([e if e.key in certain else Entry(e.key, ANY, e.optional) for e in entries.values()]))

@@ -13,6 +13,7 @@ from rtfs.checker.globals import Globals
 from rtfs.checker.walking import descend
 from rtfs.semantics.builtins.effects import PRELUDE
 from rtfs.semantics.signatures import signature
+from rtfs.source import Span
 from rtfs.syntax import nodes as ast
 from rtfs.types.nodes import BOOL, FLOAT, INT, NIL, EnumType, RefinedType, Type, UnionType
 from rtfs.values.functions import Builtin
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    #: Told of a call of a delegated function, and of what its operands carry.
-    Sink = Callable[[ast.Call, ast.Fn, list["Labels"]], None]
+    #: Told of the place of an operand, of the delegated function (None: `llm-execute`) that gets it, and of what it carries.
+    Sink = Callable[[Span | None, ast.Fn | None, "Labels"], None]
 
 Labels = frozenset[str]
 NONE: Labels = frozenset()
@@ -32,8 +33,16 @@ SECRET, UNTRUSTED, PARAM = "secret ", "text from ", "parameter "
 
 #: Capabilities whose answers are text that others wrote.
 _FOREIGN = re.compile(r"network\.|mcp\.|web\.|http|fetch|search|browser|mail")
-#: Names of environment variables, context values and parameters that hold secrets.
+#: Names of environment variables and context values that hold secrets.
 _SECRET_NAME = re.compile(r"(?i)(^|[-_.])(api[-_]?key|key|token|secret|password|passwd|credential)s?$")
+#: Names of parameters that do; a mere `key` or `token` may be that of a map or of a parser.
+_SECRET_PARAM = re.compile(
+    r"(?i)(^|[-_.])((api|access|private|secret)[-_]?key|(access|auth|bearer|api)[-_]token|secret|password|passwd|credential)s?$"
+)
+#: Built-ins whose result holds what the function that they are given returns.
+_GIVE_BACK = frozenset({"map", "mapcat", "map-indexed", "keep", "reduce", "apply", "map-vals", "update", "update-in"})
+#: The form that asks a model directly.
+_ASK = "ai.llm-execute"
 #: Literals that look like secrets: keys of well-known services, private keys.
 _SECRET_TEXT = re.compile(
     r"sk-[A-Za-z0-9_-]{16,}|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{20,}|xox[abprs]-[A-Za-z0-9-]{10,}"
@@ -62,6 +71,8 @@ class Taint:
         self.sink = sink
         self.names: Any = None
         self._summaries: dict[int, Labels] = {}
+        self._reached: dict[int, dict[int, ast.Fn | None]] = {}
+        self._frames: list[dict[int, ast.Fn | None]] = []
         self._kept: list[ast.Fn] = []
         self._globals: dict[tuple[int, str], Labels] = {}
 
@@ -110,6 +121,8 @@ class Taint:
             for part in node.body:
                 found = self.of(part, env)
             return found
+        if kind is ast.HostForm:
+            return self._host_form(node, env)
         if kind is ast.WithResource:
             inner = {**env, node.binding: self.of(node.value, env)}
             return self.of(node.body, inner)
@@ -161,15 +174,20 @@ class Taint:
         if builtin.name == "call" or builtin.name in PRELUDE:
             return self._call_capability(node, builtin)
         for arg in node.args:
-            self._handed_over(node, arg, whole)
+            whole |= self._handed_over(node, arg, whole, builtin)
         shapes = signature(builtin)
         return NONE if shapes and all(is_closed(shape.result) for shape in shapes) else whole
 
     def _call_known(self, node: ast.Call, spec: ast.Fn, given: list[Labels], whole: Labels) -> Labels:
         if spec.hint is not None and spec.hint.target != "local":
-            self.sink(node, spec, given)
+            for i, labels in enumerate(given):
+                self._tell(_place(node, i), spec, labels)
             return NONE  # what a model wrote is not what it was told
         flows = self._summary(spec)
+        for i, target in self._reached.get(id(spec), {}).items():
+            for place, labels in enumerate(given):
+                if min(place, len(spec.params)) == i:
+                    self._tell(_place(node, place), target, labels)
         found: Labels = frozenset([label for label in flows if not label.startswith(PARAM)])
         if not is_closed(spec.result):
             for i, labels in enumerate(given):
@@ -177,12 +195,38 @@ class Taint:
                     found |= labels
         return found
 
-    def _handed_over(self, node: ast.Call, arg: ast.Node, whole: Labels) -> None:
-        """`(map classify pages)`: a delegated function that a built-in calls with what is in its other operands."""
-        if isinstance(arg, ast.Global):
-            known = self.names.function(arg.name)
-            if known is not None and known.spec.hint is not None and known.spec.hint.target != "local":
-                self.sink(node, known.spec, [whole] * max(1, len(known.spec.params)))
+    def _tell(self, place: Span | None, spec: ast.Fn | None, labels: Labels) -> None:
+        """A value with these labels goes into a prompt; a parameter's is told where the function is called."""
+        if self._frames:
+            for label in labels:
+                if label.startswith(PARAM):
+                    self._frames[-1].setdefault(int(label.removeprefix(PARAM)), spec)
+        self.sink(place, spec, labels)
+
+    def _handed_over(self, node: ast.Call, arg: ast.Node, whole: Labels, builtin: Builtin) -> Labels:
+        """`(map classify pages)`: a function that a built-in calls with what is in its other operands; what its results carry."""
+        if not isinstance(arg, ast.Global):
+            return NONE
+        known = self.names.function(arg.name)
+        if known is None:
+            given = self.names.builtin(arg.name)
+            name = PRELUDE[given.name][0] if given is not None and given.name in PRELUDE else ""
+            return frozenset({f"{UNTRUSTED}:{name}"}) if _FOREIGN.search(name) else NONE
+        if known.spec.hint is not None and known.spec.hint.target != "local":
+            self._tell(node.span, known.spec, whole)
+            return NONE
+        flows = self._summary(known.spec)
+        for target in self._reached.get(id(known.spec), {}).values():
+            self._tell(node.span, target, whole)
+        own = frozenset([label for label in flows if not label.startswith(PARAM)])
+        return own if builtin.name in _GIVE_BACK else NONE
+
+    def _host_form(self, node: ast.HostForm, env: dict[ast.Binding, Labels]) -> Labels:
+        for arg in node.args:
+            labels = self.of(arg, env)
+            if node.capability.endswith(_ASK):
+                self._tell(arg.span, None, labels)
+        return NONE
 
     def _call_capability(self, node: ast.Call, builtin: Builtin) -> Labels:
         args = node.args
@@ -203,19 +247,25 @@ class Taint:
             self._kept.append(spec)
             self._summaries[id(spec)] = frozenset(f"{PARAM}{i}" for i in range(len(spec.params) + 1))  # while it calls itself
             given = [frozenset({f"{PARAM}{i}"}) for i in range(len(spec.params))]
+            self._frames.append({})
             made = self._summaries[id(spec)] = self._body(spec, {}, given)
+            self._reached[id(spec)] = self._frames.pop()
         return made
 
     def _body(self, spec: ast.Fn, env: dict[ast.Binding, Labels], given: list[Labels]) -> Labels:
         inner = dict(env)
         for param, labels in zip(spec.params, given, strict=False):
-            secret = frozenset({f"{SECRET}{param.name}"}) if _SECRET_NAME.search(param.name) and spec.hint is None else NONE
+            secret = frozenset({f"{SECRET}{param.name}"}) if _SECRET_PARAM.search(param.name) and spec.hint is None else NONE
             self._bind(param.pattern, labels | secret, inner)
         if spec.rest is not None:
             rest = frozenset({f"{PARAM}{len(spec.params)}"}) if given and any(given) else NONE
             self._bind(spec.rest.pattern, rest.union(*given[len(spec.params) :]), inner)
         found = self.of(spec.body, inner)
         return NONE if is_closed(spec.result) else found
+
+
+def _place(node: ast.Call, index: int) -> Span | None:
+    return node.args[index].span if index < len(node.args) else node.span
 
 
 def _children(node: Any) -> list[Any]:

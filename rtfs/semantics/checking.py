@@ -32,6 +32,7 @@ class Checker:
         self.machine = machine
         self.evaluator = evaluator
         self._modules: dict[str, Namespace] = {}
+        self._exports: dict[str, tuple[str, ...] | None] = {}
 
     def problems(self, forms: list[Any]) -> list[AnalysisError]:
         """The problems of top-level forms in source order; warnings have a kind in `WARNINGS`."""
@@ -90,6 +91,9 @@ class Checker:
             found = self._module_forms(node, inner)
             self._modules[node.name] = inner
             defined = _defined(inner)
+            self._exports[node.name] = node.exports
+            for name in self._exported(node.name, inner):
+                _bind(namespace, inner, name, f"{node.name}/{name}")
             for name in node.exports or ():
                 if name not in defined:
                     message = f"module '{node.name}' exports '{name}', which it does not define"
@@ -112,10 +116,11 @@ class Checker:
             for name in node.only or ():
                 namespace.declare(name)
             return self._no_module(node, error)
-        defined = _defined(module)
-        if node.alias is not None or node.only is None:
-            for name in defined:
+        defined = self._exported(node.module, module)
+        for name in defined:
+            if node.alias is not None or node.only is None:
                 _bind(namespace, module, name, f"{prefix}/{name}")
+            _bind(namespace, module, name, f"{node.module}/{name}")  # modules are there under their own names, too
         found = []
         for name in node.only or ():
             _bind(namespace, module, name, name)
@@ -123,6 +128,11 @@ class Checker:
                 message = f"Symbol '{name}' not exported by module '{node.module}'"
                 found.append(AnalysisError(message, kind="unbound-name", span=node.span, hint=_did_you_mean(name, defined)))
         return found
+
+    def _exported(self, name: str, module: Namespace) -> list[str]:
+        """The names that a module gives away: all when it does not list them."""
+        exports = self._exports.get(name)
+        return [found for found in _defined(module) if exports is None or found in exports]
 
     def _module(self, name: str) -> Namespace:
         """The definitions of a module, from the text that is checked or from its file."""

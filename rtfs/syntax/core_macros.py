@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rtfs.errors import MacroError
-from rtfs.values.forms import head_name, list_form, span_of
+from rtfs.values.forms import Operands, head_name, list_form, placed_form, span_of
 from rtfs.values.maps import Map
 from rtfs.values.printing import to_readable
 from rtfs.values.scalars import Keyword, Symbol
@@ -48,7 +48,12 @@ def when(args: list[Any], fresh: Fresh) -> Any:
     """`(when test body…)`: the body if the test holds, else nil."""
     if not args:
         raise _usage("(when test body…)")
-    return list_form(_IF, args[0], list_form(_DO, *args[1:]))
+    return placed_form(args, [_IF, args[0], _body(args)], [None, 0, None])
+
+
+def _body(args: list[Any]) -> Any:
+    """All operands after the first."""
+    return placed_form(args, [_DO, *args[1:]], [None, *range(1, len(args))])
 
 
 @core_macro("when-not", "unless")
@@ -56,7 +61,7 @@ def when_not(args: list[Any], fresh: Fresh) -> Any:
     """`(when-not test body…)`: the body if the test does not hold, else nil."""
     if not args:
         raise _usage("(when-not test body…)")
-    return list_form(_IF, args[0], None, list_form(_DO, *args[1:]))
+    return placed_form(args, [_IF, args[0], None, _body(args)], [None, 0, None, None])
 
 
 @core_macro("if-not")
@@ -64,7 +69,9 @@ def if_not(args: list[Any], fresh: Fresh) -> Any:
     """`(if-not test then else?)`"""
     if len(args) not in (2, 3):
         raise _usage("(if-not test then else)")
-    return list_form(_IF, args[0], args[2] if len(args) == 3 else None, args[1])
+    if len(args) == 3:
+        return placed_form(args, [_IF, args[0], args[2], args[1]], [None, 0, 2, 1])
+    return placed_form(args, [_IF, args[0], None, args[1]], [None, 0, None, 1])
 
 
 def _one_binding(vector: Any, shape: str) -> tuple[Any, Any]:
@@ -106,9 +113,13 @@ def cond(args: list[Any], fresh: Fresh) -> Any:
             hint="write (cond test value … :else value)",
         )
     form: Any = None
+    place: int | None = None
     for i in range(len(args) - 2, -1, -2):
         test, value = args[i], args[i + 1]
-        form = value if type(test) is Keyword and test.name == "else" and i == len(args) - 2 else list_form(_IF, test, value, form)
+        if type(test) is Keyword and test.name == "else" and i == len(args) - 2:
+            form, place = value, i + 1
+        else:
+            form, place = placed_form(args, [_IF, test, value, form], [None, i, i + 1, place]), None
     return form
 
 
@@ -117,17 +128,15 @@ def case(args: list[Any], fresh: Fresh) -> Any:
     """`(case x constant value (c1 c2) value … default?)`: constants are not evaluated; a list gives several."""
     if len(args) < 2:
         raise _usage("(case value constant result … default)")
-    subject, clauses = args[0], args[1:]
-    flat: list[Any] = []
-    for i in range(0, len(clauses) - 1, 2):
-        constant, result = clauses[i], clauses[i + 1]
-        if type(constant) is Keyword and constant.name == "else" and i == len(clauses) - 2:
-            flat += [Symbol("_"), result]
-        else:
-            flat += [_constant(constant), result]
-    if len(clauses) % 2:
-        flat += [Symbol("_"), clauses[-1]]
-    return list_form(_MATCH, subject, *flat)
+    flat: list[Any] = [_MATCH, args[0]]
+    for i in range(1, len(args) - 1, 2):
+        constant, result = args[i], args[i + 1]
+        is_else = type(constant) is Keyword and constant.name == "else" and i == len(args) - 2
+        flat += [Symbol("_") if is_else else _constant(constant), result]
+    if len(args) % 2 == 0:
+        flat += [Symbol("_"), args[-1]]
+        return placed_form(args, flat, [None, *range(len(args) - 1), None, len(args) - 1])
+    return placed_form(args, flat, [None, *range(len(args))])
 
 
 def _constant(form: Any) -> Any:
@@ -145,7 +154,8 @@ def _thread(args: list[Any], place: int | None, name: str) -> Any:
     if not args:
         raise _usage(f"({name} value form…)")
     value = args[0]
-    for step in args[1:]:
+    at = args.place(0) if isinstance(args, Operands) else None  # of the value, as long as it is the first operand itself
+    for i, step in enumerate(args[1:], 1):
         if head_name(step) in ("fn", "λ", "lambda"):
             raise MacroError(
                 f"`{name}` puts the value into a call, and this is a function",
@@ -154,14 +164,15 @@ def _thread(args: list[Any], place: int | None, name: str) -> Any:
                 hint="put it into a call of its own: ((fn [x] …)) or (#(…))",
             )
         if type(step) is List and len(step):
-            value = _threaded(step, value, len(step) if place is None else place)
+            value = _threaded(step, value, len(step) if place is None else place, at)
         else:
-            value = list_form(step, value)
+            value = placed_form(args, [step, value], [i, None if at is None else 0])
+        at = None
     return value
 
 
-def _threaded(step: List, value: Any, place: int) -> List:
-    """A step with the value as its item `place`; the others keep their places in the text."""
+def _threaded(step: List, value: Any, place: int, at: tuple[int, int] | None) -> List:
+    """A step with the value, which stands `at`, as its item `place`; the others keep their places in the text."""
     items = step.items()
     items.insert(place, value)
     threaded = list_form(*items)
@@ -169,7 +180,7 @@ def _threaded(step: List, value: Any, place: int) -> List:
         source, start, end, offsets = step.where
         if offsets is not None and len(offsets) == 2 * len(step):
             own = getattr(value, "where", None)
-            offsets = offsets[: 2 * place] + list(own[1:3] if own is not None else (start, end)) + offsets[2 * place :]
+            offsets = offsets[: 2 * place] + list(at or (own[1:3] if own is not None else (start, end))) + offsets[2 * place :]
         threaded.where = (source, start, end, offsets)
     return threaded
 

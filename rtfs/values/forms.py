@@ -71,6 +71,38 @@ def list_form(*items: Any) -> List:
     return List.adopt(list(items))
 
 
+class Operands(list["Any"]):
+    """The operands of a macro call, with the `where` of the call, so that literals among them need not lose their places."""
+
+    __slots__ = ("where",)
+
+    def __init__(self, call: List) -> None:
+        super().__init__(call.items()[1:])
+        self.where = call.where if call.where is not None and len(call.where[3] or ()) == 2 * len(call) else None
+
+    def place(self, index: int) -> tuple[int, int] | None:
+        """Where an operand stands, as offsets."""
+        return None if self.where is None else (self.where[3][2 * index + 2], self.where[3][2 * index + 3])
+
+
+def placed_form(operands: list[Any], items: list[Any], indexes: list[int | None]) -> List:
+    """A list that a macro makes of its operands.
+
+    Args:
+        items: of the list; taken over.
+        indexes: for each item the index of the operand that it is, None where it is none: its place is that of the call.
+    """
+    made = List.adopt(items)
+    where = getattr(operands, "where", None)
+    if where is not None:
+        source, start, end, offsets = where
+        places: list[int] = []
+        for index in indexes:
+            places += (start, end) if index is None else offsets[2 * index + 2 : 2 * index + 4]
+        made.where = (source, start, end, places)
+    return made
+
+
 def is_symbol(form: Any, name: str) -> bool:
     return type(form) is Symbol and form.name == name
 

@@ -10,7 +10,7 @@ from rtfs.source import Span
 from rtfs.syntax import nodes as ast
 from rtfs.syntax.words import FORM_MODULES
 from rtfs.types.nodes import Type
-from rtfs.values.forms import MetaForm, child_spans, span_of
+from rtfs.values.forms import MetaForm, Operands, child_spans, span_of
 from rtfs.values.maps import Map
 from rtfs.values.printing import preview
 from rtfs.values.scalars import Keyword, Symbol
@@ -374,7 +374,7 @@ class Analyser:
                     span=outer or span,
                     hint="a macro must not expand to a call of itself without getting closer to an end",
                 )
-            expanded = self.run_expander(name, expander, form.items()[1:], span)
+            expanded = self.run_expander(name, expander, Operands(form), span)
             if outer is None:
                 self._expansion = span
             return self.analyse(expanded, place, span)
