@@ -15,7 +15,7 @@ from typing import Any
 
 from rtfs.errors import DelegationError
 from rtfs.models.prompt import is_text, json_text, without_refinements
-from rtfs.models.protocol import Availability, ModelReply, ModelRequest, Usage
+from rtfs.models.protocol import NO_USAGE, Availability, ModelReply, ModelRequest, Usage
 from rtfs.types.coerce import coerce_text
 from rtfs.types.matching import matches
 from rtfs.types.nodes import (
@@ -67,6 +67,7 @@ class EchoProvider:
     """Answers with the arguments, or with the smallest value that fits."""
 
     name = "echo"
+    free = True
 
     def complete(self, request: ModelRequest) -> ModelReply:
         lookup = request.aliases.get
@@ -94,6 +95,7 @@ class EchoProvider:
         raise DelegationError(
             f"echo cannot make up a value of type {request.result}",
             kind="provider-error",
+            usage=NO_USAGE,
             hint="echo knows small values only; register a provider of your own for this type",
         )
 
