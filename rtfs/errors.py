@@ -93,6 +93,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "size-exhausted": ("SizeExhausted", "RTFS-L004"),
     "budget-exhausted": ("BudgetExhausted", "RTFS-L005"),
     "memory-exhausted": ("MemoryExhausted", "RTFS-L006"),
+    "unknown-price": ("UnknownPrice", "RTFS-L007"),
     # effects
     "unknown-capability": ("UnknownCapability", "RTFS-H001"),
     "security-violation": ("SecurityViolation", "RTFS-H002"),
@@ -285,16 +286,19 @@ class ToolError(HostError):
 class DelegationError(HostError):
     """A model could not be asked, or its reply could not be used.
 
-    `retryable` says whether the same request may succeed later, `retry_after_s` when, if the provider said so; the provider's
-    own error is `__cause__`.
+    `retryable` says whether the same request may succeed later, `retry_after_s` when, if the provider said so; `usage` (a
+    `models.protocol.Usage`) what it used all the same, None where that is not known; the provider's own error is `__cause__`.
     """
 
     default_kind = "provider-error"
 
-    def __init__(self, message: str, *, retryable: bool = False, retry_after_s: float | None = None, **extras: Any) -> None:
+    def __init__(
+        self, message: str, *, retryable: bool = False, retry_after_s: float | None = None, usage: Any = None, **extras: Any
+    ) -> None:
         super().__init__(message, **extras)
         self.retryable = retryable
         self.retry_after_s = retry_after_s
+        self.usage = usage
 
 
 class ConfigError(RtfsError, ValueError):

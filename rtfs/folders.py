@@ -20,6 +20,11 @@ def cache_folder(environ: Mapping[str, str], platform: str = sys.platform) -> st
     return _folder(environ, platform, "RTFS_CACHE_DIR", "XDG_CACHE_HOME", ".cache", "Library/Caches", "Cache")
 
 
+def config_folder(environ: Mapping[str, str], platform: str = sys.platform) -> str:
+    """The folder for what the user has set: `RTFS_CONFIG_DIR`, else what the system provides for it."""
+    return _folder(environ, platform, "RTFS_CONFIG_DIR", "XDG_CONFIG_HOME", ".config", "Library/Application Support", "Config")
+
+
 def compile_cache_folder(environ: Mapping[str, str]) -> str:
     """The folder for compiled programs."""
     return os.path.join(cache_folder(environ), "compiled")

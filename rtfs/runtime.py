@@ -54,6 +54,9 @@ class Runtime:
             logging, clock and store, which are allowed unless denied.
         read, write: folders in which files may be read and written by allowed file capabilities.
         limits: depth, steps and time of each run.
+        budget: what delegated calls may use up in all runs together: `{"usd": 5, "tokens": 20_000, "calls": 100, "seconds": 60}`
+            or some of it, or a `delegation.budget.Budget`, which several runtimes may share.
+        run_budget: the same for each run.
         models: a `models.registry.ModelRegistry`; by default `echo`, the local and the remote provider as the
             environment configures them. None: model hints surface as the capability `model-call:ID`.
         module_path: folders searched for imported modules.
@@ -78,6 +81,8 @@ class Runtime:
         read: Iterable[str | os.PathLike[str]] = (),
         write: Iterable[str | os.PathLike[str]] = (),
         limits: Limits = DEFAULT_LIMITS,
+        budget: Any = None,
+        run_budget: Mapping[str, Any] | None = None,
         models: Any = "default",
         module_path: Iterable[str | os.PathLike[str]] = (".",),
         stdout: Any = None,
@@ -118,6 +123,11 @@ class Runtime:
         self._models = models
         self._delegate: Any = None
         self._records: Any = None
+        self._budgets = (budget, run_budget)
+        self._accounts: Any = None
+        if budget is not None or run_budget is not None:
+            assert self.accounts  # whose clocks begin now
+        self.machine.make_budget = lambda outer, limits: self.accounts.open(outer, limits)
         #: Called after each delegated call, for progress.
         self.on_delegated: Callable[[], None] | None = None
         if models is not None:
@@ -374,12 +384,27 @@ class Runtime:
                         report=lambda text: self.warn(text, None),
                         records=self._records,
                         redact=redactor(self._environ),
+                        spending=self.accounts.spending,
                     )
         try:
             return self._delegate.delegate(call)
         finally:
             if self.on_delegated is not None:
                 self.on_delegated()
+
+    @property
+    def accounts(self) -> Any:
+        """The `delegation.accounts.Accounts` of this runtime: budgets and prices."""
+        if self._accounts is None:
+            from rtfs.delegation.accounts import Accounts
+
+            self._accounts = Accounts(*self._budgets, self._environ)
+        return self._accounts
+
+    @property
+    def budget(self) -> Any:
+        """The `delegation.budget.Budget` of all runs: what they may use up, and what they have."""
+        return self.accounts.budget
 
     @property
     def records(self) -> Any:
@@ -435,7 +460,7 @@ class Runtime:
     def _llm_execute(self, *operands: Any) -> str:
         from rtfs.delegation.llm_execute import llm_execute
 
-        return llm_execute(self.models, *operands)
+        return llm_execute(self.models, self.accounts.spending, self.machine.spending(), *operands)
 
     def _make_effects(self) -> dict[str, Builtin]:
         from rtfs.semantics.builtins.effects import effect_builtins
@@ -570,13 +595,15 @@ class Runtime:
             if self._entries >= _MAX_REENTRY:
                 raise LimitExceeded(f"the host and RTFS call each other more than {_MAX_REENTRY} deep", kind="stack-overflow")
             outermost = self._entries == 0
-            depth, hints = machine.depth, machine.hints
+            depth, hints, budget = machine.depth, machine.hints, machine.budget
             self._entries += 1
             if outermost:
                 raise_recursion_limit(machine.max_depth * _FRAMES_PER_CALL[self.strategy] + 20_000)
                 machine.start_run()
                 if machine.engine is not None and machine.engine.stale:
                     self._relink()
+                if self._accounts is not None:
+                    machine.spending()  # whose clock begins now
             try:
                 if not outermost:
                     return work()
@@ -599,7 +626,7 @@ class Runtime:
                 failure = LimitExceeded("the program needs more memory than there is", kind="memory-exhausted")
             finally:
                 self._entries -= 1
-                machine.depth, machine.hints = depth, hints
+                machine.depth, machine.hints, machine.budget = depth, hints, budget
                 if outermost:
                     restore_recursion_limit()
         raise failure  # here, where Python does not note down the other error with all its frames

@@ -29,7 +29,7 @@ _GATEWAY = "call"
 _FUNCTION = Primitive("function")
 _EFFECTFUL = EFFECTS | CELLS
 #: Effectful built-ins that touch only the program itself.
-_WITHIN = frozenset({"macroexpand", "macroexpand-1", "meta", "deref", "atom", "context/get", "read-file"})
+_WITHIN = frozenset({"macroexpand", "macroexpand-1", "meta", "deref", "atom", "context/get", "read-file", "with-budget"})
 
 
 class Effects(Struct):

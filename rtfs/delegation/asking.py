@@ -15,9 +15,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rtfs.delegation.breaker import Breakers
+from rtfs.delegation.budget import Budget
 from rtfs.delegation.options import CallOptions
 from rtfs.delegation.record import Attempt
 from rtfs.delegation.settings import CallSettings
+from rtfs.delegation.spending import Spending
 from rtfs.delegation.targets import ModelTarget
 from rtfs.errors import DelegationError
 from rtfs.models.protocol import ModelProvider, ModelReply, ModelRequest, Parameter, PreviousTry
@@ -49,6 +51,8 @@ class Answer:
 class Trace:
     """What happened so far in one call; becomes its record."""
 
+    budget: Budget
+    """What its requests are charged to."""
     attempts: list[Attempt] = field(default_factory=list)
     provider: str | None = None
     """The last that was asked."""
@@ -67,6 +71,7 @@ class Asking:
     """See the module. Safe to use from several threads at once.
 
     Args:
+        spending: reserves what each request may cost.
         redact: takes secrets out of texts that came from outside.
         timer: seconds, monotonic.
         sleep: waits for seconds.
@@ -77,6 +82,7 @@ class Asking:
         self,
         registry: ModelRegistry,
         breakers: Breakers,
+        spending: Spending,
         *,
         redact: Callable[[str], str],
         timer: Callable[[], float] = time.perf_counter,
@@ -85,6 +91,7 @@ class Asking:
     ) -> None:
         self._registry = registry
         self.breakers = breakers
+        self._spending = spending
         self._redact = redact
         self._timer = timer
         self._sleep = sleep
@@ -95,6 +102,7 @@ class Asking:
 
         Raises:
             DelegationError: it gave none that can be used.
+            LimitExceeded: a budget does not allow to ask it, or to ask again.
         """
         name = target.printed
         if not self.breakers.allows(name):
@@ -119,12 +127,14 @@ class Asking:
         provider = self._registry.resolve(target.kind, target.model)
         trace.provider = provider.name
         request = request_of(call, target, options, settings)
-        deadline = self._timer() + request.timeout_s
+        left_s = trace.budget.remaining_s()
+        deadline = self._timer() + (request.timeout_s if left_s is None else min(request.timeout_s, left_s))
         retries = 0 if self.breakers.is_shaken(target.printed) else settings.retries
         wait_s = settings.backoff_s
         while True:
             try:
-                return self._attempt(provider, target, request, trace)
+                # a hedge that waited for the first request to give back what it does not need would come too late
+                return self._attempt(provider, target, request, trace, patient=settings.hedge_after_s is None)
             except Misfit as misfit:
                 if request.previous is not None:
                     raise DelegationError(
@@ -150,11 +160,17 @@ class Asking:
                 wait_s *= 2
                 request = replace(request, timeout_s=left_s)
 
-    def _attempt(self, provider: ModelProvider, target: ModelTarget, request: ModelRequest, trace: Trace) -> Answer:
+    def _attempt(
+        self, provider: ModelProvider, target: ModelTarget, request: ModelRequest, trace: Trace, *, patient: bool
+    ) -> Answer:
         """One request; its answer, or Misfit."""
+        charge = self._spending.reserve(provider, request, trace.budget, local=target.kind == "local-model", patient=patient)
+        request = in_time(request, trace.budget)
         begin = self._timer()
         try:
-            reply = provider.complete(request)
+            with charge:
+                reply = provider.complete(request)
+                charge.answered(reply)
         except DelegationError as error:
             failed = Attempt(
                 provider=provider.name,
@@ -162,6 +178,7 @@ class Asking:
                 outcome=error.kind,
                 problem=self._redact(error.message),
                 latency_s=self._timer() - begin,
+                cost_usd=charge.cost_usd,
             )
             trace.attempts.append(failed)
             raise
@@ -175,6 +192,7 @@ class Asking:
             completion_tokens=reply.usage.completion_tokens,
             latency_s=self._timer() - begin,
             score=reply.score,
+            cost_usd=charge.cost_usd,
         )
         try:
             coerced = coerce(reply.text, request.result, names=request.aliases)
@@ -207,6 +225,12 @@ def request_of(call: DelegatedCall, target: ModelTarget, options: CallOptions, s
         seed=options.seed,
         timeout_s=timeout_s,
     )
+
+
+def in_time(request: ModelRequest, budget: Budget) -> ModelRequest:
+    """The request, with no more time than its budget has left."""
+    left_s = budget.remaining_s()
+    return request if left_s is None or left_s >= request.timeout_s else replace(request, timeout_s=max(left_s, 0.001))
 
 
 _SPOKEN = {"local-model": "local model", "remote": "remote model"}

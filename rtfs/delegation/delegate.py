@@ -5,7 +5,8 @@
                         └─ next target of the chain          then: the function's own body, or an error when `:strict true`
 
 Only a DelegationError leads to the next target and to the body.  A limit that ran out, an interrupt and a bug in a provider pass
-through: none of them is an answer that the model failed to give.
+through: none of them is an answer that the model failed to give.  Every request is reserved in the budgets of the call before it is
+sent, and settled when it is over (`spending`).
 """
 
 from __future__ import annotations
@@ -19,12 +20,15 @@ from typing import Any
 
 from rtfs.delegation.asking import Answer, Asking, Trace, one_line, spoken
 from rtfs.delegation.breaker import Breakers
+from rtfs.delegation.budget import Budget
 from rtfs.delegation.engine import Decision
 from rtfs.delegation.hedging import first_answer
 from rtfs.delegation.options import CallOptions
+from rtfs.delegation.prices import PriceTable
 from rtfs.delegation.record import Attempt, CallRecord, RecordSink
+from rtfs.delegation.spending import Spending, budget_of_call
 from rtfs.delegation.targets import ExecTarget, LocalModel, ModelTarget, RemoteModel
-from rtfs.errors import DelegationError, RtfsError
+from rtfs.errors import DelegationError, LimitExceeded, RtfsError
 from rtfs.models.registry import ModelRegistry
 from rtfs.semantics.protocols import DelegatedCall
 
@@ -42,6 +46,7 @@ class ModelDelegate:
         clock: Callable[[], float] = time.time,
         timer: Callable[[], float] = time.perf_counter,
         sleep: Callable[[float], None] = time.sleep,
+        spending: Spending | None = None,
     ) -> None:
         """
         Args:
@@ -52,15 +57,18 @@ class ModelDelegate:
             clock: seconds since the epoch.
             timer: seconds, monotonic.
             sleep: waits for seconds, before a retry.
+            spending: knows prices; only those that RTFS brings when None.
         """
         #: Of the targets that were asked: which are left alone for a while.
         self.breakers = Breakers()
-        self._asking = Asking(registry, self.breakers, redact=redact, timer=timer, sleep=sleep)
+        spending = spending or Spending(lambda: PriceTable.load({}))
+        self._asking = Asking(registry, self.breakers, spending, redact=redact, timer=timer, sleep=sleep)
         self._report = report
         self._records = records
         self._redact = redact
         self._clock = clock
         self._timer = timer
+        self._no_limits = Budget("the runtime")
         self._lock = threading.Lock()
         #: (function, model, kind of error) -> how often the body answered for it
         self._fallbacks: Counter[tuple[str, str, str]] = Counter()
@@ -72,14 +80,23 @@ class ModelDelegate:
         Raises:
             EvalError: `invalid-delegation` when an option of the metadata is not what it should be; what the body raises.
             DelegationError: no usable reply, and the call is strict.
+            LimitExceeded: a budget is used up, or cannot be kept; the body does not run then.
         """
         options = CallOptions.of(call)
         self._warn(options.warnings)
         decision = call.plan or hinted(call)
         started, begin = self._clock(), self._timer()
-        trace = Trace()
+        trace = Trace(self._budget(call, decision, options))
         try:
-            self._through(call, decision, options, trace)
+            try:
+                self._through(call, decision, options, trace)
+            except DelegationError:
+                trace.budget.check_time()  # it may have failed because its time was over
+                raise
+        except LimitExceeded as limit:
+            if trace.attempts:  # they have been paid for
+                self._records.add(self._record(call, decision, trace, started, self._timer() - begin, limit))
+            raise
         except DelegationError as error:
             record = self._record(call, decision, trace, started, self._timer() - begin, error)
             return self._without_model(call, record, error)
@@ -87,6 +104,12 @@ class ModelDelegate:
         value = trace.answer.value
         self._records.add(replace(self._record(call, decision, trace, started, self._timer() - begin, None), value=value))
         return value
+
+    def _budget(self, call: DelegatedCall, decision: Decision, options: CallOptions) -> Budget:
+        """What the call is charged to."""
+        scope = call.budget if call.budget is not None else self._no_limits
+        settings = decision.settings.allowance if decision.settings.budget else None
+        return budget_of_call(scope, (call.name, call.span), call.name, options.budget, options.call_budget, settings)
 
     # --- the targets ---
 
@@ -138,7 +161,7 @@ class ModelDelegate:
         return value
 
     def _record(
-        self, call: DelegatedCall, decision: Decision, trace: Trace, started: float, latency_s: float, error: DelegationError | None
+        self, call: DelegatedCall, decision: Decision, trace: Trace, started: float, latency_s: float, error: RtfsError | None
     ) -> CallRecord:
         answer = trace.answer
         reply = answer.reply if answer is not None else None

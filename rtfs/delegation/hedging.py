@@ -10,7 +10,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-from rtfs.errors import DelegationError
+from rtfs.errors import DelegationError, LimitExceeded
 
 T = TypeVar("T")
 
@@ -22,7 +22,8 @@ def first_answer(asks: list[Callable[[], T]], after_s: float | None) -> T:
     An answer that comes too late is thrown away: its tokens were spent, and its attempt is in the record.
 
     Raises:
-        DelegationError: what the first one that failed raised, when all fail; any other error ends it at once.
+        DelegationError: what the first one that failed raised, when all fail; any other error ends it at once, except that
+            another one is still awaited when a budget does not allow one more.
     """
     if len(asks) == 1 or after_s is None:
         return _in_turn(asks)
@@ -35,6 +36,7 @@ def first_answer(asks: list[Callable[[], T]], after_s: float | None) -> T:
             ended.put((False, error))
 
     failures: list[DelegationError] = []
+    refused: LimitExceeded | None = None
     running = 0
     waiting = list(asks)
     while waiting or running:
@@ -48,10 +50,14 @@ def first_answer(asks: list[Callable[[], T]], after_s: float | None) -> T:
         running -= 1
         if good:
             return result  # type: ignore[return-value]
+        if isinstance(result, LimitExceeded) and running:
+            refused = result
+            waiting.clear()
+            continue
         if not isinstance(result, DelegationError):
             raise result  # type: ignore[misc]
         failures.append(result)
-    raise failures[0]
+    raise refused or failures[0]
 
 
 def _in_turn(asks: list[Callable[[], T]]) -> T:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from rtfs.delegation.asking import in_time
+from rtfs.delegation.budget import Budget
+from rtfs.delegation.spending import Spending
 from rtfs.errors import DelegationError, HostError
 from rtfs.models.protocol import ModelRequest, Parameter
 from rtfs.models.registry import ModelRegistry
@@ -15,15 +18,17 @@ if TYPE_CHECKING:
 ECHO = "echo-model"
 
 
-def llm_execute(registry: ModelRegistry, model: Any, prompt: Any, system: Any = None) -> str:
+def llm_execute(registry: ModelRegistry, spending: Spending, budget: Budget, model: Any, prompt: Any, system: Any = None) -> str:
     """The text that a model gives for a prompt.
 
     Args:
+        budget: pays for it.
         model: `echo-model` gives the prompt back; any other id is looked for among local, then remote models.
         system: put in front as `System:` and `User:` sections.
     Raises:
         EvalError: an operand is not a string.
-        HostError: `unknown-capability`, no such model; DelegationError: it did not answer.
+        HostError: `unknown-capability`, no such model; DelegationError: it did not answer; LimitExceeded: the budget does
+            not allow it.
     """
     for name, operand in (("model", model), ("prompt", prompt)):
         if type(operand) is not str:
@@ -35,6 +40,7 @@ def llm_execute(registry: ModelRegistry, model: Any, prompt: Any, system: Any = 
         return str(text)
     provider = None
     hint = None
+    target = ""
     for target in ("local-model", "remote"):
         try:
             provider = registry.resolve(target, model)
@@ -52,4 +58,11 @@ def llm_execute(registry: ModelRegistry, model: Any, prompt: Any, system: Any = 
         parameters=(Parameter(name="prompt", type=STRING, value=prompt),),
         result=STRING,
     )
-    return provider.complete(request).text
+    try:
+        with spending.reserve(provider, request, budget, local=target == "local-model") as charge:
+            reply = provider.complete(in_time(request, budget))
+            charge.answered(reply)
+    except DelegationError:
+        budget.check_time()  # it may have failed because its time was over
+        raise
+    return reply.text

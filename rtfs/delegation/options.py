@@ -9,9 +9,12 @@
 | `:seed`        | integer                                   | 0       |
 | `:timeout-s`   | positive number of seconds, each request  | 60      |
 | `:examples`    | vector of `[args result]`                 | none    |
+| `:budget`      | limits for all calls in one run           | none    |
+| `:call-budget` | limits for each call                      | none    |
 
 `args` of an example is a vector of as many values as the function has parameters; with one parameter, it may be the value
-itself.  Other keys of the metadata are somebody else's; one that looks like a slip of the pen gives a warning.
+itself.  Limits are maps as in `with-budget`: `{:usd 0.01 :tokens 2000 :calls 50 :seconds 60}`.  Other keys of the metadata are
+somebody else's; one that looks like a slip of the pen gives a warning.
 """
 
 from __future__ import annotations
@@ -19,13 +22,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rtfs.errors import EvalError, nearest
+from rtfs.delegation.allowance import Allowance
+from rtfs.errors import ConfigError, EvalError, nearest
 from rtfs.semantics.protocols import DelegatedCall
+from rtfs.values.maps import Map
 from rtfs.values.printing import preview
+from rtfs.values.scalars import Keyword
 from rtfs.values.sequences import List, Vector
 
 Example = tuple[tuple[Any, ...], Any]
-_NAMES = ("max-tokens", "temperature", "seed", "timeout-s", "examples")
+_NAMES = ("max-tokens", "temperature", "seed", "timeout-s", "examples", "budget", "call-budget")
 _MOST_TOKENS = 1_000_000
 
 
@@ -38,6 +44,10 @@ class CallOptions:
     seed: int = 0
     timeout_s: float = 60.0
     examples: tuple[Example, ...] = ()
+    budget: Allowance | None = None
+    """For all calls of the function in one run."""
+    call_budget: Allowance | None = None
+    """For this call, with its retries and second tries."""
     warnings: tuple[str, ...] = ()
     """Sentences for the author of the program."""
 
@@ -63,6 +73,9 @@ class CallOptions:
             values["timeout_s"] = float(seconds)
         if "examples" in found:
             values["examples"] = _examples(call)
+        for name in ("budget", "call-budget"):
+            if name in found:
+                values[name.replace("-", "_")] = _allowance(call, name)
         warnings = []
         for name in found:
             near = nearest(name, _NAMES) if name not in _NAMES and name != "strict" else []
@@ -95,6 +108,17 @@ def _wrong(call: DelegatedCall, name: str, expected: str, value: Any) -> EvalErr
         kind="invalid-delegation",
         span=call.span,
     )
+
+
+def _allowance(call: DelegatedCall, name: str) -> Allowance:
+    given = call.options[name]
+    if not isinstance(given, Map) or not all(isinstance(key, Keyword) for key, _ in given.items()):
+        raise _wrong(call, name, "a map of limits, such as {:usd 0.01 :calls 50}", given)
+    try:
+        return Allowance.of({key.name: value for key, value in given.items()})
+    except ConfigError as error:
+        message = f"{call.name}: the option `:{name}`: {error.message}"
+        raise EvalError(message, kind="invalid-delegation", span=call.span, hint=error.hint) from None
 
 
 def _examples(call: DelegatedCall) -> tuple[Example, ...]:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from rtfs.values.struct import Struct
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from rtfs.delegation.allowance import Allowance
+
 
 class CallSettings(Struct):
     """Settings of one call, from a policy or an engine. None: what the function's metadata or the defaults say.
@@ -25,6 +29,19 @@ class CallSettings(Struct):
     accept_above: float | None = None
     budget: tuple[tuple[str, float], ...] = ()
     cache: str | None = None
+
+
+    @property
+    def allowance(self) -> Allowance:
+        """The budget as limits of a call.
+
+        Raises:
+            ConfigError: it holds none.
+        """
+        from rtfs.delegation.allowance import Allowance
+
+        given = {name: int(value) if name in ("tokens", "calls") and value == int(value) else value for name, value in self.budget}
+        return Allowance.of(given)
 
 
 DEFAULTS = CallSettings()

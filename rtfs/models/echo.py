@@ -15,7 +15,7 @@ from typing import Any
 
 from rtfs.errors import DelegationError
 from rtfs.models.prompt import is_text, json_text, without_refinements
-from rtfs.models.protocol import Availability, ModelReply, ModelRequest, Usage
+from rtfs.models.protocol import NO_USAGE, Availability, ModelReply, ModelRequest, Usage
 from rtfs.types.coercion import CoercionError, coerce
 from rtfs.types.matching import matches
 from rtfs.types.nodes import (
@@ -66,6 +66,7 @@ class EchoProvider:
     """Answers with the arguments, or with the smallest value that fits."""
 
     name = "echo"
+    free = True
 
     def complete(self, request: ModelRequest) -> ModelReply:
         lookup = request.aliases.get
@@ -93,6 +94,7 @@ class EchoProvider:
         raise DelegationError(
             f"echo cannot make up a value of type {request.result}",
             kind="provider-error",
+            usage=NO_USAGE,
             hint="echo knows small values only; register a provider of your own for this type",
         )
 

@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 from rtfs.errors import DelegationError, missing_extra
 from rtfs.models.openai_dialect import Dialect, is_too_long
 from rtfs.models.prompt import ReplyShape
-from rtfs.models.protocol import Availability, ModelReply, ModelRequest, Usage
+from rtfs.models.protocol import NO_USAGE, Availability, ModelReply, ModelRequest, Usage
 
 BASE_URL_VARIABLE = "RTFS_REMOTE_BASE_URL"
 KEY_VARIABLE = "RTFS_REMOTE_API_KEY"
@@ -103,6 +103,14 @@ class OpenAICompatibleProvider:
             return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         except ValueError:
             return "(an address that cannot be read)"
+
+    @property
+    def server(self) -> str:
+        """Host, and port where one is given: whose prices hold."""
+        try:
+            return urlsplit(self._base_url).netloc.rpartition("@")[2].lower()
+        except ValueError:
+            return ""
 
     # --- the protocol ---
 
@@ -281,32 +289,38 @@ class OpenAICompatibleProvider:
         if isinstance(content, list):  # parts, of which the text ones count
             content = "".join(p["text"] for p in content if isinstance(p, dict) and isinstance(p.get("text"), str))
         if content is not None and not isinstance(content, str):
-            raise DelegationError(f"the reply of {self.address} is not text")
+            raise DelegationError(f"the reply of {self.address} is not text", usage=_usage(data))
         text = (content or "").strip()
         if text.startswith("<think>"):  # servers that do not take the model's reasoning out themselves
             text = text.partition("</think>")[2].strip()
         finish = "length" if choice.get("finish_reason") == "length" else "stop"
+        usage = _usage(data)
         if not text:
             if isinstance(message.get("refusal"), str) and message["refusal"]:
-                raise DelegationError(f"the model refused: {self._shown(message['refusal'])}")
+                raise DelegationError(f"the model refused: {self._shown(message['refusal'])}", usage=usage)
             if choice.get("finish_reason") == "content_filter":
-                raise DelegationError("the server's content filter held the answer back")
+                raise DelegationError("the server's content filter held the answer back", usage=usage)
             if finish == "length":
                 raise DelegationError(
-                    f"the model used up its {request.max_tokens} tokens before it answered", hint="allow more with :max-tokens"
+                    f"the model used up its {request.max_tokens} tokens before it answered",
+                    hint="allow more with :max-tokens",
+                    usage=usage,
                 )
-        usage = data.get("usage")
-        usage = usage if isinstance(usage, dict) else {}
         model = data.get("model")
         return ModelReply(
             text=shape.unwrap(text),
-            usage=Usage(prompt_tokens=_count(usage, "prompt_tokens"), completion_tokens=_count(usage, "completion_tokens")),
+            usage=usage,
             finish_reason=finish,
             model=model if isinstance(model, str) and model else request.model,
         )
 
     def _refusal(self, answer: _Answer, request: ModelRequest) -> DelegationError:
-        """The error for a status that is not a success."""
+        """The error for a status that is not a success; such a request is not billed, unless the server gave up waiting for it."""
+        error = self._refused(answer, request)
+        error.usage = None if answer.status in (408, 504) else NO_USAGE
+        return error
+
+    def _refused(self, answer: _Answer, request: ModelRequest) -> DelegationError:
         status, said = answer.status, self._complaint(answer.body)
         detail = f" ({status}{': ' + self._shown(said) if said else ''})"
         lowered = said.lower()
@@ -359,6 +373,19 @@ class OpenAICompatibleProvider:
             text = text.replace(self._key, "[key]")
         text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         return text if len(text) <= _LONGEST_DETAIL else text[:_LONGEST_DETAIL] + "…"
+
+
+def _usage(data: dict[str, Any]) -> Usage:
+    """What a reply says that it used. Prompt tokens include those from the cache; servers say how many in two places."""
+    usage = data.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    details = usage.get("prompt_tokens_details")
+    cached = _count(details, "cached_tokens") if isinstance(details, dict) else None
+    return Usage(
+        prompt_tokens=_count(usage, "prompt_tokens"),
+        completion_tokens=_count(usage, "completion_tokens"),
+        cached_tokens=cached if cached is not None else _count(usage, "cached_tokens"),
+    )
 
 
 def _count(usage: dict[str, Any], name: str) -> int | None:

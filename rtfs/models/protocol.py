@@ -62,6 +62,12 @@ class Usage:
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    """Of the prompt's, those that the server had in its cache, and bills at a lower price."""
+
+
+#: Of a request that no model has seen.
+NO_USAGE = Usage(prompt_tokens=0, completion_tokens=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +101,11 @@ class Availability:
 class ModelProvider(Protocol):
     """Answers requests. Safe to call from several threads at once.
 
-    `complete` raises DelegationError (kinds `model-unavailable`, `provider-error`, `prompt-too-long`; `retryable` set) and
-    nothing else for whatever goes wrong outside RTFS.
+    `complete` raises DelegationError (kinds `model-unavailable`, `provider-error`, `prompt-too-long`; `retryable` set, and
+    `usage` where it is known) and nothing else for whatever goes wrong outside RTFS.
+
+    For budgets, a provider may also have `count_tokens(request) -> int`, the tokens of a request's prompt; `server`, the host that
+    bills; and `free = True` when nobody does.
     """
 
     name: str

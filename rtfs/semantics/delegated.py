@@ -82,6 +82,7 @@ def delegated_enter(
                     span=node.span,
                     remaining_s=machine.remaining_s(),
                     plan=plan,
+                    budget=machine.spending(),
                     body=lambda: invoke(_without_hint(function, local), args),
                 )
             )

@@ -50,6 +50,11 @@ class Machine:
         self.make_modules: Callable[[], Any] = _unset
         self._modules: Any = None
         self.current: Namespace | None = None  # of the program that runs
+        #: The innermost budget (`delegation.budget.Budget`) of what runs now; None until one is needed. Like `depth`, it belongs to
+        #: the one thread that runs; a delegated call takes it along.
+        self.budget: Any = None
+        #: set by the runtime: (budget around it or None, limits or None) -> budget; without limits, that of a run
+        self.make_budget: Callable[[Any, Any], Any] = _no_budget
         self._fresh = 0
         # set by the evaluator
         self.make_function: Callable[[Namespace, Any], Any] = _unset
@@ -59,6 +64,7 @@ class Machine:
     def start_run(self) -> None:
         """Reset the counters for a new run."""
         self.fuel.cleaning = False
+        self.budget = None
         if self.metered:
             self.fuel.start()
 
@@ -66,6 +72,25 @@ class Machine:
         """Seconds of wall time that are left to this run; None without a limit."""
         deadline = self.fuel.deadline
         return None if deadline is None else max(0.0, deadline - time.monotonic())
+
+    def spending(self) -> Any:
+        """The budget that pays for what is asked now."""
+        if self.budget is None:
+            self.budget = self.make_budget(None, None)
+        return self.budget
+
+    def within_budget(self, limits: Any, work: Callable[[], Any]) -> Any:
+        """The value of `work()`; what it delegates is charged to a budget with these limits, inside the one of now.
+
+        Raises:
+            EvalError: `invalid-argument`, the limits are none.
+        """
+        outer = self.spending()
+        self.budget = self.make_budget(outer, limits)
+        try:
+            return work()
+        finally:
+            self.budget = outer
 
     def clean_up(self, work: Callable[[], Any]) -> None:
         """Run a `finally` or a release on the way of a limit, which stays a limit whatever the clean-up does.
@@ -196,6 +221,10 @@ class Machine:
         if name.startswith("//"):
             hint = "a comment starts with `;`"
         raise EvalError(f"Undefined symbol: {name}", kind="undefined-symbol", span=span, hint=hint)
+
+
+def _no_budget(*_: Any) -> Any:
+    return None
 
 
 def _unset(*_: Any) -> Any:

@@ -38,6 +38,8 @@ class DelegatedCall:
     """Seconds until the run's time is over; None when it has no limit."""
     plan: Any = None
     """An engine's decision (`delegation.engine.Decision`); None: the hint decides."""
+    budget: Any = None
+    """The innermost budget that the call is made in (a `delegation.budget.Budget`); None: none at all."""
     body: Callable[[], Any]
     """Runs the function's own body on these arguments: the fallback."""
 
@@ -50,6 +52,7 @@ class Delegate(Protocol):
 
         Raises:
             DelegationError: no model answered usably and the call is strict.
+            LimitExceeded: a budget does not allow it.
             EvalError: whatever the body raises when it ran as the fallback.
         """
         ...

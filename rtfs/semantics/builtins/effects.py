@@ -132,6 +132,18 @@ def effect_builtins(machine: Machine, *, mutation: bool = True) -> dict[str, Bui
         "[:fn [[:union string keyword symbol] any] nil]",
     )
     table["ccos.context/set"] = table["context/set"]
+
+    def with_budget(limits: Any, work: Any) -> Any:
+        return machine.within_budget(limits, lambda: apply(work, []))
+
+    add(
+        "with-budget",
+        with_budget,
+        2,
+        2,
+        "The value of a function without parameters; what it delegates may use up what the limits say. See the form of this name.",
+        "[:fn [map [:fn [] a]] a]",
+    )
     table["task-context/get"], table["task-context/set"] = table["context/get"], table["context/set"]
     _add_store(add, perform)
     _add_macros(add, machine)

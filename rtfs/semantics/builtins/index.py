@@ -259,6 +259,7 @@ EFFECTS = frozenset(
         "tool:read-line",
         "tool:time-ms",
         "tool:write-line",
+        "with-budget",
     ]
 )
 

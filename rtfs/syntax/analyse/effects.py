@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from rtfs.errors import nearest
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
-from rtfs.syntax.analyse.core import Analyser, Form, Place, is_keyword, special_form
+from rtfs.syntax.analyse.core import Analyser, Form, Place, find_handler, is_keyword, special_form
 from rtfs.syntax.analyse.patterns import annotation
 from rtfs.types.nodes import Type
 from rtfs.values.forms import is_symbol
 from rtfs.values.maps import Map
+from rtfs.values.printing import preview
 from rtfs.values.scalars import Keyword, Symbol
 from rtfs.values.sequences import List, Vector
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _OPTIONS = ("expose-context", "context-keys", "params", "merge-policy")
+_LIMITS = ("usd", "tokens", "calls", "seconds")
 _POLICIES = ("keep-existing", "overwrite", "merge")
 
 
@@ -183,6 +186,38 @@ def with_resource_form(a: Analyser, form: Form, place: Place) -> ast.Node:
     inner, scope = place.nontail().scope()
     binding = inner.bind(name, spans[0])
     return ast.WithResource(form.span, scope, binding, type_, value, a.body(form, 2, inner))
+
+
+@special_form("with-budget")
+def with_budget_form(a: Analyser, form: Form, place: Place) -> ast.Node:
+    """`(with-budget {:usd 1.0 :tokens 20000 :calls 50 :seconds 60} body+)`: what the body delegates may use up so much and not
+    more; any of the limits may be left out."""
+    if len(form) < 3:
+        a.usage(form, "(with-budget {:usd 1.0 :tokens 20000 :calls 50 :seconds 60} body…)")
+    _check_limits(a, form.items[1], form.spans[1])
+    inner = place.nontail()
+    limits = a.analyse(form.items[1], inner, form.spans[1])
+    body = List([Symbol("fn"), Vector([]), *form.items[2:]])
+    work = find_handler("fn")(a, Form(body, form.span, [form.spans[0], form.spans[0], *form.spans[2:]]), inner)
+    return ast.Call(form.span, ast.Global(form.spans[0], "with-budget"), (limits, work), False)
+
+
+def _check_limits(a: Analyser, limits: Any, span: Span | None) -> None:
+    """A limit that is written down must be one: a slip would be none."""
+    if type(limits) is not Map:
+        return
+    children = a.children(limits, span)
+    for i in range(0, len(children), 2):
+        (key, key_span), (value, value_span) = children[i], children[i + 1]
+        name = key.name if type(key) is Keyword else None
+        if name not in _LIMITS:
+            close = nearest(name, _LIMITS) if name is not None else []
+            hint = f"did you mean :{close[0]}?" if close else "the limits are :usd :tokens :calls :seconds"
+            a.fail(f"a budget has no limit {preview(key, 40)}", key_span, hint=hint)
+        if type(value) not in (Symbol, List):  # a literal
+            whole = name in ("tokens", "calls")
+            if type(value) not in ((int,) if whole else (int, float)) or not value >= 0:
+                a.fail(f"the limit :{name} must be {'a whole number' if whole else 'a number'} from 0 on", value_span)
 
 
 @special_form("log-step")

@@ -1,0 +1,53 @@
+"""The budgets of one runtime, and the prices that its requests are charged by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rtfs.delegation.allowance import Allowance
+from rtfs.delegation.budget import Budget
+from rtfs.delegation.prices import PriceTable
+from rtfs.delegation.spending import Spending
+from rtfs.errors import ConfigError
+from rtfs.semantics.faults import invalid_argument, type_error
+from rtfs.values.maps import Map
+from rtfs.values.printing import preview
+from rtfs.values.scalars import Keyword
+
+
+class Accounts:
+    """See the module. Safe to use from several threads.
+
+    Args:
+        total: limits for all runs together, or a budget that others may share; None for no limits.
+        each: limits for each run.
+        environ: where the user's table of prices is looked for.
+    Raises:
+        ConfigError: what is given are no limits.
+    """
+
+    def __init__(
+        self, total: Budget | Mapping[str, Any] | None, each: Mapping[str, Any] | None, environ: Mapping[str, str]
+    ) -> None:
+        self.budget = total if isinstance(total, Budget) else Budget("the runtime", Allowance.of(total or {}))
+        self.spending = Spending(lambda: PriceTable.load(environ))
+        self._each = Allowance.of(each or {})
+
+    def open(self, outer: Budget | None, limits: Any) -> Budget:
+        """The budget of a new run, or of `(with-budget limits …)` inside another one.
+
+        Args:
+            limits: a value of the program.
+        Raises:
+            EvalError: `type-error`, `invalid-argument`: it is no map of limits.
+        """
+        if outer is None:
+            return self.budget.new_run(self._each)
+        if type(limits) is not Map:
+            raise type_error("with-budget", "map of limits", limits, 0)
+        try:
+            given = {key.name if type(key) is Keyword else preview(key, 40): value for key, value in limits.items()}
+            return outer.child("with-budget", Allowance.of(given))
+        except ConfigError as error:
+            raise invalid_argument("with-budget", error.message, 0, hint=error.hint) from None

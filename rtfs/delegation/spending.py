@@ -1,0 +1,213 @@
+"""A request to a model as something that costs: estimated and reserved before it is sent, settled when it is over.
+
+    with spending.reserve(provider, request, budget, local=False) as charge:     LimitExceeded: it is not sent
+        reply = provider.complete(request)
+        charge.answered(reply)
+
+Every way out settles the charge, an error too.  What a provider says that it used is what counts; where it does not say (a server
+that leaves `usage` out, a connection that broke off, an interrupt), all that was reserved counts as used: it may have been.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from rtfs.delegation.allowance import NANO, Allowance, Amounts
+from rtfs.delegation.budget import Budget, Reservation
+from rtfs.delegation.prices import Price, PriceTable
+from rtfs.errors import ConfigError, DelegationError, LimitExceeded
+from rtfs.models.prompt import ReplyShape, chat_messages
+from rtfs.models.protocol import NO_USAGE, ModelProvider, ModelReply, ModelRequest, Usage
+
+#: Errors after which nothing has been used: no model has seen the request.
+_NEVER_SEEN = frozenset({"unknown-model", "model-unavailable", "prompt-too-long"})
+#: What the protocol adds to each message and to the whole (four tokens a message with OpenAI's models), generously.
+_TOKENS_PER_MESSAGE = 8
+
+
+class Spending:
+    """Knows prices, and reserves what requests may cost.
+
+    Args:
+        prices: gives the table when it is first needed.
+    """
+
+    def __init__(self, prices: Callable[[], PriceTable]) -> None:
+        self._load = prices
+        self._table: PriceTable | None = None
+
+    @property
+    def prices(self) -> PriceTable:
+        """
+        Raises:
+            ConfigError: the user's table is wrong.
+        """
+        if self._table is None:
+            self._table = self._load()
+        return self._table
+
+    def reserve(
+        self, provider: ModelProvider, request: ModelRequest, budget: Budget, *, local: bool, patient: bool = True
+    ) -> Charge:
+        """Reserve what a request may use.
+
+        Args:
+            local: a model of this machine, which costs no money; a provider that is `free` does not either.
+            patient: wait, as long as the request may take, for others to give back what they turn out not to need.
+        Raises:
+            LimitExceeded: `budget-exhausted`; `unknown-price` where money is limited and the model has no price.
+        """
+        free = local or getattr(provider, "free", False)
+        price: Price | None = None
+        estimate = Amounts(0, 0, 1)
+        if (budget.limits_money and not free) or budget.limits_tokens:
+            prompt = prompt_tokens(provider, request)
+            if budget.limits_money and not free:
+                price = self.prices.find(server_of(provider), request.model, prompt)
+                if price is None:
+                    raise unknown_price(provider, request.model, budget)
+            money = price.cost(prompt, request.max_tokens) if price is not None else 0
+            estimate = Amounts(money, prompt + request.max_tokens, 1)
+        return Charge(self, provider, request, budget.reserve(estimate, patience_s=request.timeout_s if patient else 0.0), free)
+
+    def cost(self, provider: ModelProvider, model: str, usage: Usage) -> int | None:
+        """Billionths of a dollar that a request has cost; None where the price or the use is not known."""
+        if usage.prompt_tokens is None or usage.completion_tokens is None:
+            return None
+        prompt, completion, cached = max(0, usage.prompt_tokens), max(0, usage.completion_tokens), max(0, usage.cached_tokens or 0)
+        if not prompt and not completion:
+            return 0
+        price = self.prices.find(server_of(provider), model, prompt)
+        return None if price is None else price.cost(prompt, completion, cached)
+
+
+class Charge:
+    """What one request costs. Settled once, at the latest at the end of a `with`; later words about it change nothing."""
+
+    __slots__ = ("_free", "_provider", "_request", "_reservation", "_spending", "nano_usd")
+
+    def __init__(
+        self, spending: Spending, provider: ModelProvider, request: ModelRequest, reservation: Reservation, free: bool
+    ) -> None:
+        self._spending = spending
+        self._provider = provider
+        self._request = request
+        self._reservation = reservation
+        self._free = free
+        #: What it has cost, once that is known; None where it is not.
+        self.nano_usd: int | None = 0 if free else None
+
+    def answered(self, reply: ModelReply) -> None:
+        """The reply is there."""
+        self._settle(reply.usage, reply.model)
+
+    def failed(self, error: BaseException | None) -> None:
+        """No reply comes: because of the provider's error, or of whatever stopped the request."""
+        usage = error.usage if isinstance(error, DelegationError) else None
+        if usage is None and isinstance(error, DelegationError) and error.kind in _NEVER_SEEN:
+            usage = NO_USAGE
+        self._settle(usage if usage is not None else Usage(), "")
+
+    @property
+    def cost_usd(self) -> float | None:
+        """Dollars, once that is known."""
+        return None if self.nano_usd is None else self.nano_usd / NANO
+
+    def __enter__(self) -> Charge:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if self._reservation.is_open:
+            self.failed(error)
+
+    def never_sent(self) -> None:
+        """The request was given up before it was sent: it is not even a call."""
+        self._reservation.release()
+
+    def _settle(self, usage: Usage, answered_by: str) -> None:
+        held = self._reservation.amounts
+        money, tokens = held.nano_usd, held.tokens
+        try:
+            if usage.prompt_tokens is not None and usage.completion_tokens is not None:
+                tokens = max(0, usage.prompt_tokens) + max(0, usage.completion_tokens)
+                if not self._free:
+                    self.nano_usd = self._cost(usage, answered_by)
+                    if self.nano_usd is not None:
+                        money = self.nano_usd
+        finally:
+            self._reservation.settle(Amounts(money, tokens, 1))
+
+    def _cost(self, usage: Usage, answered_by: str) -> int | None:
+        """By the price of the model that answered, where it has one: that is the one that bills."""
+        try:
+            cost = self._spending.cost(self._provider, answered_by, usage) if answered_by else None
+            return cost if cost is not None else self._spending.cost(self._provider, self._request.model, usage)
+        except ConfigError:  # the table cannot be read, which matters only where money is limited, and there it was read before
+            return None
+
+
+def server_of(provider: ModelProvider) -> str:
+    """Who bills: the provider's `server` (a host), else its name."""
+    return getattr(provider, "server", "") or provider.name
+
+
+def unknown_price(provider: ModelProvider, model: str, budget: Budget) -> LimitExceeded:
+    """Not sending it is the only way to keep the limit: what costs nobody knows what cannot be counted."""
+    limiting = next(b.label for b in budget.lineage if b.allowance.nano_usd is not None)
+    server = server_of(provider)
+    return LimitExceeded(
+        f"what {model} costs at {server} is not known, and the budget of {limiting} limits money",
+        kind="unknown-price",
+        hint=f'put it into prices.toml in the configuration folder: [[price]] server = "{server}" model = "{model}" '
+        "input = … output = … (dollars for a million tokens; 0 when it is free)",
+    )
+
+
+# --- budgets of functions and calls ----------------------------------------------------------
+
+
+def budget_of_call(scope: Budget, key: Any, name: str, function: Allowance | None, *limits: Allowance | None) -> Budget:
+    """What a call is charged to: its scope, all calls of its function in this run, and itself.
+
+    Args:
+        key: tells functions of one name apart.
+        function: limits for all its calls.
+        limits: for this one call.
+    """
+    own = [allowance for allowance in limits if allowance]
+    also = (scope.of_function(key, name, function),) if function else ()
+    if not own and not also:
+        return scope
+    budget = scope.child(f"one call of {name}", own[0] if own else Allowance(), also=also)
+    for allowance in own[1:]:
+        budget = budget.child(f"one call of {name}", allowance)
+    return budget
+
+
+# --- estimates -------------------------------------------------------------------------------
+
+
+def prompt_tokens(provider: ModelProvider, request: ModelRequest) -> int:
+    """How many tokens the prompt of a request has: what the provider counts (`count_tokens`), else a high estimate."""
+    count = getattr(provider, "count_tokens", None)
+    if count is not None:
+        return int(count(request))
+    shape = ReplyShape.of(request.result, request.aliases.get)
+    messages = chat_messages(request, shape)
+    schema = 0 if shape.schema is None else estimated_tokens(json.dumps(shape.schema))
+    return schema + _TOKENS_PER_MESSAGE + sum([estimated_tokens(m["content"]) + _TOKENS_PER_MESSAGE for m in messages])
+
+
+def estimated_tokens(text: str) -> int:
+    """As many as a tokenizer makes of a text, or more: a token for every three letters and blanks, one for every other sign of
+    ASCII (some take digits one by one), and for a sign beyond ASCII as many as it has bytes, less one."""
+    raw = text.encode("utf-8", "surrogatepass")
+    others = len(raw.translate(None, _LETTERS))  # bytes
+    beyond = len(raw) - len(text)
+    wide = sum([byte >= 0x80 for byte in raw]) if beyond else 0
+    return -(-(len(raw) - others) // 3) + others - wide + beyond
+
+
+_LETTERS = b" abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
