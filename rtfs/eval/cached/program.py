@@ -268,7 +268,7 @@ class _Run:
             return made[0]
 
         template = Template(program.fn(number), name, count, variadic, value_of(meta), self.namespace.name)
-        function = late_function(template, count + variadic, load, lambda: linker.fetched(label, function))
+        function = late_function(template, load, lambda: linker.fetched(label, function))
         if form.version is not None and form.version[1] >= 0:
 
             def load_version() -> None:

@@ -19,11 +19,10 @@ if TYPE_CHECKING:
     Load = Callable[[], Function]
 
 
-def late_function(template: Template, count: int, load: Load, fetched: Callable[[], None]) -> Function:
+def late_function(template: Template, load: Load, fetched: Callable[[], None]) -> Function:
     """A function that answers with values, never with calls that are still to be made.
 
     Args:
-        count: of the operands of its Python function.
         load: gives the same function with its code.
         fetched: called when it has its code.
     """
@@ -36,7 +35,7 @@ def late_function(template: Template, count: int, load: Load, fetched: Callable[
             fetched()
         return function.py
 
-    stand_in = (_STAND_INS[count] if count < len(_STAND_INS) else _stand_in)(fetch)
+    stand_in = _stand_in(fetch)
     stand_in.fetch = fetch
     function = make_known(template, stand_in)
     return function
@@ -49,34 +48,6 @@ def fetch(function: Function) -> None:
         fetch_it()
 
 
-def _stand_in_0(fetch: Callable[[], Any]) -> Any:
-    def stand_in() -> Any:
-        return fetch()()
-
-    return stand_in
-
-
-def _stand_in_1(fetch: Callable[[], Any]) -> Any:
-    def stand_in(a: Any) -> Any:
-        return fetch()(a)
-
-    return stand_in
-
-
-def _stand_in_2(fetch: Callable[[], Any]) -> Any:
-    def stand_in(a: Any, b: Any) -> Any:
-        return fetch()(a, b)
-
-    return stand_in
-
-
-def _stand_in_3(fetch: Callable[[], Any]) -> Any:
-    def stand_in(a: Any, b: Any, c: Any) -> Any:
-        return fetch()(a, b, c)
-
-    return stand_in
-
-
 def _stand_in(fetch: Callable[[], Any]) -> Any:
     def stand_in(*operands: Any) -> Any:
         return fetch()(*operands)
@@ -84,5 +55,4 @@ def _stand_in(fetch: Callable[[], Any]) -> Any:
     return stand_in
 
 
-_STAND_INS = (_stand_in_0, _stand_in_1, _stand_in_2, _stand_in_3)
-transparent_inside(*_STAND_INS, _stand_in)
+transparent_inside(_stand_in)

@@ -38,12 +38,11 @@ def transparent(function: Any) -> Any:
     return function
 
 
-def transparent_inside(*makers: Any) -> None:
-    """The same for functions and what they make."""
-    for maker in makers:
-        code = maker.__code__
-        TRANSPARENT.add(code)
-        TRANSPARENT.update(c for c in code.co_consts if type(c) is type(code))
+def transparent_inside(maker: Any) -> None:
+    """The same for a function and what it makes."""
+    code = maker.__code__
+    TRANSPARENT.add(code)
+    TRANSPARENT.update(c for c in code.co_consts if type(c) is type(code))
 
 
 transparent(call)
@@ -191,56 +190,18 @@ def adapter(function: Any, count: int) -> Callable[..., Any]:
     if kind is Builtin and function.low <= count and (function.high is None or count <= function.high):
         entry: Callable[..., Any] = function.entry(count)
         return entry
-    made: Callable[..., Any]
-    if count < len(_ADAPTERS):
-        made = _ADAPTERS[count](function)
-    else:
-        operands = _operands(count)
-        made = _define(
-            ("adapter", count),
-            f"""def made(function):
+    operands = _operands(count)
+    make = _define(
+        ("adapter", count),
+        f"""def made(function, call):
     def call_it({operands}):
         return call(function, [{operands}])
     return call_it
 """,
-            {"call": call},
-        )(function)
+        {},
+    )
+    made: Callable[..., Any] = make(function, call)
     return made
-
-
-# What is made from text for many operands, written out for few, so that starting up a stored program compiles nothing.
-
-
-def _adapter_0(function: Any) -> Any:
-    def call_it() -> Any:
-        return call(function, [])
-
-    return call_it
-
-
-def _adapter_1(function: Any) -> Any:
-    def call_it(a: Any) -> Any:
-        return call(function, [a])
-
-    return call_it
-
-
-def _adapter_2(function: Any) -> Any:
-    def call_it(a: Any, b: Any) -> Any:
-        return call(function, [a, b])
-
-    return call_it
-
-
-def _adapter_3(function: Any) -> Any:
-    def call_it(a: Any, b: Any, c: Any) -> Any:
-        return call(function, [a, b, c])
-
-    return call_it
-
-
-_ADAPTERS = (_adapter_0, _adapter_1, _adapter_2, _adapter_3)
-transparent_inside(*_ADAPTERS)
 
 
 # --- tail calls ------------------------------------------------------------------------------
@@ -276,46 +237,8 @@ def tail(function: Any, args: list[Any], place: Any) -> Any:
     return call(function, args)
 
 
-def _wrap_0(raw: Any) -> Any:
-    def whole() -> Any:
-        result = raw()
-        return finish(result) if type(result) is TailCall else result
-
-    return whole
-
-
-def _wrap_1(raw: Any) -> Any:
-    def whole(a: Any) -> Any:
-        result = raw(a)
-        return finish(result) if type(result) is TailCall else result
-
-    return whole
-
-
-def _wrap_2(raw: Any) -> Any:
-    def whole(a: Any, b: Any) -> Any:
-        result = raw(a, b)
-        return finish(result) if type(result) is TailCall else result
-
-    return whole
-
-
-def _wrap_3(raw: Any) -> Any:
-    def whole(a: Any, b: Any, c: Any) -> Any:
-        result = raw(a, b, c)
-        return finish(result) if type(result) is TailCall else result
-
-    return whole
-
-
-_WRAPPERS = (_wrap_0, _wrap_1, _wrap_2, _wrap_3)
-transparent_inside(*_WRAPPERS)
-
-
 def wrapper(count: int) -> Any:
     """From a body that may answer with tail calls to a whole call, for `count` positional operands."""
-    if count < len(_WRAPPERS):
-        return _WRAPPERS[count]
     operands = _operands(count)
     return _define(
         ("wrapper", count),
