@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from rtfs.types.coercion import Coerced
     from rtfs.types.from_schema import Note
     from rtfs.types.nodes import Lookup, Type
 
 __all__ = [
+    "coerce",
     "from_json_schema",
     "from_python",
     "is_consistent",
@@ -189,6 +191,21 @@ def to_pydantic(type: "Type | str", name: str = "Model", *, names: "Mapping[str,
     from rtfs.types.to_pydantic import to_pydantic
 
     return to_pydantic(_type(type), name, _lookup(names))
+
+
+def coerce(
+    text: str, type: "Type | str", *, names: "Mapping[str, Type | str] | None" = None, limit: "int | None" = None
+) -> "Coerced":
+    """The value of a type that a model's reply stands for, with a report on what had to be repaired to read it.
+
+    Args:
+        limit: points that the repairs may cost; 0 for none.
+    Raises:
+        CoercionError: the reply gives no value of the type, or none without guessing.
+    """
+    from rtfs.types.coercion import coerce
+
+    return coerce(text, _type(type), names=_lookup(names), limit=limit)
 
 
 def _type(type: "Type | str") -> "Type":

@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+#: Steps to a place in a document; paths are kept, so their lengths add up.
+_MAX_PATH = 1_000
 #: Keywords whose value is data, not a schema.
 _DATA = frozenset({"enum", "const", "default", "examples"})
 #: Keywords whose value maps names of any sort to schemas.
@@ -37,6 +39,8 @@ class References:
         waiting: list[tuple[Any, str, tuple[str, ...], bool]] = [(document, "", (), True)]
         while waiting:
             node, base, path, is_schema = waiting.pop()
+            if len(path) > _MAX_PATH:
+                raise ConfigError("the schema is nested too deep")
             if isinstance(node, list):
                 waiting += [(item, base, (*path, str(i)), True) for i, item in enumerate(node)]
             if not isinstance(node, dict):

@@ -71,3 +71,9 @@ def test_values_are_python_values() -> None:
 def test_text_that_is_no_type(text: str) -> None:
     with pytest.raises(rtfs.RtfsError):
         rtfs.types.parse(text)
+
+
+def test_replies_of_models_are_read() -> None:
+    found = rtfs.types.coerce('Sure! {"id": 3,}', "[:map [:id Id]]", names={"Id": "int"})
+    assert found.value == rtfs.to_rtfs({rtfs.kw("id"): 3})
+    assert found.report.cost > 0
