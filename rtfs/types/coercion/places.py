@@ -205,8 +205,9 @@ def _are_adjacent(text: str, trees: list[tuple[int, Scan]]) -> bool:
 
 
 def _is_citation(text: str, start: int, data: Any) -> bool:
-    """Whether an array is `[1]` in the middle of a sentence."""
-    return len(data) == 1 and isinstance(data[0], Bare) and text[max(0, start - 99) : start].rstrip()[-1:] not in (":", "=", "`")
+    """Whether an array is `[1]` or `[ ]` in the middle of a sentence."""
+    is_short = not data or (len(data) == 1 and isinstance(data[0], Bare))
+    return is_short and text[max(0, start - 99) : start].rstrip()[-1:] not in (":", "=", "`")
 
 
 def _has(notes: list[Note], *kinds: str) -> bool:
