@@ -15,7 +15,7 @@ from rtfs.types.coercion.quotes import unescape
 from rtfs.types.coercion.report import Note
 from rtfs.types.coercion.scan import Scan, ScanProblem, scan
 from rtfs.types.coercion.strict import JsonProblem, load, mend
-from rtfs.types.coercion.tree import Whole
+from rtfs.types.coercion.tree import Bare, Whole
 from rtfs.types.coercion.wording import json_text
 
 TYPE_CHECKING = False
@@ -65,21 +65,23 @@ class Places:
         yield from self.part(self.raw, [], False, False)
         if self.is_whole:
             return
-        for part in blocks(self.text):
-            yield from self.part(part.text, [FENCE], part.ended, part.announced)
+        parts = blocks(self.text)
+        several = len([part for part in parts if part.text.lstrip()[:1] in ("{", "[")]) > 1
+        for part in parts:
+            yield from self.part(part.text, [FENCE], part.ended, part.announced, inner=several)
         yield from self.embedded(self.raw)
 
-    def part(self, raw: str, notes: list[Note], ended: bool, announced: bool) -> Iterator[Reading]:
-        """A text that is the value and nothing else."""
+    def part(self, raw: str, notes: list[Note], ended: bool, announced: bool, *, inner: bool = False) -> Iterator[Reading]:
+        """A text that is the value and nothing else; one of several is `inner`, not the one item of an array."""
         text = raw.strip()
         if text[:1] in ("{", "["):
             found = self.scanned(raw, raw.index(text[0]), ended, notes)
             if found is not None:
-                yield from self.wrapped(Reading(found[0], found[1], announced))
+                yield from self.wrapped(Reading(found[0], found[1], announced, inner=inner))
             elif _ESCAPED.match(text):
                 found = self.scanned(unescape(text)[0], 0, ended, [*notes, ("escaped", None, "removed one level of escapes")])
                 if found is not None:
-                    yield from self.wrapped(Reading(found[0], found[1], announced))
+                    yield from self.wrapped(Reading(found[0], found[1], announced, inner=inner))
         elif text[:1] == '"' == text[-1:]:
             try:
                 data = load(text)
@@ -117,10 +119,11 @@ class Places:
     def embedded(self, text: str) -> Iterator[Reading]:
         """Objects and arrays in prose, from the first bracket on; each where the one before it ended."""
         trees: list[tuple[int, Scan]] = []
-        parts = 0
+        parts = tries = 0
         left = 4 * len(text) + 10_000  # characters that may be looked at
         at = next_bracket(text, 0)
-        while at >= 0 and parts < MOST_PARTS and left > 0:
+        while at >= 0 and tries < MOST_PARTS and left > 0:
+            tries += 1
             parts += 1
             try:
                 tree = scan(text, at, words=False)
@@ -132,11 +135,14 @@ class Places:
                 left -= len(text) - at
                 at = next_bracket(text, at + 1)
                 continue
+            left -= tree.end - at
+            start, at = at, next_bracket(text, tree.end)
+            if text[start] == "[" and (not self.structured or _is_citation(text, start, tree.data)):
+                parts -= 1
+                continue
             follow = text[tree.end : tree.end + 99].lstrip()[:1]
             if not (_has(tree.notes, "missing-bracket") and follow and follow in ",:]}\"'"):
-                trees.append((at, tree))
-            left -= tree.end - at
-            at = next_bracket(text, tree.end)
+                trees.append((start, tree))
         for start, tree in trees:
             what = "object" if text[start] == "{" else "array"
             notes: list[Note] = [("text-around", None, f"took the {what} out of the text around it"), *tree.notes]
@@ -196,6 +202,12 @@ class Places:
 def _are_adjacent(text: str, trees: list[tuple[int, Scan]]) -> bool:
     """Whether nothing but commas and bullets stands between values."""
     return not [i for i in range(1, len(trees)) if text[trees[i - 1][1].end : trees[i][0]].strip(" \t\r\n,;-*")]
+
+
+def _is_citation(text: str, start: int, data: Any) -> bool:
+    """Whether an array is `[1]` or `[ ]` in the middle of a sentence."""
+    is_short = not data or (len(data) == 1 and isinstance(data[0], Bare))
+    return is_short and text[max(0, start - 99) : start].rstrip()[-1:] not in (":", "=", "`")
 
 
 def _has(notes: list[Note], *kinds: str) -> bool:

@@ -258,7 +258,3 @@ class Reply:
 def _is_plain(error: CoercionError) -> bool:
     """Whether an error only says that the whole is something else than was wanted."""
     return error.problem.startswith("the value must be")
-
-
-def _has(notes: list[Note], *kinds: str) -> bool:
-    return bool([note for note in notes if note[0] in kinds])
