@@ -62,7 +62,7 @@ def function(c: Inference, node: ast.Fn, flow: Flow, given: FunctionType | None)
         inner.bind(node.self_binding, known, declared=node.result is not None)
     params = []
     for i, param in enumerate(node.params):
-        type = param.type or (_given(given, i) if not node_repeats(node) else ANY)
+        type = param.type or (ANY if given is None or node_repeats(node) else _given(given, i))
         params.append(type)
         bind(param.pattern, type, inner, c.lookup, lambda part: c.infer(part, inner), declared=param.type is not None)
     if node.rest is not None:
@@ -79,9 +79,7 @@ def function(c: Inference, node: ast.Fn, flow: Flow, given: FunctionType | None)
     return FunctionType(tuple(param.type or ANY for param in node.params), known.rest, result)
 
 
-def _given(given: FunctionType | None, index: int) -> Type:
-    if given is None:
-        return ANY
+def _given(given: FunctionType, index: int) -> Type:
     return given.params[index] if index < len(given.params) else given.rest or ANY
 
 

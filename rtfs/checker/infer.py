@@ -11,7 +11,7 @@ from rtfs.checker.shapes import exact, options, plain
 from rtfs.checker.wanting import Want, described, words
 from rtfs.syntax import nodes as ast
 from rtfs.types.lattice import join, widened
-from rtfs.types.nodes import ANY, AnyType, Lookup, NeverType, Type, VectorType
+from rtfs.types.nodes import ANY, AnyType, Lookup, NeverType, Type, TypeRef, VectorType
 from rtfs.types.subtyping import overlap
 
 TYPE_CHECKING = False
@@ -84,7 +84,9 @@ class Inference:
 
     def compare(self, found: Type, want: Want, node: ast.Node, flow: Flow) -> None:
         """Report that a value of type `found` cannot, or may not, be what is wanted."""
-        if isinstance(found, (NeverType, AnyType)) or isinstance(want.type, AnyType):
+        if isinstance(found, (NeverType, AnyType)) or isinstance(want.type, AnyType) or found is want.type:
+            return
+        if isinstance(found, TypeRef) and isinstance(want.type, TypeRef) and found.name == want.type.name:
             return
         if not overlap(found, want.type, self.lookup):
             self.problems.report("type-mismatch", want.missing(found, self.lookup), node.span)

@@ -28,9 +28,16 @@ Found = dict[str, Type]
 
 def variables(type: Type) -> set[str]:
     """The names of the type variables in a type."""
-    if isinstance(type, TypeVariable):
-        return {type.name}
-    return set().union(*[variables(part) for part in parts_of(type)])
+    known = _VARIABLES.get(id(type))
+    if known is not None and known[0] is type:
+        return known[1]
+    found = {type.name} if isinstance(type, TypeVariable) else set().union(*[variables(part) for part in parts_of(type)])
+    if found:  # only declared types of built-ins have any, and they are kept anyway
+        _VARIABLES[id(type)] = (type, found)
+    return found
+
+
+_VARIABLES: dict[int, tuple[Type, set[str]]] = {}
 
 
 def filled(type: Type, found: Found, unknown: Type = ANY) -> Type:

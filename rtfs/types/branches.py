@@ -53,7 +53,10 @@ MAX_BRANCHES = 200
 #: Pairs of branches that one question may put together.
 _MAX_PAIRS = 50_000
 
-_KINDS: dict[str, frozenset[type]] = {
+#: Primitive -> the classes of its values; collections and functions are told in other ways.
+KINDS: dict[str, frozenset[type]] = {
+    "bool": frozenset({bool}),
+    "nil": frozenset({None.__class__}),
     "int": frozenset({int}),
     "float": frozenset({float, int}),
     "string": frozenset({str}),
@@ -138,7 +141,7 @@ def _belongs_to_base(value: Any, base: Type) -> bool | None:
     if isinstance(base, AnyType):
         return True
     if isinstance(base, Primitive):
-        return type(value) in _KINDS.get(base.name, ())
+        return type(value) in KINDS.get(base.name, ())
     if isinstance(base, EnumType):
         return contains(base.values, value)
     if isinstance(base, (ResourceType, StreamType)):

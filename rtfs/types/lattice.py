@@ -69,7 +69,9 @@ def join(a: Type, b: Type, lookup: Lookup = no_names) -> Type:
     Returns:
         An upper bound of both: `any` when the union would have more than `MAX_MEMBERS` members, none of which lies in another.
     """
-    if is_subtype(b, a, lookup):
+    if isinstance(a, NeverType):
+        return b
+    if isinstance(b, NeverType) or is_subtype(b, a, lookup):
         return a
     if is_subtype(a, b, lookup):
         return b

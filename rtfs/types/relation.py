@@ -40,11 +40,12 @@ from rtfs.types.nodes import (
     StreamType,
     TupleType,
     Type,
-    UnionType,
+    TypeRef,
     VectorType,
     no_names,
     union,
 )
+from rtfs.types.shortcuts import ABOVE, quick_overlap, quick_subtype
 from rtfs.values.scalars import Keyword
 
 TYPE_CHECKING = False
@@ -56,13 +57,6 @@ _MAX_STEPS = 20_000
 #: Integers in a range that are looked at one by one.
 _MAX_LITERALS = 64
 
-#: Primitive -> the primitives of which it is a subtype, so that most questions need no more than a look.
-_ABOVE: dict[str, frozenset[str]] = {
-    "int": frozenset({"int", "float"}),
-    "list": frozenset({"list", "vector"}),
-    "vector": frozenset({"list", "vector"}),
-}
-
 
 def is_subtype(a: Type, b: Type, lookup: Lookup = no_names) -> bool:
     """Whether every value of `a` belongs to `b`; `any` is only a top here.
@@ -72,7 +66,7 @@ def is_subtype(a: Type, b: Type, lookup: Lookup = no_names) -> bool:
     Returns:
         False also when it cannot be decided: a regular expression is compared as text.
     """
-    quick = _quick(a, b, gradual=False)
+    quick = quick_subtype(a, b, gradual=False)
     return Relation(lookup).decide(a, b) if quick is None else quick
 
 
@@ -82,7 +76,7 @@ def is_consistent(a: Type, b: Type, lookup: Lookup = no_names) -> bool:
     So `[:vector any]` goes where `[:vector int]` is wanted, and the other way round, but `[:vector string]` does not.  What a
     record says nothing about is `any`; names that are not known and type variables go with everything.
     """
-    quick = _quick(a, b, gradual=True)
+    quick = quick_subtype(a, b, gradual=True)
     return Relation(lookup, gradual=True).decide(a, b) if quick is None else quick
 
 
@@ -90,9 +84,8 @@ def overlap(a: Type, b: Type, lookup: Lookup = no_names) -> bool:
     """Whether a value may belong to both; False only when it is certain that none does."""
     if isinstance(a, NeverType) or isinstance(b, NeverType):
         return False
-    if isinstance(a, Primitive) and isinstance(b, Primitive):
-        return a.name in _ABOVE.get(b.name, (b.name,)) or b.name in _ABOVE.get(a.name, (a.name,))
-    return Relation(lookup).may_meet(a, b)
+    quick = quick_overlap(_target(a, lookup), _target(b, lookup))
+    return Relation(lookup).may_meet(a, b) if quick is None else quick
 
 
 def is_inhabited(type: Type, lookup: Lookup = no_names) -> bool:
@@ -100,20 +93,12 @@ def is_inhabited(type: Type, lookup: Lookup = no_names) -> bool:
     return overlap(type, ANY, lookup)
 
 
-def _quick(a: Type, b: Type, *, gradual: bool) -> bool | None:
-    """The answer where it takes no more than a look; None otherwise."""
-    if a is b or isinstance(b, AnyType) or isinstance(a, NeverType) or (gradual and isinstance(a, AnyType)):
-        return True
-    if isinstance(b, Primitive):
-        if isinstance(a, Primitive):
-            return b.name in _ABOVE.get(a.name, (a.name,))
-        if isinstance(a, EnumType):
-            return literals_within(a, b)
-    elif isinstance(b, UnionType) and isinstance(a, (Primitive, EnumType)):
-        answers = [_quick(a, option, gradual=gradual) for option in b.options]
-        # literals may be spread over the options
-        return True if True in answers else None if None in answers or isinstance(a, EnumType) else False
-    return None
+def _target(type: Type, lookup: Lookup) -> Type:
+    """What a name stands for, or the name itself."""
+    if type.__class__ is TypeRef:
+        found = lookup(type.name)  # type: ignore[attr-defined]
+        return type if found is None else found
+    return type
 
 
 class Relation:
@@ -163,7 +148,7 @@ class Relation:
         Raises:
             TooHard: there is too much to ask.
         """
-        quick = _quick(a, b, gradual=self._gradual)
+        quick = quick_subtype(a, b, gradual=self._gradual)
         if quick is not None:
             return quick
         pair = (a, b)
@@ -279,7 +264,7 @@ class Relation:
 
     def _primitives(self, x: Branch, base: Primitive) -> bool:
         name = x.base.name  # type: ignore[attr-defined]
-        return base.name in _ABOVE.get(name, (name,))
+        return base.name in ABOVE.get(name, (name,))
 
     def _vectors(self, x: Branch, base: VectorType) -> bool:
         return is_empty_vector(x.base) or self.within(x.base.item, base.item)  # type: ignore[attr-defined]

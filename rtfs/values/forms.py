@@ -82,7 +82,8 @@ class Operands(list["Any"]):
 
     def place(self, index: int) -> tuple[int, int] | None:
         """Where an operand stands, as offsets."""
-        return None if self.where is None else (self.where[3][2 * index + 2], self.where[3][2 * index + 3])
+        offsets = None if self.where is None else self.where[3]
+        return None if offsets is None else (offsets[2 * index + 2], offsets[2 * index + 3])
 
 
 def placed_form(operands: list[Any], items: list[Any], indexes: list[int | None]) -> List:
@@ -94,7 +95,7 @@ def placed_form(operands: list[Any], items: list[Any], indexes: list[int | None]
     """
     made = List.adopt(items)
     where = getattr(operands, "where", None)
-    if where is not None:
+    if where is not None and where[3] is not None:
         source, start, end, offsets = where
         places: list[int] = []
         for index in indexes:

@@ -34,7 +34,9 @@ class _StructMeta(type):
         namespace["_fields"] = inherited + tuple(f for f in own if f not in inherited)
         namespace["_defaults"] = defaults
         namespace["_compared"] = tuple(f for f in namespace["_fields"] if f != "span")
-        return super().__new__(mcls, name, bases, namespace)
+        made: Any = super().__new__(mcls, name, bases, namespace)
+        made._puts = tuple([getattr(made, field).__set__ for field in namespace["_fields"]])  # twice as fast as by name
+        return made
 
 
 class Struct(metaclass=_StructMeta):
@@ -44,10 +46,15 @@ class Struct(metaclass=_StructMeta):
     _fields: ClassVar[tuple[str, ...]]
     _defaults: ClassVar[dict[str, Any]]
     _compared: ClassVar[tuple[str, ...]]
+    _puts: ClassVar[tuple[Any, ...]]
 
     def __init__(self, *args: Any, **named: Any) -> None:
-        put = object.__setattr__
         fields = self._fields
+        if len(args) == len(fields) and not named:
+            for put_field, value in zip(self._puts, args):  # noqa: B905: as many, and strict costs time
+                put_field(self, value)
+            return
+        put = object.__setattr__
         if len(args) > len(fields):
             raise TypeError(f"{type(self).__name__} takes {len(fields)} fields, got {len(args)}")
         for i, value in enumerate(args):
