@@ -209,6 +209,10 @@ def test_definitions(first: Any, second: Any) -> None:
         "(defn f [n a b] (if (= n 0) [a b] (recur (- n 1) b a))) [(f 5 1 2) (f 0 2 3)]",
         "(reduce (fn [[p q] z] [nil nil]) [0 1] [5])",
         "(defn f [a b] (match [a b] [1 x] [:one x] v [:v v])) [(f 1 2) (f 3 4)]",
+        "(loop [x 1 y (do (def z 5) 3)] (if (< x 4) (recur (inc x) (+ y z)) [x y z]))",
+        "(loop [x 1 fs [] y (def z 5)] (if (< x 3) (recur (inc x) (conj fs (fn [] (set! z (+ z x)))) y) [(map (fn [f] (f)) fs) z]))",
+        "(map (fn [f] (f)) (for [i [1 2]] (loop [x (do (defn g [] i) 0)] (if (< x 2) (recur (inc x)) g))))",
+        "(loop [x 1 y (do (def x 5) 3)] [x y])",
     ],
 )
 def test_programs(text: str) -> None:

@@ -144,8 +144,13 @@ def _dotimes(w: TreeWalker, node: ast.Dotimes, layout: Layout | None) -> Run:
 
 @compiles(ast.Loop)
 def _loop(w: TreeWalker, node: ast.Loop, layout: Layout | None) -> Run:
-    inner = within(layout, node.scope.bindings)
-    first = inner.slots[node.scope.bindings[0]] if node.scope.bindings else 1
+    own = [b for b in node.scope.bindings if not b.late]
+    defined = [b for b in node.scope.bindings if b.late]  # by the first values: once, not in each turn
+    given = layout
+    layout = within(layout, defined) if defined else layout
+    around = layout.blank if layout is not None and layout is not given else None
+    inner = within(layout, own)
+    first = inner.slots[own[0]] if own else 1
     bind_all = bind_all_of(w, node.bindings, inner, "loop")
     compiler = w.patterns(inner)
     # what `recur` gives goes through the same checks and patterns as the first values
@@ -153,9 +158,7 @@ def _loop(w: TreeWalker, node: ast.Loop, layout: Layout | None) -> Run:
         (compiler.binder(b.pattern), w.check(b.type), f"loop {getattr(getattr(b.pattern, 'binding', None), 'name', 'pattern')}")
         for b in node.bindings
     ]
-    simple = all(isinstance(b.pattern, ast.BindPattern) and b.type is None for b in node.bindings) and len(node.bindings) == len(
-        node.scope.bindings
-    )
+    simple = all(isinstance(b.pattern, ast.BindPattern) and b.type is None for b in node.bindings) and len(node.bindings) == len(own)
     outer, w.in_place = w.in_place, (inner, first) if simple and inner is layout else None
     body = w.compile(node.body, inner)
     w.in_place = outer
@@ -163,6 +166,8 @@ def _loop(w: TreeWalker, node: ast.Loop, layout: Layout | None) -> Run:
     tick, span = w.machine.tick if w.machine.metered else None, node.span
 
     def run_loop(env: Env) -> Any:
+        if around is not None:
+            env = [env, *around]
         frame = env if blank is None else [env, *blank]
         bind_all(frame)
         while True:
