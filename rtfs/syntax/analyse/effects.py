@@ -201,8 +201,9 @@ def with_budget_form(a: Analyser, form: Form, place: Place) -> ast.Node:
     value = Symbol(a.environment.fresh_name("value"))
     body = List([Symbol("do"), *form.items[2:]])
     if form.span is not None:
-        offsets = [offset for s in form.spans[2:] for offset in ((s.start, s.end) if s is not None else (form.span.start, form.span.end))]
-        body.where = (form.span.source, form.span.start, form.span.end, [form.span.start, form.span.start, *offsets])
+        places = [form.spans[0], *form.spans[2:]]
+        offsets = [offset for s in places for offset in ((s.start, s.end) if s is not None else (form.span.start, form.span.end))]
+        body.where = (form.span.source, form.span.start, form.span.end, offsets)
     work = a.analyse(list_form(Symbol("fn"), Vector([]), list_form(Symbol("let"), Vector([value, body]), value)), inner, form.span)
     return ast.Call(form.span, ast.Global(form.spans[0], "with-budget"), (limits, work), False)
 
