@@ -11,17 +11,28 @@ from rtfs.checker.taint import SECRET, UNTRUSTED, Labels, Taint, is_closed
 from rtfs.checker.walking import descend
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
+from rtfs.values.scalars import Keyword
 from rtfs.values.struct import Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_BUDGET = "give the run a limit (--max-steps, --timeout), or count the turns and stop: `dotimes`, `take`"
+_BUDGET = "put it into (with-budget {:calls …} …), or count the turns and stop: `dotimes`, `take`"
 
 
 def delegated(spec: ast.Fn) -> bool:
     return spec.hint is not None and spec.hint.target != "local"
+
+
+def is_budget(part: Struct) -> bool:
+    """Whether it is a `with-budget`. A loop inside one has a bound; one around it has none: each turn may spend it anew."""
+    return isinstance(part, ast.Call) and isinstance(part.function, ast.Global) and part.function.name == "with-budget"
+
+
+def _has_budget(spec: ast.Fn) -> bool:
+    """Whether all calls of a delegated function together have a budget."""
+    return delegated(spec) and spec.meta is not None and Keyword("budget") in spec.meta
 
 
 class Lints:
@@ -38,12 +49,17 @@ class Lints:
 
     def look(self, node: ast.Node, parts: list[Struct], names: Globals) -> None:
         self.names = names
+        covered = {id(inner) for part in parts if is_budget(part) for inner in descend(part)}
         for part in parts:
             if isinstance(part, ast.Fn):
                 self._function(part)
+                if id(part) in covered or is_budget(_last(part.body)):  # budgets inside one another count as the outermost
+                    continue
                 if not delegated(part) and self.graph.of(part, names).targets and self.graph.reaches(part, names):
                     why = f"`{part.name}` calls itself" if part.name else "the function calls itself"
                     self._spends(repeated(part.body, part), why, within=part)
+            elif id(part) in covered:
+                continue
             elif isinstance(part, ast.Loop):
                 self._spends(repeated(part.body, part), "the loop has no bound")
             elif isinstance(part, ast.StepLoop):
@@ -70,7 +86,7 @@ class Lints:
         for node in parts:
             if isinstance(node, ast.Call) and isinstance(node.function, ast.Global):
                 known = self.names.function(node.function.name)
-                if known is None or known.spec is within:
+                if known is None or known.spec is within or _has_budget(known.spec):
                     continue
                 targets = self.graph.of(known.spec, self.names).targets
                 if targets and not (
@@ -101,3 +117,9 @@ def _head(spec: ast.Fn) -> Span | None:
         return None
     end = span.source.text.find("\n", span.start, span.end)
     return span if end < 0 else Span(span.source, span.start, end)
+
+
+def _last(body: ast.Node) -> ast.Node:
+    while isinstance(body, ast.Do):
+        body = body.body[-1]
+    return body

@@ -336,9 +336,14 @@ EXPLANATIONS: dict[str, Explanation] = {
         shown_only=True,
     ),
     "budget-exhausted": _e(
-        "The money or the tokens that a run was given are spent.",
-        "",
-        "Raise the budget, or ask the models less.",
+        "Delegated calls have used up the money, the tokens, the calls or the time of a budget; no program can catch that.",
+        '(defn guess ^:delegation :local-model "echo" [n : int] : int n)\n(with-budget {:calls 2} (map guess [1 2 3]))',
+        "Allow more in (with-budget …), :budget or --budget, ask a cheaper model, or ask less often.",
+    ),
+    "unknown-price": _e(
+        "A budget limits money, and no table says what the model costs. It is not asked: what cannot be counted cannot be limited.",
+        '(defn guess ^:delegation :remote "my-model" [n : int] : int n)\n(with-budget {:usd 0.10} (guess 1))',
+        "Put the price into prices.toml in the configuration folder, or into the file that RTFS_PRICES names; 0 when it is free.",
         shown_only=True,
     ),
     # --- effects

@@ -41,6 +41,9 @@ def add_running(parser: Any, *, level: str = "aggressive") -> None:
     limits.add_argument(
         "--max-memory", type=memory_size, default=None, metavar="SIZE", help="growth of memory: 500MB, 2GiB (no limit)"
     )
+    limits.add_argument(
+        "--budget", default=None, metavar="LIMITS", help="for delegated calls: usd=0.50,tokens=20000,calls=50,seconds=60 (no limit)"
+    )
     parser.add_argument("--path", action="append", default=[], metavar="DIR", help="a further folder with modules to import")
     parser.add_argument("--no-models", action="store_true", help="ask no model: delegated calls become host calls `model-call:ID`")
     strategies = "the evaluator: ir compiles, tree walks the program"
@@ -118,6 +121,11 @@ def make_runtime(
         for name in getattr(options, option):
             if not os.path.isdir(name):
                 raise ConfigError(f"--{option.replace('_', '-')}: {name} is not a folder")
+    budget = None
+    if options.budget is not None:
+        from rtfs.delegation.allowance import parse_allowance
+
+        budget = parse_allowance(options.budget)
     runtime = Runtime(
         strategy=options.strategy,
         native=not options.no_native,
@@ -128,6 +136,7 @@ def make_runtime(
         read=_unique([*([folder] if read is None else read), *options.allow_read]),
         write=options.allow_write,
         limits=limits,
+        budget=budget,
         models=None if options.no_models else "default",
         module_path=_unique([folder, ".", *options.path]),
         stdout=stdout or terminal.stdout,

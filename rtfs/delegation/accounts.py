@@ -16,6 +16,10 @@ from rtfs.values.printing import preview
 from rtfs.values.scalars import Keyword
 
 
+def _allowance(limits: Allowance | Mapping[str, Any] | None) -> Allowance:
+    return limits if isinstance(limits, Allowance) else Allowance.of(limits or {})
+
+
 class Accounts:
     """See the module. Safe to use from several threads.
 
@@ -28,11 +32,14 @@ class Accounts:
     """
 
     def __init__(
-        self, total: Budget | Mapping[str, Any] | None, each: Mapping[str, Any] | None, environ: Mapping[str, str]
+        self,
+        total: Budget | Allowance | Mapping[str, Any] | None,
+        each: Allowance | Mapping[str, Any] | None,
+        environ: Mapping[str, str],
     ) -> None:
-        self.budget = total if isinstance(total, Budget) else Budget("the runtime", Allowance.of(total or {}))
+        self.budget = total if isinstance(total, Budget) else Budget("the runtime", _allowance(total))
         self.spending = Spending(lambda: PriceTable.load(environ))
-        self._each = Allowance.of(each or {})
+        self._each = _allowance(each)
 
     def open(self, outer: Budget | None, limits: Any) -> Budget:
         """The budget of a new run, or of `(with-budget limits …)` inside another one.

@@ -81,7 +81,7 @@ def _limit(name: str, value: Any) -> Any:
     wanted = f"the limit {name} of a budget must be {kind} from 0 to {_LARGEST:,}"
     if isinstance(value, bool) or not isinstance(value, int if whole else (int, float, Decimal)):
         raise ConfigError(f"{wanted}, got {preview(value, 40)}")
-    if not 0 <= value <= _LARGEST:  # NaN is not either
+    if (isinstance(value, Decimal) and value.is_nan()) or not 0 <= value <= _LARGEST:  # a float's NaN is not either
         raise ConfigError(f"{wanted}, got {preview(value, 40)}")
     if name == "usd":  # as it is written: 0.1 is a tenth
         return int((Decimal(str(value)) * NANO).to_integral_value(ROUND_FLOOR))

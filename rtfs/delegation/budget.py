@@ -33,7 +33,6 @@ MAX_NESTING = 1_000
 _lock = allocate_lock()
 _changed = Condition(_lock)
 _waiting = 0
-_open: dict[int, int] = {}  # thread -> its open reservations
 
 
 class Budget:
@@ -51,7 +50,7 @@ class Budget:
 
     __slots__ = (
         "_calls", "_clock", "_deadline", "_functions", "_held_calls", "_held_tokens", "_held_usd", "_limited", "_lineage",
-        "_tokens", "_usd", "allowance", "also", "deadline", "depth", "label", "limits_money", "limits_tokens", "parent", "run",
+        "_open", "_tokens", "_usd", "allowance", "also", "deadline", "depth", "label", "limits_money", "limits_tokens", "parent", "run",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +77,8 @@ class Budget:
             )
         #: The budget of the run: it holds those of functions, which begin anew with each run.
         self.run: Budget = self if parent is None else parent.run
+        #: thread -> its open reservations, in this budget and all inside it
+        self._open: dict[int, int] = {} if parent is None else parent._open
         self._functions: dict[Any, Budget] | None = None
         self._lineage: tuple[Budget, ...] | None = None
         self._limited: tuple[Budget, ...] = ()  # those of the lineage that limit a sum
@@ -143,7 +144,7 @@ class Budget:
                 budget, unit, for_good = short
                 now = time.monotonic()
                 until = now + patience_s if until is None else until
-                if for_good or now >= until or me in _open:
+                if for_good or now >= until or me in self._open:
                     raise budget._exhausted(unit, amounts)
                 left = self.remaining_s()
                 _waiting += 1
@@ -155,7 +156,7 @@ class Budget:
                 budget._held_usd += usd
                 budget._held_tokens += tokens
                 budget._held_calls += calls
-            _open[me] = _open.get(me, 0) + 1
+            self._open[me] = self._open.get(me, 0) + 1
         return Reservation(self, amounts, me)
 
     def _short(self, usd: int, tokens: int, calls: int) -> tuple[Budget, str, bool] | None:
@@ -303,11 +304,10 @@ class Reservation:
                 budget._usd += used.nano_usd
                 budget._tokens += used.tokens
                 budget._calls += used.calls
-            left_open = _open[self._thread] - 1
-            if left_open:
-                _open[self._thread] = left_open
-            else:
-                del _open[self._thread]
+            threads = self.budget._open
+            threads[self._thread] -= 1
+            if not threads[self._thread]:
+                del threads[self._thread]
             if _waiting:
                 _changed.notify_all()
 

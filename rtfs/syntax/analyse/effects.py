@@ -5,10 +5,10 @@ from __future__ import annotations
 from rtfs.errors import nearest
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
-from rtfs.syntax.analyse.core import Analyser, Form, Place, find_handler, is_keyword, special_form
+from rtfs.syntax.analyse.core import Analyser, Form, Place, is_keyword, special_form
 from rtfs.syntax.analyse.patterns import annotation
 from rtfs.types.nodes import Type
-from rtfs.values.forms import is_symbol
+from rtfs.values.forms import is_symbol, list_form
 from rtfs.values.maps import Map
 from rtfs.values.printing import preview
 from rtfs.values.scalars import Keyword, Symbol
@@ -197,8 +197,14 @@ def with_budget_form(a: Analyser, form: Form, place: Place) -> ast.Node:
     _check_limits(a, form.items[1], form.spans[1])
     inner = place.nontail()
     limits = a.analyse(form.items[1], inner, form.spans[1])
-    body = List([Symbol("fn"), Vector([]), *form.items[2:]])
-    work = find_handler("fn")(a, Form(body, form.span, [form.spans[0], form.spans[0], *form.spans[2:]]), inner)
+    # not as the function's own body: `recur` would repeat that, and a keyword in front would be its result type
+    value = Symbol(a.environment.fresh_name("value"))
+    body = List([Symbol("do"), *form.items[2:]])
+    if form.span is not None:
+        places = [form.spans[0], *form.spans[2:]]
+        offsets = [offset for s in places for offset in ((s.start, s.end) if s is not None else (form.span.start, form.span.end))]
+        body.where = (form.span.source, form.span.start, form.span.end, offsets)
+    work = a.analyse(list_form(Symbol("fn"), Vector([]), list_form(Symbol("let"), Vector([value, body]), value)), inner, form.span)
     return ast.Call(form.span, ast.Global(form.spans[0], "with-budget"), (limits, work), False)
 
 
