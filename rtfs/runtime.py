@@ -348,13 +348,13 @@ class Runtime:
 
     @engine.setter
     def engine(self, engine: DelegationEngine | None) -> None:
+        if self.machine.engine is None and engine is None:  # which is most often so, and needs nothing of what follows
+            return
         from rtfs.delegation.engine import StaticEngine
         from rtfs.delegation.linking import Linker
 
         with self._lock:
             before = self.machine.engine
-            if before is None and engine is None:
-                return
             linker = Linker(engine or StaticEngine(), self._tenant)
             if before is not None:
                 linker.take_over(before)

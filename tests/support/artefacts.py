@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from rtfs.ir.artefact.container import decode, encode
-from rtfs.ir.artefact.preparing import _Notes
 from rtfs.ir.artefact.program import Prepared, Program, modules_in
 from rtfs.runtime import Runtime
 from rtfs.semantics.namespace import Namespace
+from rtfs.semantics.noting import Notes
 from rtfs.source import Source
 from rtfs.syntax import nodes as ast
 from rtfs.syntax.analyse import Analyser
@@ -29,7 +29,7 @@ class Through(Runtime):
     def _stored(self, namespace: Namespace, form: Any, span: Any) -> tuple[Any, Any]:
         if isinstance(form, Prepared):
             return form, None
-        notes, before = _Notes(namespace), self.machine.names_made
+        notes, before = Notes(namespace), self.machine.names_made
         analyser = Analyser(notes)  # type: ignore[arg-type]
         node = self._within(namespace, lambda: analyser.top_level(form, span))
         if modules_in(node):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: What asks the host or the run for something, or changes what others see.
 _REFUSED = (
     *(ast.ContextRef, ast.ContextGet, ast.ResourceRef, ast.Step, ast.StepLoop, ast.Parallel, ast.WithResource, ast.LogStep),
-    *(ast.HostForm, ast.WithHints, ast.Def, ast.SetGlobal, ast.DefStruct, ast.DefType, ast.Import, ast.Module),
+    *(ast.HostForm, ast.WithHints, ast.Hint, ast.Def, ast.SetGlobal, ast.DefStruct, ast.DefType, ast.Import, ast.Module),
 )
 #: Built-ins that speak to the machine, and give every run the same.
 _HARMLESS = frozenset(("gensym",))

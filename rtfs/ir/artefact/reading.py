@@ -386,12 +386,16 @@ def _reader_of(cls: type[Struct], field: str, kind: str) -> Read:
 def _maker(cls: type[Struct], fields: schema.Fields) -> Make:
     """Makes an instance of a class from its record, without its constructor, which costs more than all of this."""
     steps = [(getattr(cls, field).__set__, _reader_of(cls, field, kind)) for field, kind in reversed(fields)]
+    # of fields that are not written: what a run finds out, and nothing has been found out yet
+    unknown = [(getattr(cls, field).__set__, value) for field, value in cls._defaults.items() if field not in dict(fields)]
     new = object.__new__
 
     def make(r: Reader) -> Struct:
         made = new(cls)
         for put, read in steps:
             put(made, read(r))
+        for put, value in unknown:
+            put(made, value)
         return made
 
     return make

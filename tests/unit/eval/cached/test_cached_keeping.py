@@ -134,6 +134,7 @@ def test_an_entry_that_is_not_there_any_more_is_made_again(tmp_path: Path, cache
         ("(def h (first [(fn [] @args)]))\n(defmacro m [] (h))\n(defn f [] (m))", "the macro m may depend on the run"),
         ("(def t {:a (fn [] @args)})\n(defmacro m [] ((:a t)))\n(defn f [] (m))", "the macro m may depend on the run"),
         ("(defmacro m [] args)\n(defn f [] (m))", "the macro m may depend on the run"),
+        ("(defn h ^:delegation :local [x] x)\n(defmacro m [] (h 1))\n(defn f [] (m))", "the macro m may depend on the run"),
         ("(defn f [] (if 1 2 3))\n(if @args nil (def -> 1))", "-> may stop being a macro"),
         ("(defn f [] 1)\n(if @args nil (module a (def x 1)))", "a module inside a form"),
     ],
