@@ -136,6 +136,20 @@ def used(node: ir.Node) -> list[ir.Var]:
     return []
 
 
+def reads(unit: ir.Unit, node: ir.Node, var: ir.Var) -> bool:
+    """Whether a variable is read inside a node."""
+    waiting = [node]
+    while waiting:
+        item = waiting.pop()
+        if not isinstance(item, ir.Set) and var in used(item):
+            return True
+        waiting.extend(item.children())
+        pattern = pattern_of(item)
+        if pattern is not None:
+            waiting.extend(inner_nodes(unit, pattern))
+    return False
+
+
 def variables(unit: ir.Unit) -> list[ir.Var]:
     """All variables that occur."""
     found: dict[ir.Var, None] = {}

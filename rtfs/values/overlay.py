@@ -74,6 +74,9 @@ class Overlay:
     def __len__(self) -> int:
         return self.count
 
+    def __contains__(self, key: Any) -> bool:
+        return self.get(key, _ABSENT) is not _ABSENT
+
     def get(self, key: Any, default: Any = None) -> Any:
         node = self.root
         if type(node) is list:

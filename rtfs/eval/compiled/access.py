@@ -58,11 +58,34 @@ def rest(g: Generator, value: Any, count: int) -> Any:
     return g.call(" window", g.attribute(value, "_buf"), first, g.attribute(value, "_stop"))
 
 
+def items(g: Generator, value: Any, kind: str | None, otherwise: Any) -> Any:
+    """The items of a vector (a name) as a new Python list; `otherwise` for other values, and under limits, which count them."""
+    if g.metered or is_const(value):
+        return otherwise
+    return _all(g, value) if kind == "vec" else g.choose(g.of_type(value, " Vector"), _all(g, value), otherwise)
+
+
+def _all(g: Generator, value: Any) -> Any:
+    """The items of a sequence (a name) as a new Python list."""
+    return g.item(g.attribute(value, "_buf"), g.put(py.Slice(g.attribute(value, "_start"), g.attribute(value, "_stop"), None)))
+
+
 def entry(g: Generator, value: Any, key: Any, default: Any) -> Any:
     """What a map (a name) holds under a constant key."""
     if type(key) is float or type(key) is bool:
         return g.apply(g.attribute(value, "get"), [g.const(key), default])
     return g.apply(g.attribute(g.attribute(value, "_table"), "get"), [g.const(key), default])
+
+
+def stored_key(g: Generator, node: ir.Node, key: Any) -> Any:
+    """A key (a name or constant) as maps store it (`maps.encode`)."""
+    if isinstance(node, ir.Const):
+        return g.call(" encode", key) if type(node.value) in (float, bool) else key
+    if node.kind in ("int", "str", "vec", "map", "fn"):
+        return key
+    if node.kind in ("float", "bool"):
+        return g.call(" encode", key)
+    return g.choose(g.either(g.of_type(key, " float"), g.of_type(key, " bool")), g.call(" encode", key), key)
 
 
 def keyword_call(g: Generator, keyword: Keyword, node: ir.Node) -> Any:
@@ -71,7 +94,7 @@ def keyword_call(g: Generator, keyword: Keyword, node: ir.Node) -> Any:
     if is_const(value):
         return g.call(" look_up", g.const(keyword), value)
     found = entry(g, value, keyword, g.const(None))
-    return g.choose(g.of_type(value, " Map"), found, g.call(" look_up", g.const(keyword), value))
+    return _if(g, _is_map(g, node, value), found, g.call(" look_up", g.const(keyword), value))
 
 
 def _builtin(g: Generator, name: str, values: list[Any]) -> Any:
@@ -86,20 +109,64 @@ def _operands(g: Generator, node: ir.Call) -> list[Any]:
     return values
 
 
+def _is_vector(g: Generator, node: ir.Node, value: Any) -> list[Any]:
+    """The test of whether a value is a vector; none where that is known."""
+    return [] if node.kind == "vec" else [g.of_type(value, " Vector")]
+
+
+def _is_map(g: Generator, node: ir.Node, value: Any) -> list[Any]:
+    return [] if node.kind == "map" else [g.of_type(value, " Map")]
+
+
+def _if(g: Generator, tests: list[Any], then: Any, otherwise: Any) -> Any:
+    return g.choose(g.both(*tests), then, otherwise) if tests else then
+
+
+def _some(g: Generator, value: Any) -> Any:
+    """Whether a sequence (a name) has items."""
+    return g.compare(g.attribute(value, "_stop"), py.Gt(), g.attribute(value, "_start"))
+
+
 def first(g: Generator, node: ir.Call, name: str) -> Any:
     (value,) = _operands(g, node)
     if is_const(value):
         return _builtin(g, name, [value])
-    some = g.compare(g.attribute(value, "_stop"), py.Gt(), g.attribute(value, "_start"))
-    fits = g.both(g.of_type(value, " Vector"), some)
-    return g.choose(fits, item(g, value, g.const(0)), _builtin(g, name, [value]))
+    return _if(g, [*_is_vector(g, node.args[0], value), _some(g, value)], item(g, value, g.const(0)), _builtin(g, name, [value]))
+
+
+def last(g: Generator, node: ir.Call, name: str) -> Any:
+    (value,) = _operands(g, node)
+    if is_const(value):
+        return _builtin(g, name, [value])
+    found = g.item(g.attribute(value, "_buf"), g.binary(g.attribute(value, "_stop"), py.Sub(), g.const(1)))
+    return _if(g, [*_is_vector(g, node.args[0], value), _some(g, value)], found, _builtin(g, name, [value]))
+
+
+def all_but_first(g: Generator, node: ir.Call, name: str) -> Any:
+    """`(rest xs)`"""
+    (value,) = _operands(g, node)
+    if is_const(value):
+        return _builtin(g, name, [value])
+    return _if(g, [*_is_vector(g, node.args[0], value), _some(g, value)], rest(g, value, 1), _builtin(g, name, [value]))
+
+
+def cons(g: Generator, node: ir.Call, name: str) -> Any:
+    values = _operands(g, node)
+    first, value = values
+    if is_const(value) or g.metered:
+        return _builtin(g, name, values)
+    others = g.put(py.Starred(_all(g, value), py.Load()))
+    return _if(g, _is_vector(g, node.args[1], value), g.call(" vector", g.list_of([first, others])), _builtin(g, name, values))
 
 
 def count(g: Generator, node: ir.Call, name: str) -> Any:
     (value,) = _operands(g, node)
     if is_const(value):
         return _builtin(g, name, [value])
-    return g.choose(g.of_type(value, " Vector"), length(g, value), _builtin(g, name, [value]))
+    kind = node.args[0].kind
+    if (kind == "str" or kind == "map") and not g.metered:
+        return g.call(" len", value if kind == "str" else g.attribute(value, "_table"))
+    return _if(g, _is_vector(g, node.args[0], value), length(g, value), _builtin(g, name, [value]))
 
 
 def empty(g: Generator, node: ir.Call, name: str) -> Any:
@@ -107,31 +174,67 @@ def empty(g: Generator, node: ir.Call, name: str) -> Any:
     if is_const(value):
         return _builtin(g, name, [value])
     nothing = g.compare(g.attribute(value, "_stop"), py.Eq(), g.attribute(value, "_start"))
-    return g.choose(g.of_type(value, " Vector"), nothing, _builtin(g, name, [value]))
+    return _if(g, _is_vector(g, node.args[0], value), nothing, _builtin(g, name, [value]))
+
+
+def contains(g: Generator, node: ir.Call, name: str) -> Any:
+    """`(contains? m k)` of a map."""
+    value, key = _operands(g, node)
+    if is_const(value) or node.args[0].kind == "vec":
+        return _builtin(g, name, [value, key])
+    held = g.compare(stored_key(g, node.args[1], key), py.In(), g.attribute(value, "_table"))
+    return _if(g, _is_map(g, node.args[0], value), held, _builtin(g, name, [value, key]))
+
+
+def _may_be_index(node: ir.Node) -> bool:
+    if isinstance(node, ir.Const):
+        return type(node.value) is int
+    return node.kind in ("int", "num", None)
+
+
+def _in_range(g: Generator, node: ir.Node, value: Any, index: Any) -> list[Any]:
+    """Tests of whether a value is an index of a sequence (a name)."""
+    tests = [] if node.kind == "int" or isinstance(node, ir.Const) else [g.of_type(index, " int")]
+    natural = node.known.natural or (isinstance(node, ir.Const) and node.value >= 0)
+    if natural:
+        return [*tests, g.compare(index, py.Lt(), length(g, value))]
+    return [*tests, g.put(py.Compare(g.const(0), [py.LtE(), py.Lt()], [index, length(g, value)]))]
 
 
 def nth(g: Generator, node: ir.Call, name: str) -> Any:
-    """`nth` and, of vectors, `get`."""
     value, index = _operands(g, node)
+    if is_const(value) or not _may_be_index(node.args[1]):
+        return _builtin(g, name, [value, index])
+    tests = [*_is_vector(g, node.args[0], value), *_in_range(g, node.args[1], value, index)]
+    return _if(g, tests, item(g, value, index), _builtin(g, name, [value, index]))
+
+
+def get(g: Generator, node: ir.Call, name: str) -> Any:
+    """`(get coll k)`, `(get coll k default)`: of maps first, then of vectors."""
+    values = _operands(g, node)
+    value, key = values[:2]
+    made = _builtin(g, name, values)
     if is_const(value):
-        return _builtin(g, name, [value, index])
-    kind = node.args[1].kind
-    literal = node.args[1].value if isinstance(node.args[1], ir.Const) else ...
-    if name == "get" and (type(literal) is Keyword or type(literal) is str):
-        return g.choose(g.of_type(value, " Map"), entry(g, value, literal, g.const(None)), _builtin(g, name, [value, index]))
-    if is_const(index) and type(literal) is not int:
-        return _builtin(g, name, [value, index])
-    tests = [g.of_type(value, " Vector")]
-    if kind != "int":
-        tests.append(g.of_type(index, " int"))
-    tests.append(g.put(py.Compare(g.const(0), [py.LtE(), py.Lt()], [index, length(g, value)])))
-    return g.choose(g.both(*tests), item(g, value, index), _builtin(g, name, [value, index]))
+        return made
+    if node.args[0].kind != "map" and _may_be_index(node.args[1]):
+        tests = [*_is_vector(g, node.args[0], value), *_in_range(g, node.args[1], value, key)]
+        made = _if(g, tests, item(g, value, key), made)
+    if node.args[0].kind == "vec":
+        return made
+    default = values[2] if len(values) == 3 else g.const(None)
+    found = g.apply(g.attribute(g.attribute(value, "_table"), "get"), [stored_key(g, node.args[1], key), default])
+    return _if(g, _is_map(g, node.args[0], value), found, made)
 
 
 INLINE: dict[tuple[str, int], Any] = {
     ("first", 1): first,
+    ("last", 1): last,
+    ("rest", 1): all_but_first,
+    ("cons", 2): cons,
     ("count", 1): count,
     ("empty?", 1): empty,
+    ("contains?", 2): contains,
     ("nth", 2): nth,
-    ("get", 2): nth,
+    ("get", 2): get,
+    ("get", 3): get,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast as py
+from collections.abc import Callable
 
 from rtfs.eval.compiled.places import Place, Places
 from rtfs.source import Span
@@ -179,6 +180,18 @@ class Builder:
     def temp(self) -> str:
         self._temps += 1
         return f"t {self._temps}"
+
+    def one_of(self, first: Callable[[], None], second: Callable[[], None]) -> tuple[list[Any], list[Any]]:
+        """The statements that two functions add, of which only one will be run: both use the same temporary variables.
+
+        A call of a function takes time for each of its variables.
+        """
+        begun = self._temps
+        made = self.inside(first)
+        self._temps, ended = begun, self._temps
+        other = self.inside(second)
+        self._temps = max(self._temps, ended)
+        return made, other
 
     # --- the end ---
 

@@ -8,10 +8,11 @@ from rtfs.eval.compiled import metering
 from rtfs.eval.compiled.generate import EFFECT, RETURN, Destination, Generator
 from rtfs.eval.compiled.operators import kind_of
 from rtfs.ir import nodes as ir
+from rtfs.ir.scopes import reads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    pass
 
 #: The comparison under which such a loop goes on -> which way it counts, and how far beyond the limit.
 _TESTS = {"<": (1, 0), "<=": (1, 1), ">": (-1, 0), ">=": (-1, -1)}
@@ -60,7 +61,7 @@ def emit(g: Generator, node: ir.Loop, count: Count, to: Destination) -> None:
     if count.beyond:
         limit = g.binary(limit, py.Add(), g.const(count.beyond))
     start = g.load(name)
-    after = _reads(count.done, count.var)
+    after = reads(g.unit, count.done, count.var)
     if after:
         first, end = g.temp(), g.temp()
         g.assign(first, start)
@@ -119,13 +120,3 @@ def _restarts(node: ir.Node, loop: ir.Loop) -> list[ir.Recur]:
             found.append(item)
         waiting.extend(item.children())
     return found
-
-
-def _reads(node: ir.Node, var: ir.Var) -> bool:
-    waiting: list[Any] = [node]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, ir.Get) and item.var is var:
-            return True
-        waiting.extend(item.children())
-    return False

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from rtfs.eval.compiled import metering
 from rtfs.eval.compiled.generate import EFFECT, RETURN, Destination, Generator
 from rtfs.ir import nodes as ir
+from rtfs.ir.scopes import inner_keys, pattern_of
 from rtfs.source import Span
 
 TYPE_CHECKING = False
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _READS = frozenset(("first", "empty?", "count"))
 _LARGEST = 200  # nodes of a loop that may stand twice
+_COPIED = 64  # items: fewer are copied to be gone through
 
 
 def with_cursors(
@@ -64,18 +66,65 @@ def with_cursors(
 
 def _emit_for(g: Generator, var: ir.Var, parts: tuple[ir.Node, ir.Node], to: Destination, span: Span | None) -> None:
     from rtfs.eval.compiled.forms import ending_there
+    from rtfs.eval.compiled.speculation import speculate
 
     name = g.name_of(var)
     again, done = parts
+    # the item has a variable of its own, of which something may be known
+    item = ir.Var(f"{var.name} item", g.frame.fn, in_loop=True)
+    item.py, item.stores = f"{name} item", 1
+    reads = _replace_reads(g, again, var, item)
     g.cursors[var] = "item"
-    turn = ending_there(g.inside(lambda: g.stmt(again, to)))
+    turn = ending_there(g.inside(lambda: speculate(g, [_found(again, reads)], [item], lambda: g.stmt(_found(again, reads), to))))
+    for above, part, at, before, _ in reads:
+        _put(above, part, at, before)
     g.cursors[var] = "end"
     ended = g.inside(lambda: g.stmt(done, to if to is RETURN or to is EFFECT else Destination(to.name)))
     del g.cursors[var]
-    whole = g.compare(g.attribute(g.load(name), "_start"), py.Eq(), g.const(0))
-    items = g.call(" islice", g.attribute(g.load(name), "_buf"), g.attribute(g.load(name), "_stop"))
-    items = g.choose(whole, items, g.call(" walk", g.load(name)))
+    buffer, start, stop = (g.attribute(g.load(name), slot) for slot in ("_buf", "_start", "_stop"))
+    few = g.compare(stop, py.Lt(), g.const(_COPIED))
+    items = g.choose(few, g.item(buffer, g.put(py.Slice(start, stop, None))), g.call(" walk", g.load(name)))
     metering.scan(g, f"{name} item", items, span, turn, ended)
+
+
+_Read = tuple[ir.Node | None, str, int, ir.Node, ir.Node]
+
+
+def _replace_reads(g: Generator, body: ir.Node, var: ir.Var, item: ir.Var) -> list[_Read]:
+    """Put reads of `item` in the place of `(first var)`; gives where (node, part, index), what was there and what is now."""
+    found: list[_Read] = []
+
+    def visit(node: ir.Node, above: ir.Node | None, part: str, at: int) -> None:
+        if _reads(g, node, ("first",)) and node.args[0].var is var:  # type: ignore[attr-defined]
+            read = ir.Get(node.span, item)
+            item.reads += 1
+            found.append((above, part, at, node, read))
+            _put(above, part, at, read)
+            return
+        for name in node.parts:
+            value = getattr(node, name)
+            if isinstance(value, list):
+                for i in range(len(value)):
+                    visit(value[i], node, name, i)
+            elif value is not None:
+                visit(value, node, name, -1)
+
+    visit(body, None, "", -1)
+    return found
+
+
+def _put(above: ir.Node | None, part: str, at: int, node: ir.Node) -> None:
+    if above is None:
+        return
+    if at < 0:
+        setattr(above, part, node)
+    else:
+        getattr(above, part)[at] = node
+
+
+def _found(body: ir.Node, reads: list[_Read]) -> ir.Node:
+    """The body, when reads were replaced in it."""
+    return reads[0][4] if reads and reads[0][0] is None else body
 
 
 def _for_each(
@@ -121,8 +170,6 @@ def read(g: Generator, node: ir.Call) -> Any:
     name, what = g.name_of(arg.var), node.function.name
     if g.cursors[arg.var] != "at":
         ended = g.cursors[arg.var] == "end"
-        if what == "first" and not ended:
-            return g.load(f"{name} item")
         # of `rest`, the value is not used where Python's `for` steps on
         return g.const({"first": None, "empty?": ended, "count": 0, "rest": None}[what])
     at, end = g.load(f"{name} at"), g.load(f"{name} end")
@@ -156,6 +203,9 @@ def walked(g: Generator, target: ir.Loop | ir.Fn, variables: list[ir.Var], body:
         node = waiting.pop()
         size += 1
         if isinstance(node, (ir.Fn, ir.Special, ir.Bind, ir.Try)) or size > _LARGEST:
+            return []
+        pattern = pattern_of(node)
+        if pattern is not None and inner_keys(pattern):  # a default or guard inside it may read them too
             return []
         if isinstance(node, ir.Get):
             candidates.discard(node.var)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast as py
 from collections.abc import Callable
 
-from rtfs.eval.compiled import metering
+from rtfs.eval.compiled import access, metering, offsets
 from rtfs.eval.compiled.generate import EFFECT, RETURN, Destination, Generator, expression, statement
 from rtfs.ir import nodes as ir
 from rtfs.ir.passes.pipelines import emits
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+#: Items of a range that can do without a look at the limit of size.
+_SHORT = 2**20
+
+
 @expression(ir.Const)
 def _const(g: Generator, node: ir.Const) -> Any:
     return g.const(node.value)
@@ -23,6 +27,8 @@ def _const(g: Generator, node: ir.Const) -> Any:
 
 @expression(ir.Get)
 def _get(g: Generator, node: ir.Get) -> Any:
+    if node.var in g.offsets:
+        return offsets.value(g, g.offsets[node.var])
     value = g.read_var(node.var)
     if node.checked and node.var.late:
         if node.var.boxed:
@@ -72,6 +78,8 @@ def _set(g: Generator, node: ir.Set, to: Destination) -> None:
         return
     if isinstance(node.value, ir.Get) and to is EFFECT and _same(var, node.value):
         var.py = g.name_of(node.value.var)
+        return
+    if to is EFFECT and offsets.begin(g, node):
         return
     value = g.expr(node.value)
     if to is EFFECT:
@@ -346,6 +354,8 @@ def _collect(g: Generator, node: ir.Collect, to: Destination) -> None:
 def collecting(g: Generator, out: str, body: list[Any]) -> list[Any]:
     """Statements that collect items in the list `out`: a comprehension, where nothing else happens in the loop."""
     loop = body[-1]
+    if g.staged:  # rarely run; a comprehension would make the variables in it slower in all of the function
+        return [g.put(py.Assign([g.store(out)], g.list_of([]))), *body]
     if isinstance(loop, py.Try) and len(loop.body) == 1:
         made = _comprehension(g, out, loop.body[0])
         if made:
@@ -401,7 +411,9 @@ def _each(g: Generator, node: ir.Each, to: Destination) -> None:
     if node.ranged:
         items = _range(g, node.items)
     else:
-        items = g.call(" iterable", g.expr(node.items), g.const(node.name), g.const(node.items.span))
+        value = g.named(g.expr(node.items))
+        otherwise = g.call(" iterable", value, g.const(node.name), g.const(node.items.span))
+        items = access.items(g, value, node.items.kind, otherwise)
     pattern = node.pattern
     item = g.temp()
     if isinstance(pattern, ast.BindPattern) and not g.unit.vars[pattern.binding].boxed:
@@ -451,7 +463,8 @@ def _scan_trying(g: Generator, node: ir.Scan) -> None:
 
     slow = g.inside(exactly)
     g.staged = False
-    g.add(py.Try(fast, [g.put(py.ExceptHandler(g.load(" EvalError"), None, slow))], [], []))
+    errors = g.put(py.Tuple([g.load(" EvalError"), g.load(" ZeroDivisionError")], py.Load()))
+    g.add(py.Try(fast, [g.put(py.ExceptHandler(errors, None, slow))], [], []))
 
 
 def _disown(g: Generator, var: ir.Var) -> None:
@@ -474,11 +487,28 @@ def _scan_fused(g: Generator, node: ir.Scan) -> None:
             var.py = name
             return
         g.store_var(var, value)
+        mark = len(g.block) - 1
         g.stmt(node.body, EFFECT)
+        if var.reads == 1:
+            _put_in_place(g.block, mark)
 
     g.sinks[inner.into] = take
     g.stmt(inner.body, EFFECT)
     del g.sinks[inner.into]
+
+
+def _put_in_place(block: list[Any], mark: int) -> None:
+    """Of `item = value; total = total + item`, in a block from `mark` on, make `total = total + value`.
+
+    Nothing else reads the item, and no value that is worked out inside a loop that runs as one changes the total.
+    """
+    if len(block) != mark + 2 or not all(type(item) is py.Assign for item in block[mark:]):
+        return
+    (name,), sum_ = block[mark].targets, block[mark + 1].value
+    if type(name) is py.Name and type(sum_) is py.BinOp and type(sum_.left) is type(sum_.right) is py.Name:
+        if sum_.right.id == name.id != sum_.left.id:
+            sum_.right = block[mark].value
+            del block[mark]
 
 
 def _scan_items(g: Generator, node: ir.Scan) -> None:
@@ -491,9 +521,9 @@ def _scan_items(g: Generator, node: ir.Scan) -> None:
         items = g.load(g.name_of(node.items.into))
     else:
         assert node.items is not None
-        value = g.expr(node.items)
+        value = g.named(g.expr(node.items))
         outer, g.at = g.at, place_of(g, node.call)
-        items = g.call(" items", g.const(node.operation), value, g.const(node.index))
+        items = access.items(g, value, node.items.kind, g.call(" items", g.const(node.operation), value, g.const(node.index)))
         g.at = outer
     name = g.own(g.name_of(node.var))
 
@@ -502,7 +532,28 @@ def _scan_items(g: Generator, node: ir.Scan) -> None:
             g.assign(name, g.list_of([g.load(f"{name} next")]))
         in_order(g, _parts(node.body), EFFECT, [node.var])
 
-    metering.scan(g, f"{name} next" if node.var.boxed else name, items, node.span, g.inside(body))
+    turn = g.inside(body)
+    if isinstance(items, py.Name) and not g.metered and _adds_up(node, turn, name):
+        total = g.name_of(node.body.var)  # type: ignore[attr-defined]
+        g.assign(total, g.call(" sum", items, g.load(total)))
+        return
+    metering.scan(g, f"{name} next" if node.var.boxed else name, items, node.span, turn)
+
+
+def _adds_up(node: ir.Scan, turn: list[Any], name: str) -> bool:
+    """Whether all that a loop does is to add integers up, which it finds in a list."""
+    step = node.body
+    if not (isinstance(step, ir.Set) and isinstance(step.value, ir.Call) and len(step.value.args) == 2 and len(turn) == 1):
+        return False
+    if any(arg.kind != "int" for arg in step.value.args) or type(turn[0]) is not py.Assign:
+        return False
+    total, sum_ = turn[0].targets[0], turn[0].value
+    return (
+        type(sum_) is py.BinOp
+        and type(sum_.op) is py.Add
+        and type(total) is type(sum_.left) is type(sum_.right) is py.Name
+        and total.id == sum_.left.id != sum_.right.id == name
+    )
 
 
 def _parts(node: ir.Node) -> list[ir.Node]:
@@ -512,11 +563,16 @@ def _parts(node: ir.Node) -> list[ir.Node]:
 def _range(g: Generator, node: ir.Node) -> Any:
     """The integers of `(range …)`, one by one."""
     from rtfs.eval.compiled.calls import place_of
+    from rtfs.eval.compiled.operators import kind_of
 
     assert isinstance(node, ir.Call)
     operands = g.exprs(node.args)
     outer, g.at = g.at, place_of(g, node)
     items = g.call(" bounds", *operands)
+    whole = all(kind_of(arg) == "int" and g.is_stable(value) for arg, value in zip(node.args, operands, strict=True))
+    if whole and len(operands) < 3 and not g.metered:  # one that is short is surely within the limit of size
+        length = operands[0] if len(operands) == 1 else g.binary(operands[1], py.Sub(), operands[0])
+        items = g.choose(g.compare(length, py.Lt(), g.const(_SHORT)), g.call(" range", *operands), items)
     g.at = outer
     return items
 

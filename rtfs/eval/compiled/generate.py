@@ -104,6 +104,9 @@ class Generator(Builder):
         # variables that stand for a place in their items: `at` an index, `item` one of them, or at their `end`
         self.cursors: dict[ir.Var, str] = {}
         self.counters: dict[ir.Var, ir.Loop] = {}  # variables that Python's `for` steps on
+        # variables that are not stored: the one that they come from, and what is to be added to it
+        self.offsets: dict[ir.Var, tuple[ir.Var, int]] = {}
+        self.reads: tuple[ir.Fn, Any] | None = None  # who reads the variables of a function (`offsets.Reads`)
         self.speculating = 0  # regions around that are generated for numbers of one kind; negative in their other versions
         self.fusing = False  # inside loops that run as one
         self.calm: set[tuple[str, int]] = set()  # global names, and numbers of operands, whose calls surely answer with values

@@ -11,9 +11,11 @@ import ast as py
 from rtfs.eval.compiled import access
 from rtfs.eval.compiled.builder import is_const
 from rtfs.eval.compiled.generate import Generator
+from rtfs.eval.compiled.offsets import compared, offset
+from rtfs.eval.compiled.offsets import value as value_of
 from rtfs.ir import nodes as ir
+from rtfs.ir.lattice import MANY_BITS, is_within_floats
 from rtfs.ir.nodes import Known
-from rtfs.ir.passes.kinds import MANY_BITS
 from rtfs.values.meter import ANNOUNCED_FROM
 from rtfs.values.scalars import Keyword
 
@@ -24,18 +26,41 @@ if TYPE_CHECKING:
 _ARITHMETIC = {"+": py.Add, "-": py.Sub, "*": py.Mult}
 _COMPARE = {"<": py.Lt, ">": py.Gt, "<=": py.LtE, ">=": py.GtE}
 _SMALL = 2**62
+_DIGIT = 2**30
 
-#: Integers up to so many bits are within the floats.
-_FLOAT_BITS = 1_000
+#: Integers up to so many bits are floats exactly.
+_EXACT_BITS = 53
 #: Integers up to so many bits are formatted by Python without its limit on digits.
 _TEXT_BITS = 2_000
 
 
 def condition(g: Generator, node: ir.Call) -> Any:
-    """`(not x)` as a Python condition."""
+    """`(not x)`, and a comparison of an integer with zero, as a Python condition."""
     head = node.function
-    if isinstance(head, ir.GlobalGet) and head.name == "not" and len(node.args) == 1 and g.is_builtin("not"):
+    if not isinstance(head, ir.GlobalGet):
+        return None
+    if head.name == "not" and len(node.args) == 1 and g.is_builtin("not"):
         return g.negated(g.truth(node.args[0]))
+    if head.name in ("=", "not=", "zero?", "even?", "odd?"):
+        tested = _against_zero(node, head.name)
+        if tested is not None and kind_of(tested) == "int" and g.is_builtin(head.name):
+            value = g.expr(tested)
+            if head.name in ("even?", "odd?"):
+                value = g.binary(value, py.BitAnd(), g.const(1))
+            if not is_const(value):
+                return value if head.name in ("not=", "odd?") else g.negated(value)
+    return None
+
+
+def _against_zero(node: ir.Call, name: str) -> ir.Node | None:
+    """What is compared with zero."""
+    if len(node.args) == 1:
+        return node.args[0] if name in ("zero?", "even?", "odd?") else None
+    if len(node.args) == 2 and name in ("=", "not="):
+        for i in (0, 1):
+            arg = node.args[i]
+            if isinstance(arg, ir.Const) and type(arg.value) is int and arg.value == 0:
+                return node.args[1 - i]
     return None
 
 
@@ -87,11 +112,14 @@ def _reusable(g: Generator, node: ir.Call) -> list[Any]:
 
 
 def _arithmetic(g: Generator, node: ir.Call, name: str) -> Any:
+    moved = offset(g, node) if g.offsets else None
+    if moved is not None:
+        return value_of(g, moved)
     known = [known_of(arg) for arg in node.args]
     kinds = [k.kind for k in known]
     op = _ARITHMETIC[name]()
     if _is_safe(name, known):
-        a, b = g.exprs(node.args)
+        a, b = _beside_floats(g, node, kinds)
         return g.binary(a, op, b)
     if any(k in ("str", "bool", "vec", "map", "fn") for k in kinds):
         return None
@@ -99,12 +127,23 @@ def _arithmetic(g: Generator, node: ir.Call, name: str) -> Any:
     if name == "*" and "float" not in kinds:
         temp = g.temp()
         product = g.walrus(temp, g.binary(a, op, b))
-        if all(k.natural for k in known):
-            small = g.compare(product, py.Lt(), g.const(_SMALL))
-        else:
-            small = g.put(py.Compare(g.const(-_SMALL), [py.Lt(), py.Lt()], [product, g.const(_SMALL)]))
+        small = _is_small(g, product, g.load(temp), all(k.natural for k in known))
         return g.choose(g.both(*tests, small), g.load(temp), _fallback(g, name, [a, b]))
     return g.choose(g.both(*tests), g.binary(a, op, b), _fallback(g, name, [a, b])) if tests else g.binary(a, op, b)
+
+
+def _is_small(g: Generator, value: Any, again: Any, natural: bool) -> Any:
+    """Whether an integer is well within the limit of size; `again` is the value once more.
+
+    Python compares integers of one digit (30 bits) several times as fast as longer ones, so these are looked at first.
+    """
+
+    def within(item: Any, bound: int) -> Any:
+        if natural:
+            return g.compare(item, py.Lt(), g.const(bound))
+        return g.put(py.Compare(g.const(-bound), [py.Lt(), py.Lt()], [item, g.const(bound)]))
+
+    return g.either(within(value, _DIGIT), within(again, _SMALL))
 
 
 def _is_safe(name: str, known: list[Known]) -> bool:
@@ -113,7 +152,18 @@ def _is_safe(name: str, known: list[Known]) -> bool:
     if all(kind == "int" for kind in kinds):
         return name != "*" or (None not in [k.bits for k in known] and sum(k.bits or 0 for k in known) <= MANY_BITS)
     # beside a float an integer must not be beyond the floats
-    return "float" in kinds and all(k.kind == "float" or (k.kind == "int" and (k.bits or 2**30) <= _FLOAT_BITS) for k in known)
+    return "float" in kinds and all(is_within_floats(k) for k in known)
+
+
+def _beside_floats(g: Generator, node: ir.Call, kinds: list[str | None]) -> list[Any]:
+    """The operands; an integer that is written out beside a float as the float that it is, with which Python is faster."""
+    values = g.exprs(node.args)
+    for i in (0, 1):
+        value = values[i]
+        if kinds[1 - i] == "float" and isinstance(value, py.Constant) and type(value.value) is int:
+            if value.value.bit_length() <= _EXACT_BITS:
+                values[i] = g.const(float(value.value))
+    return values
 
 
 def _tested(g: Generator, node: ir.Call, kinds: list[str | None]) -> tuple[Any, Any, list[Any]]:
@@ -128,8 +178,11 @@ def _tested(g: Generator, node: ir.Call, kinds: list[str | None]) -> tuple[Any, 
 def _compare(g: Generator, node: ir.Call, name: str) -> Any:
     kinds = [kind_of(arg) for arg in node.args]
     op = _COMPARE[name]()
+    moved = compared(g, node) if g.offsets else None
+    if moved is not None:
+        return g.compare(moved[0], op, moved[1])
     if all(k in ("int", "float", "num") for k in kinds):
-        a, b = g.exprs(node.args)
+        a, b = _beside_floats(g, node, kinds)
         return g.compare(a, op, b)
     if any(k in ("str", "bool", "vec", "map", "fn") for k in kinds):
         return None
@@ -140,6 +193,9 @@ def _compare(g: Generator, node: ir.Call, name: str) -> Any:
 def _equal(g: Generator, node: ir.Call, name: str) -> Any:
     kinds = [kind_of(arg) for arg in node.args]
     same = name == "="
+    moved = compared(g, node) if g.offsets else None
+    if moved is not None:
+        return g.compare(moved[0], py.Eq() if same else py.NotEq(), moved[1])
     if kinds[0] == kinds[1] and kinds[0] in ("int", "str", "bool"):
         a, b = g.exprs(node.args)
         return g.compare(a, py.Eq() if same else py.NotEq(), b)
@@ -164,6 +220,9 @@ def _equal(g: Generator, node: ir.Call, name: str) -> Any:
 
 
 def _step(g: Generator, node: ir.Call, name: str) -> Any:
+    moved = offset(g, node) if g.offsets else None
+    if moved is not None:
+        return value_of(g, moved)
     kind = kind_of(node.args[0])
     op = py.Add() if name == "inc" else py.Sub()
     value = g.expr(node.args[0])
@@ -190,15 +249,19 @@ def _divide(g: Generator, node: ir.Call, name: str) -> Any:
     literal = node.args[1].value if isinstance(node.args[1], ir.Const) else ...
     if literal is not ... and (type(literal) is not int or literal <= 0):
         return None
+    op = py.FloorDiv() if name == "quot" else py.Mod()
+    if literal is not ... and known[0].kind == "int" and known[0].natural:
+        a, b = g.exprs(node.args)
+        return g.binary(a, op, b)
     a, b = _reusable(g, node)
     tests = [g.of_type(v, " int") for v, k in ((a, known[0]), (b, known[1])) if k.kind != "int"]
     if literal is ... and known[0].bits is None:  # division of long integers is the built-in's: it takes time, and says so
         tests.append(g.put(py.Compare(g.const(0), [py.LtE(), py.Lt()], [a, g.const(_SMALL)])))
     elif not known[0].natural:
         tests.append(g.compare(a, py.GtE(), g.const(0)))
-    if literal is ...:
+    if literal is ... and not (g.fusing and known[1].natural):  # an error there makes the loops run again, one after the other
         tests.append(b if known[1].natural else g.compare(b, py.Gt(), g.const(0)))
-    done = g.binary(a, py.FloorDiv() if name == "quot" else py.Mod(), b)
+    done = g.binary(a, op, b)
     return g.choose(g.both(*tests), done, _fallback(g, name, [a, b])) if tests else done
 
 
@@ -227,7 +290,7 @@ def _sign(g: Generator, node: ir.Call, name: str) -> Any:
     op = {"zero?": py.Eq(), "pos?": py.Gt(), "neg?": py.Lt()}[name]
     kind = kind_of(node.args[0])
     if kind in ("int", "float", "num"):
-        return g.compare(g.expr(node.args[0]), op, g.const(0))
+        return g.compare(g.expr(node.args[0]), op, g.const(0.0 if kind == "float" else 0))
     if kind is not None:
         return None
     value = g.named(g.expr(node.args[0]))
@@ -240,19 +303,23 @@ def _root(g: Generator, node: ir.Call, name: str) -> Any:
     if kind_of(node.args[0]) != "float":
         return None
     value = g.named(g.expr(node.args[0]))
-    return g.choose(g.compare(value, py.GtE(), g.const(0)), g.call(" sqrt", value), _fallback(g, name, [value]))
+    return g.choose(g.compare(value, py.GtE(), g.const(0.0)), g.call(" sqrt", value), _fallback(g, name, [value]))
 
 
 def _quotient(g: Generator, node: ir.Call, name: str) -> Any:
-    """Division of floats, where the result is not a whole number, which would be given as an integer."""
-    kinds = [kind_of(arg) for arg in node.args]
-    if "float" not in kinds or any(kind not in (None, "float", "num") for kind in kinds):
+    """Division of floats; where the result is a whole number, it is an integer."""
+    known = [known_of(arg) for arg in node.args]
+    kinds = [k.kind for k in known]
+    if "float" not in kinds or not all(k.kind in (None, "num") or is_within_floats(k) for k in known):
         return None
-    a, b, tests = _tested(g, node, kinds)
+    a, b, tests = _tested(g, node, ["float" if is_within_floats(k) else k.kind for k in known])
     temp = g.temp()
-    result = g.walrus(temp, g.binary(a, py.Div(), b))
-    fraction = g.binary(result, py.Mod(), g.const(1))  # not zero for infinity and NaN either
-    return g.choose(g.both(*tests, b, fraction), g.load(temp), _fallback(g, name, [a, b]))
+    if node.kind == "float":  # that it may stay; no negative zero, as the integer zero has no sign
+        plain = g.binary(g.binary(a, py.Div(), b), py.Add(), g.const(0.0))
+        return g.choose(g.both(*tests, b), plain, _fallback(g, name, [a, b]))
+    whole = g.apply(g.attribute(g.walrus(temp, g.binary(a, py.Div(), b)), "is_integer"), [])  # infinity and NaN are not
+    result = g.choose(whole, g.call(" int", g.load(temp)), g.load(temp))
+    return g.choose(g.both(*tests, b), result, _fallback(g, name, [a, b]))
 
 
 def _parity(g: Generator, node: ir.Call, name: str) -> Any:
@@ -287,7 +354,7 @@ def _text(g: Generator, node: ir.Call, name: str) -> Any:
         elif isinstance(value, py.Name) and kind_of(arg) in ("int", None):
             if kind_of(arg) is None:
                 tests.append(g.of_type(value, " int"))
-            tests.append(g.put(py.Compare(g.const(-_SMALL), [py.Lt(), py.Lt()], [value, g.const(_SMALL)])))
+            tests.append(_is_small(g, value, value, natural=False))
             parts.append(g.put(py.FormattedValue(value, -1)))
         else:
             parts.append(None)

@@ -275,7 +275,6 @@ def own_of(coll: Any) -> Any:
 NAMES: dict[str, Any] = {
     " dict": dict,
     " list": list,
-    " encode": encode,
     " put": put,
     " conj_own": conj,
     " dissoc_own": dissoc,

@@ -17,6 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+#: Names of a pattern from which on one statement that takes all is faster than one for each.
+_AT_ONCE = 4
 _PLAIN = {"int": " int", "string": " str", "bool": " bool"}
 
 
@@ -97,13 +99,37 @@ def _bind_vector(g: Generator, pattern: ast.VectorPattern, value: Any, place: st
     items, length = g.temp(), g.temp()
     access.window(g, value, items, length, count)
     g.when(g.compare(g.load(length), py.Lt() if rest else py.NotEq(), g.const(count)), refuse)
-    for i, item in enumerate(pattern.items):
-        part = g.item(g.load(items), g.const(i))
-        bind(g, item, part if isinstance(item, ast.BindPattern) else g.named(part), place)
+    _bind_items(g, pattern, items, place)
     if pattern.rest is not None and isinstance(pattern.rest, ast.BindPattern):
         store(g, pattern.rest.binding, access.rest(g, value, count))
     if pattern.whole is not None:
         store(g, pattern.whole, value)
+
+
+def _bind_items(g: Generator, pattern: ast.VectorPattern, items: str, place: str) -> None:
+    """Give the parts of a sequence that was opened to the patterns for them."""
+    count = len(pattern.items)
+    names = [_plain_name(g, item) for item in pattern.items]
+    wanted = sum(name is not None for name in names)
+    if pattern.rest is None and wanted == count and count >= _AT_ONCE:
+        # all at once; a buffer can go on after the end of the sequence
+        whole = g.compare(g.call(" len", g.load(items)), py.Eq(), g.const(count))
+        cut = g.item(g.load(items), g.put(py.Slice(None, g.const(count), None)))
+        targets = g.put(py.Tuple([g.store(str(name)) for name in names], py.Store()))
+        g.add(py.Assign([targets], g.choose(whole, g.load(items), cut)))
+        return
+    for i, item in enumerate(pattern.items):
+        if not isinstance(item, ast.WildcardPattern):
+            part = g.item(g.load(items), g.const(i))
+            bind(g, item, part if isinstance(item, ast.BindPattern) else g.named(part), place)
+
+
+def _plain_name(g: Generator, pattern: ast.Pattern) -> str | None:
+    """The Python variable of a pattern that is a name which is looked at."""
+    if not isinstance(pattern, ast.BindPattern):
+        return None
+    var = g.unit.vars[pattern.binding]
+    return g.own(g.name_of(var)) if (var.reads or var.assigned) and not var.boxed else None
 
 
 def _bind_map(g: Generator, pattern: ast.MapPattern, value: Any, place: str) -> None:

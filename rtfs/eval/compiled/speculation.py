@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 
 from rtfs.eval.compiled.generate import Generator
 from rtfs.ir import nodes as ir
+from rtfs.ir.lattice import UNKNOWN, fits
 from rtfs.ir.nodes import Known
-from rtfs.ir.passes.kinds import UNKNOWN, Inference, fits
+from rtfs.ir.passes.kinds import Inference
 from rtfs.ir.scopes import bindings, inner_nodes, pattern_of, used
 from rtfs.syntax import nodes as ast
 
@@ -84,16 +85,20 @@ def speculate(g: Generator, region: list[ir.Node], bound: list[ir.Var], emit: Ca
         return
     assert nodes is not None
     stored = _stored(g.unit, nodes)
+    depth = g.speculating
     before: list[Any] = [(item, item.known) for item in [*nodes, *_both(stored, assumed)]]
-    Inference(g.unit, g.facts, g.inference.version).infer(nodes, _both(stored, assumed), assumed)
+    Inference(g.unit, g.facts, g.inference.version).infer(nodes, _both(stored, assumed), assumed, region)
     g.speculating += 1
-    fast = g.inside(emit)
-    depth, g.speculating = g.speculating - 1, -1
-    for item, known in before:
-        item.known = known
-    slow = g.inside(emit)
+    fast, slow = g.one_of(emit, lambda: _plainly(g, emit, before))
     g.speculating = depth
     g.when(g.both(*[g.of_type(g.load(g.name_of(var)), f" {known.kind}") for var, known in assumed.items()]), fast, slow)
+
+
+def _plainly(g: Generator, emit: Callable[[], None], before: list[Any]) -> None:
+    g.speculating = -1
+    for item, known in before:
+        item.known = known
+    emit()
 
 
 def _guess(g: Generator, nodes: list[ir.Node], bound: list[ir.Var]) -> dict[ir.Var, Known]:

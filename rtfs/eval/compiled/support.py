@@ -19,7 +19,7 @@ from rtfs.semantics.typecheck import LateCheck, validation_error
 from rtfs.source import Span
 from rtfs.values.equality import equal
 from rtfs.values.functions import Builtin, Function
-from rtfs.values.maps import Map
+from rtfs.values.maps import Map, encode
 from rtfs.values.scalars import Keyword
 from rtfs.values.sequences import EMPTY_VECTOR, List, Sequence, Vector
 
@@ -402,6 +402,7 @@ NAMES: dict[str, Any] = {
     " abs": abs,
     " sqrt": math.sqrt,
     " len": len,
+    " sum": sum,
     " range": range,
     " compress": compress,
     " isinstance": isinstance,
@@ -416,6 +417,7 @@ NAMES: dict[str, Any] = {
     " Function": Function,
     " RtfsError": RtfsError,
     " EvalError": EvalError,
+    " ZeroDivisionError": ZeroDivisionError,
     " LimitExceeded": LimitExceeded,
     " RecursionError": RecursionError,
     " KeyboardInterrupt": KeyboardInterrupt,
@@ -450,4 +452,5 @@ NAMES: dict[str, Any] = {
     " window": EMPTY_VECTOR._window,
     " equal": equal,
     " look_up": look_up,
+    " encode": encode,
 }

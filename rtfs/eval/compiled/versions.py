@@ -11,8 +11,9 @@ import ast as py
 from rtfs.eval.compiled.generate import Generator
 from rtfs.eval.compiled.speculation import OPERATIONS, Votes, is_closed
 from rtfs.ir import nodes as ir
+from rtfs.ir.lattice import UNKNOWN, fits, join
 from rtfs.ir.nodes import ANY, Known
-from rtfs.ir.passes.kinds import UNKNOWN, Inference, Version, checked_parameters, fits, join
+from rtfs.ir.passes.kinds import Inference, Version, checked_parameters
 from rtfs.ir.scopes import used, walk_function
 
 TYPE_CHECKING = False

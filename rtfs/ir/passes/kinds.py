@@ -7,10 +7,14 @@ that this makes unnecessary.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rtfs.ir import nodes as ir
+from rtfs.ir.lattice import BOOL, COUNT, FLOAT, INT, MAP, NUM, STR, UNKNOWN, VEC, fits, join
 from rtfs.ir.nodes import ANY, Known
 from rtfs.ir.optimise import Counts
-from rtfs.ir.passes.purity import PREDICATES
+from rtfs.ir.quotients import keep_floats
+from rtfs.ir.results import changed, result
 from rtfs.ir.scopes import variables, walk, walk_function
 from rtfs.syntax import nodes as ast
 from rtfs.types.nodes import Primitive
@@ -23,43 +27,11 @@ if TYPE_CHECKING:
 
     from rtfs.ir.optimise import Facts
 
-#: Nothing is known against anything yet.
-UNKNOWN = Known("?")
-
-#: Products of integers up to so many bits need no look at the limit of size (`semantics.limits.MAX_INTEGER_BITS`).
-MANY_BITS = 2**19
-#: No collection has more items than fit into this.
-_COUNT = Known("int", 48, True)
-_BOOL = Known("bool")
-_INT = Known("int")
-_NUM = Known("num")
-_FLOAT = Known("float")
-_VEC = Known("vec")
-_MAP = Known("map")
-_NUMBERS = ("int", "float", "num")
 #: After so many changes of one variable its bits are given up: they would grow for ever.
 _ROUNDS = 4
 
-_PREDICATES = PREDICATES | {"every?"}
-_RESULTS = {
-    "count": _COUNT,
-    "str": Known("str"),
-    "join": Known("str"),
-    "sqrt": _FLOAT,
-    "floor": _INT,
-    "ceil": _INT,
-    "round": _INT,
-    "+": _NUM,
-    "-": _NUM,
-    "*": _NUM,
-    "/": _NUM,
-    "max": _NUM,
-    "min": _NUM,
-    **dict.fromkeys(("vector", "vec", "concat", "cons", "keys", "vals", "map", "filter", "remove", "range", "sort-by"), _VEC),
-    **dict.fromkeys(("hash-map", "merge", "dissoc", "zipmap", "frequencies", "group-by", "select-keys"), _MAP),
-}
-_CHECKED = {"int": _INT, "float": _NUM, "string": Known("str"), "bool": _BOOL}
-_LITERALS = {float: _FLOAT, str: Known("str"), bool: _BOOL, Vector: _VEC, Map: _MAP}
+_CHECKED = {"int": INT, "float": NUM, "string": STR, "bool": BOOL}
+_LITERALS = {float: FLOAT, str: STR, bool: BOOL, Vector: VEC, Map: MAP}
 
 
 class Version:
@@ -91,31 +63,6 @@ def run(unit: ir.Unit, facts: Facts) -> Counts:
     return {"variables": sum(var.kind is not None for var in found)}
 
 
-def fits(known: Known, wanted: Known) -> bool:
-    """Whether all values of which one thing is known are such of which the other is."""
-    if wanted.kind is None or known is UNKNOWN:
-        return True
-    if wanted.kind == "num":
-        return known.kind in _NUMBERS
-    return (
-        known.kind == wanted.kind
-        and (wanted.bits is None or (known.bits is not None and known.bits <= wanted.bits))
-        and (known.natural or not wanted.natural)
-    )
-
-
-def join(a: Known, b: Known) -> Known:
-    """What is known of a value that is one or the other."""
-    if a == b or b is UNKNOWN:
-        return a
-    if a is UNKNOWN:
-        return b
-    if a.kind == b.kind:
-        bits = None if a.bits is None or b.bits is None else max(a.bits, b.bits)
-        return Known(a.kind, bits, a.natural and b.natural)
-    return _NUM if a.kind in _NUMBERS and b.kind in _NUMBERS else ANY
-
-
 class Inference:
     """What is known in one unit.
 
@@ -130,11 +77,18 @@ class Inference:
         #: reads of variables that were compared before -> what they are at most
         self.limits: dict[int, ir.Node] = {}
 
-    def infer(self, nodes: list[ir.Node], variables: list[ir.Var], assumed: dict[ir.Var, Known]) -> None:
+    def infer(
+        self,
+        nodes: list[ir.Node],
+        variables: list[ir.Var],
+        assumed: dict[ir.Var, Known],
+        region: Sequence[ir.Node] = (),
+    ) -> None:
         """Set what is known of some nodes (outer ones first) and of the variables that they give values to.
 
         Args:
             assumed: what is known of variables to begin with.
+            region: those of the nodes that are evaluated one after the other, if no other node is around them.
         """
         given: dict[ir.Var, list[Any]] = {}  # variable -> nodes, and what is known of values, that it is given
         emitted: dict[ir.Var, list[ir.Node]] = {}
@@ -184,6 +138,7 @@ class Inference:
         for node in nodes:
             if node.known is UNKNOWN:
                 node.known = ANY
+        keep_floats(nodes, region, self.facts)
 
     def _compare(self, node: ir.If) -> None:
         """Take note of what a comparison tells of the variable in it, in the branch where it holds or does not."""
@@ -266,7 +221,7 @@ def _stores(unit: ir.Unit, node: ir.Node, given: dict[ir.Var, list[Any]], emitte
             for var, arg in zip(node.target.vars, node.args, strict=False):
                 given.setdefault(var, []).append(arg)
     elif isinstance(node, ir.Times):
-        given.setdefault(node.var, []).append(_COUNT)
+        given.setdefault(node.var, []).append(COUNT)
     elif isinstance(node, ir.Collect):
         if node.into is not None:
             given.setdefault(node.into, []).append(ANY)
@@ -333,11 +288,11 @@ def _cases(inference: Inference, node: ir.Cases) -> Known:
 
 def _special(inference: Inference, node: ir.Special) -> Known:
     name = type(node.form).__name__
-    return _VEC if name == "MakeVector" else _MAP if name == "MakeMap" else ANY
+    return VEC if name == "MakeVector" else MAP if name == "MakeMap" else ANY
 
 
 def _logic(inference: Inference, node: ir.Logic) -> Known:
-    return _BOOL if all(item.kind in ("bool", "?") for item in node.items) else ANY
+    return BOOL if all(item.kind in ("bool", "?") for item in node.items) else ANY
 
 
 _RULES: dict[type, Any] = {
@@ -356,70 +311,7 @@ _RULES: dict[type, Any] = {
     ir.NoMatch: lambda inference, node: UNKNOWN,
     ir.Fn: lambda inference, node: Known("fn"),
     ir.Recur: lambda inference, node: UNKNOWN,
-    ir.Collect: lambda inference, node: _VEC if node.into is not None else ANY,
+    ir.Collect: lambda inference, node: VEC if node.into is not None else ANY,
     ir.Special: _special,
-    ir.Update: lambda inference, node: _changed(node.base.known),
+    ir.Update: lambda inference, node: changed(node.base.known),
 }
-
-
-def result(name: str, args: list[ir.Node]) -> Known:
-    """What is known of the value of a built-in."""
-    if name in _PREDICATES:
-        return _BOOL
-    known = [arg.known for arg in args]
-    if name == "throw":
-        return UNKNOWN
-    if name in ("assoc", "conj", "assoc-in", "update", "update-in"):
-        return _changed(known[0]) if known else ANY
-    if name in ("+", "-", "*", "inc", "dec", "mod", "rem", "quot", "abs", "max", "min", "/"):
-        if any(k is UNKNOWN for k in known):
-            return UNKNOWN
-        return _arithmetic(name, known) if known else ANY  # too few operands: an error when it runs
-    return _RESULTS.get(name, ANY)
-
-
-def _changed(known: Known) -> Known:
-    """What is known of a collection after a change."""
-    return known if known.kind in ("vec", "map", "?") else ANY
-
-
-def _arithmetic(name: str, known: list[Known]) -> Known:
-    kinds = [k.kind for k in known]
-    if all(kind == "int" for kind in kinds) and name != "/":
-        return _integers(name, known)
-    if name == "abs":
-        return known[0] if kinds[0] in _NUMBERS else _NUM
-    if name == "quot":
-        return _INT
-    if name in ("+", "-", "*", "inc", "dec") and "float" in kinds and all(kind in _NUMBERS for kind in kinds):
-        return _FLOAT
-    if name in ("max", "min") and all(kind == "float" for kind in kinds):
-        return _FLOAT
-    return _NUM
-
-
-def _integers(name: str, known: list[Known]) -> Known:
-    natural = all(k.natural for k in known)
-    bits = [k.bits for k in known]
-    least = [b for b in bits if b is not None]
-    whole = least if len(least) == len(bits) else None
-    if name in ("mod", "rem") and len(known) == 2:
-        return Known("int", min(least) if least else None, known[0].natural)
-    if name == "quot":
-        return Known("int", bits[0], natural)
-    if name == "abs":
-        return Known("int", bits[0], True)
-    if name in ("max", "min"):
-        some = name == "max" and any(k.natural for k in known)
-        return Known("int", max(whole) if whole else None, natural or some)
-    if name == "*" and len(known) == 2:
-        return Known("int", _kept(sum(whole)) if whole else None, natural)
-    if name in ("inc", "dec"):
-        return Known("int", _kept(max(bits[0], 1) + 1) if bits[0] is not None else None, natural and name == "inc")
-    if name in ("+", "-") and len(known) == 2:
-        return Known("int", _kept(max(whole) + 1) if whole else None, natural and name == "+")
-    return _INT
-
-
-def _kept(bits: int) -> int | None:
-    return bits if bits <= MANY_BITS else None

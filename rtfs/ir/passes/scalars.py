@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from rtfs.ir import nodes as ir
 from rtfs.ir.optimise import Counts
-from rtfs.ir.scopes import transform, walk
+from rtfs.ir.scopes import reads, transform, walk
 from rtfs.syntax import nodes as ast
 from rtfs.values.sequences import Vector
 
@@ -119,7 +119,7 @@ class _Rewriting:
         return node
 
     def store(self, var: ir.Var, value: ir.Node, fn: ir.Fn) -> ir.Node:
-        """Give each item its value, all at once, where the vector would be made."""
+        """Give each item its value where the vector would be made: one that is still read for the others after them."""
         if type(value) is ir.Seq or isinstance(value, ir.Inlined):
             value.items[-1] = self.store(var, value.items[-1], fn)
             return value
@@ -132,11 +132,17 @@ class _Rewriting:
         else:
             assert isinstance(value, ir.Special)
             args = value.args
-        temps = [ir.Var(f"{item.name}'", fn, in_loop=True) for item in self.items[var]]
-        items: list[ir.Node] = [ir.Set(arg.span, temp, arg) for temp, arg in zip(temps, args, strict=True)]
-        for item, temp in zip(self.items[var], temps, strict=True):
-            items.append(ir.Set(value.span, item, ir.Get(value.span, temp)))
-        return ir.Seq(value.span, items)
+        mine = self.items[var]
+        sets: list[ir.Node] = []
+        after: list[ir.Node] = []
+        for i, (item, arg) in enumerate(zip(mine, args, strict=True)):
+            if any(reads(self.unit, later, item) for later in args[i + 1 :]):
+                temp = ir.Var(f"{item.name}'", fn, in_loop=True)
+                sets.append(ir.Set(arg.span, temp, arg))
+                after.append(ir.Set(value.span, item, ir.Get(value.span, temp)))
+            else:
+                sets.append(ir.Set(arg.span, item, arg))
+        return ir.Seq(value.span, [*sets, *after, ir.Const(value.span, None)])
 
     def bind(self, node: ir.Bind, variables: list[ir.Var]) -> ir.Node:
         """Take the items one by one where the vector would be taken apart."""
@@ -151,4 +157,3 @@ class _Rewriting:
                 items.append(ir.Bind(pattern.span, pattern, value, node.place))
         items.append(ir.Const(node.span, None))
         return ir.Seq(node.span, items)
-

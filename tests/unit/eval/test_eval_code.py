@@ -1,0 +1,153 @@
+"""What the code generator makes of operations that it knows more about than the built-ins do, and that they mean the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from rtfs.eval.compiled import CompiledEvaluator
+from rtfs.eval.treewalk import TreeWalker
+from tests.differential.test_evaluators import check, outcome
+from tests.support.code import python_of
+
+#: (definitions, name of the function, text that is in its code, text that is not, calls)
+CASES = {
+    "a quotient that only meets floats stays one, without a negative zero": (
+        "(defn f [a b] (let [q (/ (+ a 0.5) b)] (* q (+ b 0.25))))",
+        "f",
+        "/ b + 0.0",
+        "is_integer",
+        ["(f 1.0 2.0)", "(f 1.5 2.0)", "(f -0.5 3.0)", "(f 1.0 0.0)", "(f 3.5 0)", "(f 1.0 :x)", "(f 1e308 1e-308)"],
+    ),
+    "a quotient whose value is wanted is an integer where it is whole": (
+        "(defn f [a] (let [q (/ (+ a 0.5) 2.0)] [q (* q (+ a 0.25))]))",
+        "f",
+        "is_integer",
+        "/ 2.0 + 0.0",
+        ["(f 1.5)", "(f 1.0)", "(f -0.5)", "(f 1e300)", "(f (/ 1.0 0.3))"],
+    ),
+    "an integer beside a float is written as one": (
+        "(defn f [x] (if (< (* (+ x 0.5) 3) 7) (- (+ x 0.5) 2) :no))",
+        "f",
+        "* 3.0 < 7.0",
+        "",
+        ["(f 0.5)", "(f 1e300)", "(f -1)", f"(f {10**400})", "(f true)"],
+    ),
+    "an integer that is no float exactly stays one": (
+        f"(defn f [x] (* (+ x 0.5) {2**53 + 1}))",
+        "f",
+        str(2**53 + 1),
+        "",
+        ["(f 0.5)", "(f 1)"],
+    ),
+    "a remainder is compared with zero by its truth": (
+        "(defn f [n] (if (= (mod n 3) 0) :three (if (odd? n) :odd (if (even? (quot n 2)) :four :even))))",
+        "f",
+        "if n & 1:",
+        "% 3 == 0",
+        ["(f 0)", "(f 9)", "(f 7)", "(f 8)", "(f -9)", "(f 1.5)", "(f true)"],
+    ),
+    "what a pattern does not name is not read": (
+        "(defn f [v] (let [[_ b _] v] b))",
+        "f",
+        "[1]",
+        "[0]",
+        ["(f [1 2 3])", "(f [1 2])", "(f '(1 2 3))", "(f (rest [0 1 2 3]))", "(f :x)"],
+    ),
+    "many names of a pattern are read at once": (
+        "(defn f [v] (let [[a b c d] v] [d c b a]))",
+        "f",
+        "a, b, c, d = ",
+        "",
+        ["(f [1 2 3 4])", "(f [1 2 3])", "(f (conj [1 2 3] 4))", "(f (take 4 [1 2 3 4 5]))", "(f (rest [0 1 2 3 4]))",
+         "(let [v [1 2 3 4] w (conj v 5)] [(f v) w])", "(f nil)"],
+    ),
+    "a range whose ends are integers needs no look at them": (
+        "(defn f [n m] (+ (quot n 2) (quot m 2) (reduce + 0 (range n m))))",
+        "f",
+        "range(n, m) if m - n < 1048576 else bounds(n, m)",
+        "",
+        ["(f 2 5)", "(f 0 0)", "(f 3 -3)", "(f 1.5 2)", "(f 0 100000000000)", "(f true 3)"],
+    ),
+    "what a loop has collected is added up at once": (
+        "(defn g [n] (if (< n 2) 1 (+ (g (- n 1)) n)))\n"
+        "(defn f [n] (reduce + 0 (map (fn [x] (g x)) (range n))))",
+        "f",
+        "sum(out",
+        "",
+        ["(f 5)", "(f 0)", "(f 1.5)"],
+    ),
+    "an item of a loop that runs as one has no variable of its own where it is only added": (
+        "(defn f [k n] (reduce + 0 (map (fn [x] (* x k)) (filter (fn [x] (not= (mod x k) 0)) (range n)))))",
+        "f",
+        "if x % k:",
+        "",
+        ["(f 3 20)", "(f 0 20)", "(f -3 20)", "(f 2.5 20)", "(f 0 0)", "(f 3 :x)", f"(f {2**40} 5)"],
+    ),
+    "along a sequence, items that are integers are tested once": (
+        "(defn f [n xs] (loop [left xs best 0] (if (empty? left) best\n"
+        "  (recur (rest left) (if (< (first left) n) (max best (first left)) (- best (first left)))))))",
+        "f",
+        "for left_item in left._buf[left._start:left._stop] if left._stop < 64",
+        "",
+        ["(f 3 [1 2 5 2])", "(f 3 [1 2.5 5 :x])", "(f 3 '(1 2))", "(f 3 [])", "(f 3 nil)", "(f 3 (range 100))",
+         "(f 3 (rest [9 1 2]))", "(f 3 [true])", f"(f 3 [{2**80} 1])", "(f 3 {:a 1})"],
+    ),
+    "names that differ by constants share a variable": (
+        "(defn f [n] (if (< n 2) n (+ (f (- n 1)) (f (- n 2)))))",
+        "f",
+        "if n < 4 else f_fast_1(n - 3) + f_fast_1(n - 4)",
+        "n1",
+        ["(f 0)", "(f 1)", "(f 2)", "(f 17)", "(f -5)", "(f 4.5)", "(f true)", f"(f (- {2**70}))"],
+    ),
+    "a name that several places want keeps its variable": (
+        "(defn f [n] (let [m (- n 3)] (if (< m 5) [m m] (+ m n))))",
+        "f",
+        "m = n - 3",
+        "",
+        ["(f 1)", "(f 10)", "(f 2.5)"],
+    ),
+    "one that changes meanwhile too": (
+        "(defn f [n] (loop [i n s 0] (if (< i 0) s (let [j (- i 2)] (recur (- j 1) (+ s (if (< j 3) 1 j)))))))",
+        "f",
+        "",
+        "",
+        ["(f 1)", "(f 10)", "(f 2.5)"],
+    ),
+    "`cons` in front of a vector": (
+        "(defn f [x xs] (cons x xs))", "f", "vector([x, *xs._buf[xs._start:xs._stop]])", "",
+        ["(f 1 [2 3])", "(f 1 '(2))", "(f 1 nil)", "(f 1 {:a 1})", '(f 1 "x")', "(f 1 (rest [1 2 3]))", "(f 1 (range 500))"],
+    ),
+    "`rest` and `last`": (
+        "(defn f [xs] [(rest xs) (last xs) (first xs)])", "f", "window(xs._buf, xs._start + 1, xs._stop)", "",
+        ["(f [1 2 3])", "(f [1])", "(f [])", "(f '(1 2))", "(f nil)", '(f "ab")', "(f (rest [1 2]))", "(f 5)"],
+    ),
+    "`get` of a map first": (
+        "(defn f [m k] [(get m k) (get m k :none) (contains? m k)])", "f", "m._table.get(", "",
+        ["(f {1 2} 1)", "(f {1 2} 1.0)", "(f {1.0 2} 1.0)", "(f {true 3 1 2} true)", "(f [5 6] 1)", "(f [5 6] 7)", "(f [5 6] -1)",
+         "(f nil 1)", "(f {nil 1} nil)", "(f {[1] 2} [1])", "(f '(1 2) 0)", "(f [1] :a)", '(f "abc" "b")',
+         "(f (assoc (zipmap (range 200) (range 200)) 7 :seven 500 :new) 7)", "(f (dissoc (zipmap (range 200) (range 200)) 7) 7)"],
+    ),
+    "what is known to be a vector is not asked": (
+        "(defn f [n] (let [xs (concat [n] [2 3])] [(count xs) (first xs) (nth xs 1) (get xs 2) (empty? xs)]))",
+        "f",
+        "",
+        "type(xs)",
+        ["(f 1)"],
+    ),
+    "one product of integers of one digit is one comparison": (
+        "(defn f [a b] (+ 1 (* a b)))", "f", f"< {2**30}", "",
+        ["(f 3 4)", f"(f {2**40} {2**40})", f"(f {-2**30} 1)", f"(f {2**62} -1)", "(f 1.5 2)", "(f true 2)", f"(f {2**31} 1)"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", CASES)
+def test_code(what: str) -> None:
+    definitions, name, there, not_there, calls = CASES[what]
+    made = python_of(definitions, name)
+    assert there in made
+    assert not not_there or not_there not in made
+    for call in calls:
+        text = f"{definitions}\n{call}"
+        assert outcome(text, CompiledEvaluator) == outcome(text, TreeWalker)
+        check(text)
