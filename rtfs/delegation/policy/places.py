@@ -46,18 +46,20 @@ class Places:
             pass
 
     def key(self, path: Path) -> Span:
-        """The place of a key, or else of the nearest table around it."""
+        """The place of a key, or else of the nearest table or value around it."""
+        return self._find(path, self.keys, self.values)
+
+    def value(self, path: Path) -> Span:
+        """The place of a value, or else of its key, or of what is around it."""
+        return self._find(path, self.values, self.keys)
+
+    def _find(self, path: Path, first: dict[Path, tuple[int, int]], second: dict[Path, tuple[int, int]]) -> Span:
         while path:
-            found = self.keys.get(path) or self.values.get(path)
+            found = first.get(path) or second.get(path)
             if found is not None:
                 return Span(self.source, *found)
             path = path[:-1]
         return Span(self.source, 0, 0)
-
-    def value(self, path: Path) -> Span:
-        """The place of a value, or else of its key."""
-        found = self.values.get(path)
-        return self.key(path) if found is None else Span(self.source, *found)
 
 
 class Lost(Exception):
