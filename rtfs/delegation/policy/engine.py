@@ -72,8 +72,14 @@ class PolicyEngine(Listeners):
             self.refresh()
         return self._active.decide(context)
 
-    def resolve(self, symbol: str) -> Decision | None:
-        return self._active.symbol(symbol).fixed
+    def resolve(self, symbol: str, *, tags: frozenset[str] | None = None, tenant: str = "") -> Decision | None:
+        """
+        Args:
+            tags, tenant: of all calls of the function, when they are known where it is bound: more can be decided there then.
+        """
+        active = self._active
+        known = active.symbol(symbol)
+        return known.fixed if tags is None or known.fixed is not None else active.fixed_for(known, symbol, tags, tenant)
 
     def knows(self, symbol: str) -> bool:
         """Whether some rule may fit a call of a function: in a chain, the next engine is asked otherwise."""
@@ -194,12 +200,11 @@ class _Active:
         return self._choose(known, plan, context)
 
     def _plan(self, known: _Symbol, context: CallContext) -> Any:
-        rules = self.index.first(self.index.of_call(known.mask, context))
-        if len(rules) == 1 and not self.index.loose >> rules[0] & 1:
-            return self._outcome_for(self.policy.rules[rules[0]], context)
-        if not rules:
-            return self._outcome_for(None, context)
-        return _Loose([self.policy.rules[i] for i in rules])
+        mask = self.index.of_call(known.mask, context)
+        lowest = mask & -mask
+        if lowest & self.index.loose:
+            return _Loose([self.policy.rules[i] for i in self.index.first(mask)])
+        return self._outcome_for(self.policy.rules[lowest.bit_length() - 1] if mask else None, context)
 
     def _choose(self, known: _Symbol, plan: Any, context: CallContext) -> Decision:
         if type(plan) is _Loose:
@@ -261,6 +266,16 @@ class _Active:
         if self._limited and not all(isinstance(t, LocalPure) for t in targets):
             return None
         return self._outcome(rule, _NO_TAGS, "")  # type: ignore[no-any-return]
+
+    def fixed_for(self, known: _Symbol, symbol: str, tags: frozenset[str], tenant: str) -> Decision | None:
+        """The decision for all calls with these tags, when nothing about the operands can change it."""
+        mask = self.index.of_program(known.mask, tags, tenant)
+        lowest = mask & -mask
+        rule = self.policy.rules[lowest.bit_length() - 1] if mask else None
+        if rule is not None and (lowest & self.index.varying or rule.engine is not None):
+            return None
+        found = self._outcome_for(rule, CallContext(symbol, tags=tags, tenant=tenant))
+        return found if type(found) is Decision else None
 
     def rule(self, context: CallContext) -> Rule | None:
         mask = self.index.of_call(self.symbol(context.symbol).mask, context)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rtfs.delegation.context import CallContext
 
 #: So many symbols, tenants and sets of tags are kept; beyond them, everything is forgotten and found again.
-_MOST = 10_000
+_MOST = 50_000
 
 
 class RuleIndex:
@@ -37,6 +37,8 @@ class RuleIndex:
         self._forbids: dict[str, int] = {}
         self.loose = 0
         """The rules that depend on length or metadata."""
+        self.varying = 0
+        """Those that depend on the operands: on their kinds, too."""
         self.bound = 0
         """Those that depend on more than the symbol."""
         for i, rule in enumerate(rules):
@@ -51,6 +53,8 @@ class RuleIndex:
                 self._forbids[tag] = self._forbids.get(tag, 0) | bit
             if conditions.loose:
                 self.loose |= bit
+            if conditions.loose or conditions.fingerprint is not None:
+                self.varying |= bit
             if conditions.bound:
                 self.bound |= bit
         self._tenants: dict[str, int] = {}
@@ -62,12 +66,17 @@ class RuleIndex:
 
     def of_call(self, mask: int, context: CallContext) -> int:
         """Those of `mask`, the set of the symbol, that fit a call but for its length and metadata."""
-        tenant, tags = self._tenants.get(context.tenant), self._tags.get(context.tags)
-        if tenant is None:
-            tenant = self._of_tenant(context.tenant)
-        if tags is None:
-            tags = self._of_tags(context.tags)
-        return mask & tenant & tags & (self._by_fingerprint.get(context.fingerprint, 0) | self._any_fingerprint)
+        known = self._by_fingerprint.get(context.fingerprint, 0) | self._any_fingerprint
+        return self.of_program(mask, context.tags, context.tenant) & known
+
+    def of_program(self, mask: int, tags: frozenset[str], tenant: str) -> int:
+        """Those of `mask` that fit calls with these tags, whatever their operands are."""
+        by_tenant, by_tags = self._tenants.get(tenant), self._tags.get(tags)
+        if by_tenant is None:
+            by_tenant = self._of_tenant(tenant)
+        if by_tags is None:
+            by_tags = self._of_tags(tags)
+        return mask & by_tenant & by_tags
 
     def _of_tenant(self, tenant: str) -> int:
         found = self._by_tenant.rules(tenant) | self._any_tenant
