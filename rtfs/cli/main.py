@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ir": ("rtfs.cli.ir", "show what a program is compiled to, before and after optimising"),
     "compile": ("rtfs.cli.compile", "store a program in a form that runs without being read and analysed again"),
     "models": ("rtfs.cli.models", "list the models that functions can delegate to; install local ones"),
+    "policy": ("rtfs.cli.policy", "check the rules that say where calls go, and explain what they decide"),
     "caps": ("rtfs.cli.caps", "list the capabilities that programs can ask for"),
     "explain": ("rtfs.cli.explain", "say what an error code means"),
 }

@@ -102,11 +102,13 @@ _SHARED = (
     Field("engines", Named(ENGINE), "engines that rules may hand over to"),
     Field("tenants", Named(TENANT), "limits for tenants by name"),
 )
-ENVIRONMENT = Table(_SHARED)
+_ELSEWHERE = tuple([(field.name, "belongs in [settings], or in a rule") for field in SETTINGS if field.name != "budget"])
+ENVIRONMENT = Table(_SHARED, _ELSEWHERE)
 POLICY = Table(
     (
         Field("version", Number("a version of the format", 1, 1, whole=True), "of this format: 1"),
         *_SHARED,
         Field("environments", Named(ENVIRONMENT), "what is different in an environment, `RTFS_ENV`"),
-    )
+    ),
+    _ELSEWHERE,
 )

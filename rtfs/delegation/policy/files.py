@@ -48,7 +48,7 @@ def find_policy(folder: str | os.PathLike[str], environ: Mapping[str, str]) -> s
 
 
 def _has_table(path: str) -> bool:
-    """Whether there is a policy in a file that may be for other things only. One that is no TOML has: whoever reads it reports that."""
+    """Whether there is a policy in a file that may be for other things only. One that is no TOML may be one."""
     import tomllib
 
     try:

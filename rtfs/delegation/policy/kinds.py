@@ -81,6 +81,8 @@ class Number(Kind):
 
     @property
     def expected(self) -> str:
+        if self.low == self.high:
+            return f"{self.low:g}"
         return f"{self.what} from {self.low:g} to {int(self.high) if self.high >= 1 else self.high}"
 
     def read(self, value: Any, path: Path, problems: Problems) -> Any:
@@ -165,10 +167,21 @@ class Field(Struct):
     group: str = ""
 
 
+class Values(dict["str", "Any"]):
+    """The keys of a table that are there and right, and the names of those that are not right."""
+
+    wrong: frozenset[str] = frozenset()
+
+
 class Table(Kind):
-    """A table with known keys: given as a dict of those that are there and right."""
+    """A table with known keys: given as `Values`.
+
+    Attributes:
+        elsewhere: (name, hint) of keys that are easily put here and belong elsewhere.
+    """
 
     fields: tuple[Field, ...]
+    elsewhere: tuple[tuple[str, str], ...] = ()
 
     @property
     def expected(self) -> str:
@@ -178,19 +191,29 @@ class Table(Kind):
         if not isinstance(value, dict):
             return self.wrong(value, path, problems)
         known = {field.name: field for field in self.fields}
-        out: dict[str, Any] = {}
+        out = Values()
         for name, item in value.items():
             field = known.get(name)
             if field is None:
-                near = nearest(name, known) or nearest(name.replace("-", "_"), known)
-                near = near or [other for other in known if other in (name.replace("-", "_"), f"{name}s", f"{name}_s", name[:-1])]
-                hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}"
-                problems.error((*path, name), "is no key of a policy", hint=hint, key=True)
+                problems.error((*path, name), "is not a key that is known here", hint=self._hint(name, known), key=True)
                 continue
             found = field.kind.read(item, (*path, name), problems)
             if found is not None:
                 out[name] = found
+            else:
+                out.wrong |= {name}
         return out
+
+    def _hint(self, name: str, known: dict[str, Field]) -> str:
+        elsewhere = dict(self.elsewhere)
+        if name in elsewhere:
+            return elsewhere[name]
+        plain = name.replace("-", "_")
+        near = [other for other in known if other in (plain, f"{plain}s", f"{plain}_s", plain[:-1])] or nearest(plain, known)
+        if near:
+            return f"did you mean `{near[0]}`?"
+        far = nearest(plain, elsewhere)
+        return f"`{far[0]}` {elsewhere[far[0]]}" if far else f"known here: {', '.join(known)}"
 
 
 class Named(Kind):

@@ -216,7 +216,7 @@ class Policy(Struct):
     """What a file says, for one environment.
 
     Attributes:
-        source: the name of the file, for messages.
+        source: the name of the file without its folder, for records and messages.
         environment: whose overlay is in it; empty for none.
         rules: the environment's own before the others; the first that fits decides.
         settings: of calls that no rule fits, and of functions with a hint.

@@ -69,7 +69,7 @@ class Names:
         if ":" not in text and text not in _LOCAL:
             near = nearest(text, [*self._texts, "local"])
             hint = f"did you mean `{near[0]}`?" if near else _FORMS
-            self._problems.error(path, f"there is no target `{text}`" if key else f"names no target: `{text}`", hint=hint, key=key)
+            self._problems.error(path, "is no target of the file" if key else f"names no target: `{text}`", hint=hint, key=key)
             return []
         try:
             target = parse_target(text)

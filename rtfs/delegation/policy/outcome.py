@@ -80,10 +80,10 @@ def outcome(policy: Policy, rule: Rule | None, refusal: Refusal) -> Decision | S
         others = [Alternative(d.target, round(s, 6)) for (d, _), s in zip(decisions, shares, strict=True) if d is not decision]
         known = {one.target for one in decision.alternatives}
         others += [one for one in refused if one.target not in known]
-        reasoning = f"{decision.reasoning}; {written(decision.target)} gets {share:.3g} of the calls"
-        found.append(
-            changed(decision, propensity=share, alternatives=(*decision.alternatives, *others), reasoning=reasoning)
-        )
+        reasoning = decision.reasoning
+        if share < 1:
+            reasoning += f"; {written(decision.target)} gets {share:.3g} of the calls"
+        found.append(changed(decision, propensity=share, alternatives=(*decision.alternatives, *others), reasoning=reasoning))
     return found[0] if len(found) == 1 else Split(rule.label, found)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from rtfs.delegation.context import hash_64
 from rtfs.delegation.policy.model import PRIVATE, Conditions, Engine, Limits, MetadataCondition, Option, Policy, Rule
 from rtfs.delegation.policy.names import Names
@@ -13,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from rtfs.delegation.policy.kinds import Values
     from rtfs.delegation.policy.places import Path
     from rtfs.delegation.policy.problems import Problems
 
@@ -56,7 +59,7 @@ class View:
         for path, reason in shadowed(rules):
             self._problems.warn(path, reason)
         return Policy(
-            source=self._problems.source,
+            source=os.path.basename(self._problems.source),
             environment=self._environment,
             rules=tuple([rule for _, rule in rules]),
             settings=call_settings(settings),
@@ -118,13 +121,15 @@ class View:
             found.append((f"rule `{name}`" if name is not None else f"rule {i + 1}{of}", values, (*path, i)))
         return found
 
-    def _rule(self, label: str, values: dict[str, Any], path: Path) -> Rule | None:
+    def _rule(self, label: str, values: Values, path: Path) -> Rule | None:
         chosen = tuple([name for name in CallSettings._fields if name in values])
         ways = [name for name in ("target", "weights", "engine") if name in values]
         options: list[Option] = []
-        if not ways:
+        if not ways and values.wrong.isdisjoint(("target", "weights", "engine")):
             hint = "write target = \"local\" to run the function's own body"
             self._problems.error(path, "says nothing of where calls go: it needs `target`, `weights` or `engine`", hint=hint)
+        elif not ways:
+            pass  # reported already
         elif len(ways) > 1:
             self._problems.error((*path, ways[1]), f"is one too many: there is `{ways[0]}` already", key=True)
         elif ways == ["target"]:
@@ -135,7 +140,7 @@ class View:
         elif values["engine"] not in self._engines:
             near_engines = nearest(values["engine"], self._engines)
             hint = f"did you mean `{near_engines[0]}`?" if near_engines else "describe it: [engines.NAME] with use = …"
-            self._problems.error((*path, "engine"), f"there is no engine `{values['engine']}` in the file", hint=hint)
+            self._problems.error((*path, "engine"), f"names no engine of the file: `{values['engine']}`", hint=hint)
         else:
             self.used_engines.add(values["engine"])
         fallbacks = self._names.chain(values["fallback"], (*path, "fallback")) if "fallback" in values else ()
@@ -179,13 +184,13 @@ class View:
         """A shape as `context.shape_of` writes it: kinds in alphabetical order, without blanks."""
         outer, bracket, inner = text.replace(" ", "").rstrip(">").partition("<")
         if bracket and outer not in ("vector", "list", "map"):
-            self._problems.error(path, f"`{outer}` holds nothing: write `{outer}` alone")
+            self._problems.error(path, f"gives `{outer}` something to hold: only vector, list and map do")
         parts = inner.split(",") if bracket else []
         for kind in (outer, *[kind for part in parts for kind in part.split("|") if kind]):
             if kind not in KINDS:
                 near = nearest(kind, KINDS)
                 hint = f"did you mean `{near[0]}`?" if near else f"kinds: {', '.join(KINDS)}"
-                self._problems.error(path, f"there is no kind of value `{kind}`", hint=hint)
+                self._problems.error(path, f"names no kind of value: `{kind}`", hint=hint)
         return f"{outer}<{','.join('|'.join(sorted(part.split('|'))) for part in parts)}>" if bracket else outer
 
     # --- what is doubtful ---
