@@ -168,7 +168,7 @@ class Field(Struct):
 
 
 class Values(dict["str", "Any"]):
-    """The keys of a table that are there and right, and the names of those that are not right."""
+    """The keys of a table that are there and right; `wrong` are the names of the others."""
 
     wrong: frozenset[str] = frozenset()
 
@@ -196,6 +196,7 @@ class Table(Kind):
             field = known.get(name)
             if field is None:
                 problems.error((*path, name), "is not a key that is known here", hint=self._hint(name, known), key=True)
+                out.wrong |= {name}
                 continue
             found = field.kind.read(item, (*path, name), problems)
             if found is not None:

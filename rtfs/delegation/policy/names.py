@@ -60,7 +60,8 @@ class Names:
                 self._problems.error(place, f"leads back to itself: {' → '.join((*inside, text))}")
             elif text in self._texts:
                 self.used.add(text)
-                found += self._chains.get(text) or self._chain(self._texts[text], path, (*inside, text))
+                known = self._chains.get(text)  # empty when something is wrong with it, which has been said
+                found += self._chain(self._texts[text], path, (*inside, text)) if known is None else known
             else:
                 found += self._target(text, place, key)
         return tuple(dict.fromkeys(found))

@@ -163,7 +163,7 @@ class View:
             if tag in values.get("without_tags", ()):
                 self._problems.error((*path, "without_tags"), f"has `{tag}`, and so has `tags`: no call fits")
         metadata = values.get("metadata")
-        if metadata is not None and not metadata:
+        if metadata is not None and not metadata and not metadata.wrong:
             self._problems.error((*path, "metadata"), "asks for nothing")
         args = values.get("args")
         shapes = None if args is None else tuple([self._shape(text, (*path, "args", i)) for i, text in enumerate(args)])

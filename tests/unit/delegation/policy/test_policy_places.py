@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from typing import Any
 
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 from rtfs.delegation.policy.places import Places, Scanner
 from rtfs.source import Source
+from tests.support.toml_text import document
 
 
 def places(text: str) -> Places:
@@ -109,30 +109,6 @@ VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3), max_leaves=8
 )
 DOCUMENTS = st.dictionaries(KEYS, VALUES, max_size=5)
-
-
-def written(value: Any) -> str:
-    """A value on one line."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{written(k)} = {written(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + "".join(f" {written(item)} , # ]\n" for item in value) + "]"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    return str(value).lower() if isinstance(value, (bool, float)) else str(value)
-
-
-def document(data: dict[str, Any]) -> str:
-    """A text in which tables, and arrays of nothing else, have headers."""
-    tables = {k: v for k, v in data.items() if isinstance(v, dict)}
-    arrays = {k: v for k, v in data.items() if v and isinstance(v, list) and all(isinstance(item, dict) for item in v)}
-    lines = [f"{written(k)} = {written(v)}" for k, v in data.items() if k not in tables and k not in arrays]
-    for name, table in tables.items():
-        lines += [f"[ {written(name)} ]", *(f"{written(k)}={written(v)}" for k, v in table.items())]
-    for name, items in arrays.items():
-        for item in items:
-            lines += [f"[[{written(name)}]]", *(f"{written(k)} = {written(v)}" for k, v in item.items())]
-    return "\n".join(lines)
 
 
 @given(DOCUMENTS)
