@@ -40,10 +40,11 @@ def find_policy(folder: str | os.PathLike[str], environ: Mapping[str, str]) -> s
         if named and not os.path.isfile(named):
             raise ConfigError(f"{FILE_VARIABLE}: there is no file {named}", hint="check the path; empty means no policy")
         return named or None
-    path = os.path.join(os.fspath(folder), FILE)
+    place = "" if os.fspath(folder) == "." else os.fspath(folder)
+    path = os.path.join(place, FILE)
     if os.path.isfile(path):
         return path
-    shared = os.path.join(os.fspath(folder), SHARED_FILE)
+    shared = os.path.join(place, SHARED_FILE)
     return shared if os.path.isfile(shared) and _has_table(shared) else None
 
 

@@ -54,9 +54,11 @@ class View:
         rules = self._rules()
         limits = self._limits("the policy", self._layers())
         tenants = {name: self._tenant(name) for name in self._merged("tenants")}
-        for path, rule in rules:
+        # an overlay is there to take from the others: only what stands in it is doubtful in it
+        own = [(path, rule) for path, rule in rules if path[: len(self._path)] == self._path]
+        for path, rule in own:
             self._doubts(path, rule, limits)
-        for path, reason in shadowed(rules):
+        for path, reason in shadowed(own):
             self._problems.warn(path, reason)
         return Policy(
             source=os.path.basename(self._problems.source),
