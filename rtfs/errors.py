@@ -111,6 +111,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "missing-extra": ("MissingExtra", "RTFS-C002"),
     "artefact-corrupt": ("ArtefactCorrupt", "RTFS-C003"),
     "artefact-version": ("ArtefactVersion", "RTFS-C004"),
+    "invalid-policy": ("InvalidPolicy", "RTFS-C005"),
     "internal-error": ("InternalError", "RTFS-X001"),
 }
 
@@ -302,9 +303,13 @@ class DelegationError(HostError):
 
 
 class ConfigError(RtfsError, ValueError):
-    """A setting, an option or the installation is wrong."""
+    """A setting, an option or the installation is wrong. `others` holds further mistakes of the same file, in its order."""
 
     default_kind = "config-error"
+
+    def __init__(self, message: str, **extras: Any) -> None:
+        super().__init__(message, **extras)
+        self.others: list[ConfigError] = []
 
 
 class InternalError(RtfsError):

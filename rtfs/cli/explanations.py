@@ -431,6 +431,12 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Compile it again from its source with the RTFS that is to run it: rtfs compile orders.rtfs.",
         shown_only=True,
     ),
+    "invalid-policy": _e(
+        "A policy file says what it cannot mean: a key that does not exist, a value out of its bounds, an unknown target.",
+        "rtfs policy check delegation.toml",
+        "`rtfs policy check` lists all mistakes of the file with line and key; docs/policy.md describes the keys.",
+        shown_only=True,
+    ),
     "internal-error": _e(
         "A bug in RTFS.",
         "",

@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compile": ("rtfs.cli.compile", "store a program in a form that runs without being read and analysed again"),
     "cache": ("rtfs.cli.cache", "where compiled programs are kept; remove them"),
     "models": ("rtfs.cli.models", "list the models that functions can delegate to; install local ones"),
+    "policy": ("rtfs.cli.policy", "check the rules that say where calls go, and explain what they decide"),
     "caps": ("rtfs.cli.caps", "list the capabilities that programs can ask for"),
     "explain": ("rtfs.cli.explain", "say what an error code means"),
 }
