@@ -50,7 +50,8 @@ class Budget:
 
     __slots__ = (
         "_calls", "_clock", "_deadline", "_functions", "_held_calls", "_held_tokens", "_held_usd", "_limited", "_lineage",
-        "_open", "_tokens", "_usd", "allowance", "also", "deadline", "depth", "label", "limits_money", "limits_tokens", "parent", "run",
+        "_open", "_tokens", "_usd", "allowance", "also", "deadline", "depth", "label", "limits_money", "limits_tokens",
+        "parent", "run",
     )  # fmt: skip
 
     def __init__(

@@ -126,17 +126,6 @@ def literal_belongs(value: Any, branch: Branch) -> bool | None:
     return False
 
 
-def literals_within(enum: EnumType, base: Primitive) -> bool | None:
-    """Whether all literals of an enumeration are of a kind; None for kinds that are not one Python type each."""
-    kinds = _KINDS.get(base.name)
-    if kinds is None:
-        return None
-    for value in enum.values:
-        if type(value) not in kinds:
-            return False
-    return True
-
-
 def _belongs_to_base(value: Any, base: Type) -> bool | None:
     if isinstance(base, AnyType):
         return True

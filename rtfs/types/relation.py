@@ -18,7 +18,6 @@ from rtfs.types.branches import (
     is_opaque,
     known,
     literal_belongs,
-    literals_within,
     sizes_of,
     type_is_scalar,
 )

@@ -158,7 +158,8 @@ def _loop(w: TreeWalker, node: ast.Loop, layout: Layout | None) -> Run:
         (compiler.binder(b.pattern), w.check(b.type), f"loop {getattr(getattr(b.pattern, 'binding', None), 'name', 'pattern')}")
         for b in node.bindings
     ]
-    simple = all(isinstance(b.pattern, ast.BindPattern) and b.type is None for b in node.bindings) and len(node.bindings) == len(own)
+    bare = all(isinstance(b.pattern, ast.BindPattern) and b.type is None for b in node.bindings)
+    simple = bare and len(node.bindings) == len(own)
     outer, w.in_place = w.in_place, (inner, first) if simple and inner is layout else None
     body = w.compile(node.body, inner)
     w.in_place = outer
