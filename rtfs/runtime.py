@@ -65,6 +65,8 @@ class Runtime:
         context: values that programs read as `@name`.
         on_warning: called with (message, span) instead of printing the warning on stderr.
         engine: decides where calls of functions without a hint go (`delegation.engine`); without one, they run here.
+        policy: a policy file, whose engine decides then (`delegation.policy`); looked at again when it changes.
+        environment: whose overlay of the policy holds: `production` …
         tenant: on whose behalf the programs run, for the engine's rules.
         profile: `extended` (default), or `strict`: no atoms.
         cache: a folder in which compiled files are kept, for later runtimes, when this one is closed; none when None.
@@ -91,6 +93,8 @@ class Runtime:
         context: Mapping[str, Any] | None = None,
         on_warning: Callable[[str, Span | None], None] | None = None,
         engine: DelegationEngine | None = None,
+        policy: str | os.PathLike[str] | None = None,
+        environment: str = "",
         tenant: str = "",
         profile: str = "extended",
         cache: str | os.PathLike[str] | None = None,
@@ -145,7 +149,7 @@ class Runtime:
         self._entries = 0
         self._closed = False
         self._tenant = tenant
-        self.engine = engine
+        self.engine = engine if policy is None else self._policy_engine(policy, environment, engine)
 
     # --- running ---
 
@@ -341,6 +345,17 @@ class Runtime:
             )
         return self._models
 
+    def _policy_engine(
+        self, path: str | os.PathLike[str], environment: str, engine: DelegationEngine | None
+    ) -> DelegationEngine:
+        from rtfs.delegation.policy.engine import PolicyEngine
+        from rtfs.delegation.policy.files import PolicyFile
+
+        if engine is not None:
+            raise ConfigError("a runtime has an engine or a policy", hint="ChainEngine([PolicyEngine(…), …]) asks both")
+        file = PolicyFile(path, environment=environment, warn=lambda message: self.warn(message, None))
+        return PolicyEngine(file)
+
     @property
     def engine(self) -> DelegationEngine | None:
         """What decides where calls of functions without a hint go; another one binds the functions that are there anew."""
@@ -366,6 +381,9 @@ class Runtime:
 
     def _relink(self) -> None:
         """Define functions anew whose target has changed."""
+        self.machine.engine.refresh()
+        if not self.machine.engine.stale:
+            return
         for namespace, node in self.machine.engine.relink():
             self._evaluator(namespace).evaluate(node)
 
@@ -600,7 +618,7 @@ class Runtime:
             if outermost:
                 raise_recursion_limit(machine.max_depth * _FRAMES_PER_CALL[self.strategy] + 20_000)
                 machine.start_run()
-                if machine.engine is not None and machine.engine.stale:
+                if machine.engine is not None:
                     self._relink()
                 if self._accounts is not None:
                     machine.spending()  # whose clock begins now

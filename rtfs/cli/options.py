@@ -45,6 +45,11 @@ def add_running(parser: Any, *, level: str = "aggressive") -> None:
         "--budget", default=None, metavar="LIMITS", help="for delegated calls: usd=0.50,tokens=20000,calls=50,seconds=60 (no limit)"
     )
     parser.add_argument("--path", action="append", default=[], metavar="DIR", help="a further folder with modules to import")
+    parser.add_argument(
+        "--policy", default=None, metavar="FILE", help="where calls go (RTFS_POLICY, or delegation.toml beside the program)"
+    )
+    parser.add_argument("--env", default=None, metavar="NAME", help="whose overlay of the policy holds (RTFS_ENV)")
+    parser.add_argument("--tenant", default="", metavar="NAME", help="on whose behalf the program runs, for the policy")
     parser.add_argument("--no-models", action="store_true", help="ask no model: delegated calls become host calls `model-call:ID`")
     strategies = "the evaluator: ir compiles, tree walks the program"
     parser.add_argument("--strategy", choices=STRATEGIES, default=DEFAULT_STRATEGY, help=strategies)
@@ -137,6 +142,9 @@ def make_runtime(
         write=options.allow_write,
         limits=limits,
         budget=budget,
+        policy=None if options.no_models else policy_of(folder, options, terminal),
+        environment=terminal.environ.get("RTFS_ENV", "") if options.env is None else options.env,
+        tenant=options.tenant,
         models=None if options.no_models else "default",
         module_path=_unique([folder, ".", *options.path]),
         stdout=stdout or terminal.stdout,
@@ -151,6 +159,27 @@ def make_runtime(
         want_report(runtime)
     _check_patterns(runtime, [*options.allow, *options.deny])
     return runtime
+
+
+def policy_of(folder: str, options: Any, terminal: Terminal) -> str | None:
+    """The policy file of a program: as given, or as it is found beside it; None when there is none.
+
+    Raises:
+        ConfigError: what is named is no file.
+    """
+    if options.policy is not None:
+        if options.policy and not os.path.isfile(options.policy):
+            raise ConfigError(f"--policy: there is no file {options.policy}", hint="--policy '' means none")
+        return options.policy or None
+    if not terminal.environ.get("RTFS_POLICY") and not any(os.path.isfile(os.path.join(folder, name)) for name in _POLICY_FILES):
+        return None  # most programs have none, and need not load what looks for it
+    from rtfs.delegation.policy.files import find_policy
+
+    return find_policy(folder, terminal.environ)
+
+
+#: As in `delegation.policy.files`.
+_POLICY_FILES = ("delegation.toml", "rtfs.toml")
 
 
 def compile_cache(options: Any, terminal: Terminal) -> str | None:

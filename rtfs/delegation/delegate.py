@@ -115,7 +115,7 @@ class ModelDelegate:
 
     def _through(self, call: DelegatedCall, decision: Decision, options: CallOptions, trace: Trace) -> None:
         """Ask target after target until one answers, and is sure enough; what the surest said is in the trace."""
-        targets = chain(decision)
+        targets = self._allowed(call, chain(decision), trace)
         settings = decision.settings
         failure: DelegationError | None = None
         while targets:
@@ -135,7 +135,19 @@ class ModelDelegate:
             if targets:
                 trace.attempts.append(_not_sure(answer, settings.accept_above))
         if trace.answer is None:
-            raise failure or DelegationError("no target may be asked", kind="model-unavailable")
+            why = trace.attempts[0].problem if trace.attempts else decision.reasoning
+            raise failure or DelegationError(f"no model may be asked: {why}", kind="model-unavailable")
+
+    def _allowed(self, call: DelegatedCall, targets: list[ModelTarget], trace: Trace) -> list[ModelTarget]:
+        """The targets that may be used for this call; the others are attempts that were refused."""
+        allowed = []
+        for target in targets:
+            problem = None if call.refusal is None else call.refusal(target)
+            if problem is None:
+                allowed.append(target)
+            else:
+                trace.attempts.append(Attempt(provider="", target=target.printed, outcome="refused", problem=problem))
+        return allowed
 
     # --- without one ---
 

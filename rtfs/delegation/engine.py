@@ -84,8 +84,12 @@ class DelegationEngine(Protocol):
 
     def decide(self, context: CallContext) -> Decision: ...
 
-    def resolve(self, symbol: str) -> Decision | None:
-        """The decision for all calls of a function, whatever its operands are; None when that depends on them."""
+    def resolve(self, symbol: str, *, tags: frozenset[str] | None = None, tenant: str = "") -> Decision | None:
+        """The decision for all calls of a function, whatever its operands are; None when that depends on them.
+
+        Args:
+            tags, tenant: of all its calls, where they are known already.
+        """
 
     def listen(self, changed: Callable[[], None]) -> None:
         """Have `changed` called when decisions may be others than before: plans are forgotten and functions bound anew."""
@@ -136,7 +140,7 @@ class StaticEngine(Listeners):
         self._put(pattern, _target(target))
         self.tell()
 
-    def resolve(self, symbol: str) -> Decision | None:
+    def resolve(self, symbol: str, *, tags: frozenset[str] | None = None, tenant: str = "") -> Decision | None:
         found = self._exact.get(symbol)
         if found is not None:
             return found
@@ -177,9 +181,9 @@ class ChainEngine(Listeners):
                 return engine
         return None
 
-    def resolve(self, symbol: str) -> Decision | None:
+    def resolve(self, symbol: str, *, tags: frozenset[str] | None = None, tenant: str = "") -> Decision | None:
         engine = self._for(symbol)
-        return _UNKNOWN if engine is None else engine.resolve(symbol)
+        return _UNKNOWN if engine is None else engine.resolve(symbol, tags=tags, tenant=tenant)
 
     def decide(self, context: CallContext) -> Decision:
         engine = self._for(context.symbol)

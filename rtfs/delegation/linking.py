@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from rtfs.delegation.context import CallContext, DelegationMetadata, fingerprint
 from rtfs.delegation.engine import Decision, DelegationEngine
-from rtfs.delegation.targets import LocalPure
+from rtfs.delegation.tags import tags_of
+from rtfs.delegation.targets import ExecTarget, LocalPure, of_hint
 from rtfs.syntax import nodes as ast
 from rtfs.values.functions import Function
 from rtfs.values.maps import Map
 from rtfs.values.scalars import Keyword
-from rtfs.values.sequences import Sequence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,12 +64,12 @@ class Linker:
             return ast.Do(node.span, tuple([self.link(namespace, part) for part in node.body]))
         if not isinstance(node, ast.Def) or not isinstance(node.value, ast.Fn) or node.value.hint is not None:
             return node
-        hint = self._hint(symbol_of(namespace, node.name))
+        hint = self._hint(symbol_of(namespace, node.name), node.value)
         self._bound[id(namespace), node.name] = (namespace, node, hint)
         return node if hint is None else _hinted(node, hint)
 
-    def _hint(self, symbol: str) -> ast.Hint | None:
-        plan = self.engine.resolve(symbol)
+    def _hint(self, symbol: str, fn: ast.Fn) -> ast.Hint | None:
+        plan = self.engine.resolve(symbol, tags=tags_of(options_of(fn)), tenant=self.tenant)
         if plan is not None and isinstance(plan.target, LocalPure):
             return None
         return ast.Hint("engine", None, plan)
@@ -82,25 +82,69 @@ class Linker:
             if type(value) is not Function or value.spec.body is not node.value.body:  # type: ignore[attr-defined]
                 del self._bound[key]  # the name means something else by now
                 continue
-            hint = self._hint(symbol_of(namespace, node.name))
+            assert isinstance(node.value, ast.Fn)
+            hint = self._hint(symbol_of(namespace, node.name), node.value)
             if hint != before:
                 self._bound[key] = (namespace, node, hint)
                 yield namespace, node if hint is None else _hinted(node, hint)
 
     # --- calls ---
 
-    def plan(self, symbol: str, args: tuple[Any, ...], options: dict[str, Any]) -> Decision | None:
-        """The decision for one call; None: the body runs here."""
-        context = CallContext(
-            symbol=symbol,
-            fingerprint=fingerprint(args),
-            tags=tags_of(options),
-            tenant=self.tenant,
-            prompt_chars=sum([len(arg) for arg in args if type(arg) is str]),
-            metadata=metadata_of(options),
-        )
-        decision = self.engine.decide(context)
+    def about(self, symbol: str, args: tuple[Any, ...], options: dict[str, Any]) -> Asked:
+        """What the engine says of one call of a function."""
+        return Asked(self, symbol, args, options)
+
+    def refresh(self) -> None:
+        """Look whether what the engine goes by has changed, as a policy file may."""
+        look = getattr(self.engine, "refresh", None)
+        if look is not None:
+            look()
+
+
+class Asked:
+    """One call, and the engine's answers about it."""
+
+    __slots__ = ("_args", "_context", "_linker", "_options", "_symbol")
+
+    def __init__(self, linker: Linker, symbol: str, args: tuple[Any, ...], options: dict[str, Any]) -> None:
+        self._linker = linker
+        self._symbol = symbol
+        self._args = args
+        self._options = options
+        self._context: CallContext | None = None
+
+    @property
+    def context(self) -> CallContext:
+        if self._context is None:
+            args, options, linker = self._args, self._options, self._linker
+            needs = getattr(linker.engine, "needs", None)
+            kinds = needs is None or "fingerprint" in needs(self._symbol)
+            self._context = CallContext(
+                symbol=self._symbol,
+                fingerprint=fingerprint(args) if kinds else 0,
+                tags=tags_of(options),
+                tenant=linker.tenant,
+                prompt_chars=sum([len(arg) for arg in args if type(arg) is str]),
+                metadata=metadata_of(options),
+            )
+        return self._context
+
+    def plan(self) -> Decision | None:
+        """The decision; None: the body runs here."""
+        decision = self._linker.engine.decide(self.context)
         return None if isinstance(decision.target, LocalPure) else decision
+
+    def hinted(self, hint: ast.Hint) -> Decision | None:
+        """The decision for a function with a hint, from an engine that has limits and settings for those; else None."""
+        for_hint = getattr(self._linker.engine, "for_hint", None)
+        found: Decision | None = None if for_hint is None else for_hint(self.context, of_hint(hint))
+        return found
+
+    def refusal(self, target: ExecTarget) -> str | None:
+        """Why a target may not be used for this call, looked at again just before it is."""
+        refusal = getattr(self._linker.engine, "refusal", None)
+        found: str | None = None if refusal is None else refusal(target, self.context)
+        return found
 
 
 def symbol_of(namespace: Namespace, name: str) -> str:
@@ -108,18 +152,15 @@ def symbol_of(namespace: Namespace, name: str) -> str:
     return f"{namespace.name}/{name}" if namespace.name else name
 
 
+def options_of(fn: ast.Fn) -> dict[str, Any]:
+    """A function's metadata, keyed by keyword name."""
+    return {} if fn.meta is None else {key.name: value for key, value in fn.meta.items() if type(key) is Keyword}
+
+
 def _hinted(node: ast.Def, hint: ast.Hint) -> ast.Def:
     fn = node.value
     fields = {field: getattr(fn, field) for field in fn._fields} | {"hint": hint}
     return ast.Def(node.span, node.name, node.type, ast.Fn(**fields))
-
-
-def tags_of(options: dict[str, Any]) -> frozenset[str]:
-    """`^{:tags [:private :cheap]}`"""
-    tags = options.get("tags")
-    if not isinstance(tags, Sequence):
-        return frozenset()
-    return frozenset([tag.name if type(tag) is Keyword else str(tag) for tag in tags.items()])
 
 
 def metadata_of(options: dict[str, Any]) -> DelegationMetadata | None:

@@ -54,13 +54,16 @@ def delegated_enter(
                 what = f"parameter {parameters[i][0]}" if i < count else f"variadic argument {i - count}"
                 raise validation_error(f"{label}, {what}", mismatch, i)
         plan = hint.plan
+        asked = None if machine.engine is None else machine.engine.about(qualified, tuple(args), options)
         if hint.target == "engine":
             if machine.expanding or machine.delegate is None:
                 return local(function, args)
             if plan is None:
-                plan = machine.engine.plan(qualified, tuple(args), options)
+                plan = asked.plan() if asked is not None else None
                 if plan is None:
                     return local(function, args)
+        elif asked is not None:
+            plan = asked.hinted(hint)
         if machine.delegate is None or machine.expanding:
             result = machine.perform(f"model-call:{hint.model}", args)
         else:
@@ -82,6 +85,7 @@ def delegated_enter(
                     span=node.span,
                     remaining_s=machine.remaining_s(),
                     plan=plan,
+                    refusal=None if asked is None else asked.refusal,
                     budget=machine.spending(),
                     body=lambda: invoke(_without_hint(function, local), args),
                 )

@@ -38,6 +38,8 @@ class DelegatedCall:
     """Seconds until the run's time is over; None when it has no limit."""
     plan: Any = None
     """An engine's decision (`delegation.engine.Decision`); None: the hint decides."""
+    refusal: Callable[[Any], str | None] | None = None
+    """Why a target may not be used for this call; asked again just before one is."""
     budget: Any = None
     """The innermost budget that the call is made in (a `delegation.budget.Budget`); None: none at all."""
     body: Callable[[], Any]
