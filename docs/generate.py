@@ -218,6 +218,8 @@ def command_line() -> str:
         "| variable | what it sets |\n|---|---|\n"
         "| `RTFS_REMOTE_BASE_URL` | the server for remote models, up to and without `/chat/completions`; else `OPENAI_BASE_URL` |\n"
         "| `RTFS_REMOTE_API_KEY` | its key; else `OPENAI_API_KEY` |\n"
+        "| `RTFS_POLICY` | the policy file; empty: none |\n"
+        "| `RTFS_ENV` | the environment of the policy file whose overlay holds |\n"
         "| `RTFS_LOCAL_MODEL_PATH` | a GGUF file that answers for local models |\n"
         "| `RTFS_DATA_DIR` | where weights are kept; by default the user's data folder |\n"
         "| `RTFS_CACHE_DIR` | where files are kept that can be made again; by default the user's cache folder |\n"
@@ -225,6 +227,41 @@ def command_line() -> str:
         "| `NO_COLOR` | no colours |\n"
         "| `RTFS_DEBUG` | a bug in RTFS is shown with Python's traceback |\n"
     )
+    return "\n".join(out)
+
+
+def policy() -> str:
+    from rtfs.delegation.policy import fields
+    from rtfs.delegation.policy.kinds import Field
+
+    def rows(table_fields: tuple[Field, ...]) -> str:
+        return table(("key", "value", "meaning"), [(f"`{f.name}`", f.kind.expected, f.doc) for f in table_fields])
+
+    out = [
+        NOTE,
+        "# Keys of a policy file\n",
+        "What they are for is told in [Policies](../policy.md). Every key may be left out, but a rule needs one of `target`, "
+        "`weights` and `engine`.\n",
+        "## The file, or the table `[delegation]`\n",
+        rows(fields.POLICY.fields),
+        "## `[[rules]]`\n",
+    ]
+    groups: list[list[Field]] = []
+    for field in fields.RULE.fields:
+        if field.group:
+            groups.append([])
+        groups[-1].append(field)
+    for group in groups:
+        out += [f"### {group[0].group}\n", rows(tuple(group))]
+    for title, kind in (
+        ("`metadata` of a rule", fields.METADATA),
+        ("`budget`", fields.BUDGET),
+        ("`[settings]`", None),
+        ("`[tenants.NAME]`", fields.TENANT),
+        ("`[engines.NAME]`", fields.ENGINE),
+        ("`[environments.NAME]`", fields.ENVIRONMENT),
+    ):
+        out += [f"## {title}\n", rows(fields.SETTINGS if kind is None else kind.fields)]
     return "\n".join(out)
 
 
@@ -281,6 +318,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/special-forms.md": special_forms,
     "reference/capabilities.md": capabilities,
     "reference/repairs.md": repairs,
+    "reference/policy.md": policy,
     "errors.md": errors,
     "cli.md": command_line,
     "performance.md": performance,

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rtfs.config import STRATEGIES
+from rtfs.delegation.policy.reading import read_all
 from rtfs.ir.optimise import PASSES
 from rtfs.models.registry import default_registry
 from rtfs.runtime import Runtime
@@ -89,6 +90,19 @@ def test_every_pass_is_described_in_the_order_in_which_they_run():
 @pytest.mark.parametrize("page, text", cases("python"))
 def test_python_blocks_run(page: Path, text: str, tmp_path: Path):
     subprocess.run([sys.executable, "-c", text], cwd=tmp_path, env=clean_environment(tmp_path), check=True, timeout=60)
+
+
+@pytest.mark.parametrize("page, text", cases("toml"))
+def test_policies_are_right(page: Path, text: str):
+    assert all("is used by nothing" not in warning.message for policy in read_all(text, page.name).values() for warning in policy.warnings)
+
+
+def test_the_explanation_of_a_policy_is_what_the_command_prints(tmp_path: Path):
+    page = ROOT / "docs" / "policy.md"
+    (tmp_path / "delegation.toml").write_text(blocks(page, "toml")[0][2], encoding="utf-8")
+    command, _, expected = labelled(page, "policy-explain").partition("\n")
+    done = rtfs(*shlex.split(command.removeprefix("$ rtfs ")), folder=tmp_path)
+    assert (done.stdout, done.stderr) == (expected, "")
 
 
 def clean_environment(folder: Path) -> dict[str, str]:

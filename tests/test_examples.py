@@ -47,6 +47,15 @@ def test_every_example_is_tested_here():
             assert f'"{path.relative_to(EXAMPLES)}"' in tested or path.name == "fees.rtfs", path
 
 
+def test_the_policy_of_the_examples_has_no_problems():
+    done = command_line("policy", "check", "--strict", "examples/delegation.toml")
+    assert (done.returncode, done.stdout) == (0, "")
+    done = command_line("policy", "explain", "triage", '"hello"', "--tag", "private", "--policy", "examples/delegation.toml", "--json")
+    told = {target["target"]: target["state"] for target in json.loads(done.stdout)["targets"]}
+    assert told["local_model:smollm2"] == "taken"
+    assert told["remote_model:gpt-4o-mini"] == "rejected"
+
+
 def test_no_example_has_problems():
     done = command_line("check", "--strict", *(str(path) for path in sorted(EXAMPLES.rglob("*.rtfs"))))
     assert (done.returncode, done.stdout) == (0, "")

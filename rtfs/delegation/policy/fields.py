@@ -71,7 +71,7 @@ RULE = Table(
         Field("target", _TARGETS, "who is asked; of an array, one after the other", "Where they go: one of these three"),
         Field("weights", Weights(), "several targets with their shares; which one it is depends on nothing but the call"),
         Field("engine", Text("the name of an engine in [engines]"), "an engine that decides, within the file's limits"),
-        Field("fallback", _TARGETS, "who is asked when that fails; the function's own body comes last", "What happens then"),
+        Field("fallback", _TARGETS, "who is asked when that fails; the function's own body comes last", "How the call is made"),
         *SETTINGS,
     )
 )

@@ -318,7 +318,7 @@ def test_what_is_doubtful_is_a_warning(text, line, message):
 def test_what_an_environment_takes_from_the_others_is_not_doubtful():
     text = RULE + "symbol='a'\n[[rules]]\ntarget='remote:x'\n[environments.t]\ndeny='remote:*'\n[[environments.t.rules]]\ntarget='local:x'\n"
     assert doubts(text) == []
-    assert [line for line, _ in doubts(text + "[[environments.t.rules]]\ntarget='remote:y'\n")] == [9, 9]
+    assert [line for line, _ in doubts(text + "[[environments.t.rules]]\ntarget='remote:y'\n")] == [10, 10]
 
 
 def test_a_name_that_only_an_environment_uses_is_used():
