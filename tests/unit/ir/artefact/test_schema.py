@@ -14,7 +14,8 @@ from rtfs.types.parse import NAMED
 from rtfs.types.predicates import PREDICATES
 from rtfs.values.struct import Struct
 
-ABSTRACT = {ast.Node, ast.Pattern, types.Type, ast.Scope, Struct}
+#: The last two stand only in the declared types of built-ins, and no program can write them.
+ABSTRACT = {ast.Node, ast.Pattern, types.Type, ast.Scope, Struct, types.SequenceType, types.TypeVariable}
 CLASSES = [
     cls
     for module in (ast, types)
