@@ -85,7 +85,8 @@ def stored_key(g: Generator, node: ir.Node, key: Any) -> Any:
         return key
     if node.kind in ("float", "bool"):
         return g.call(" encode", key)
-    return g.choose(g.either(g.of_type(key, " float"), g.of_type(key, " bool")), g.call(" encode", key), key)
+    plain = g.both(g.is_not(g.call(" type", key), g.load(" float")), g.is_not(g.call(" type", key), g.load(" bool")))
+    return g.choose(plain, key, g.call(" encode", key))
 
 
 def keyword_call(g: Generator, keyword: Keyword, node: ir.Node) -> Any:
@@ -166,7 +167,10 @@ def count(g: Generator, node: ir.Call, name: str) -> Any:
     kind = node.args[0].kind
     if (kind == "str" or kind == "map") and not g.metered:
         return g.call(" len", value if kind == "str" else g.attribute(value, "_table"))
-    return _if(g, _is_vector(g, node.args[0], value), length(g, value), _builtin(g, name, [value]))
+    otherwise = _builtin(g, name, [value])
+    if kind != "vec" and not g.metered:
+        otherwise = g.choose(g.of_type(value, " str"), g.call(" len", value), otherwise)
+    return _if(g, _is_vector(g, node.args[0], value), length(g, value), otherwise)
 
 
 def empty(g: Generator, node: ir.Call, name: str) -> Any:

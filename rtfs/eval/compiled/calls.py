@@ -9,8 +9,9 @@ from rtfs.eval.compiled import metering, support
 from rtfs.eval.compiled.access import keyword_call
 from rtfs.eval.compiled.builder import is_const
 from rtfs.eval.compiled.cursors import with_cursors
-from rtfs.eval.compiled.forms import ending_there, in_order, rebind
+from rtfs.eval.compiled.forms import in_order
 from rtfs.eval.compiled.generate import RETURN, Destination, Frame, Generator, expression, statement
+from rtfs.eval.compiled.loops import ending_there, rebind
 from rtfs.eval.compiled.operators import inline
 from rtfs.eval.compiled.ownership import enter, restarted
 from rtfs.eval.compiled.patterns import check

@@ -54,7 +54,7 @@ def counting(g: Generator, node: ir.Loop) -> Count | None:
 
 def emit(g: Generator, node: ir.Loop, count: Count, to: Destination) -> None:
     """Add the loop's statements; `to` leaves the loop."""
-    from rtfs.eval.compiled.forms import ending_there
+    from rtfs.eval.compiled.loops import ending_there
 
     name = g.name_of(count.var)
     limit = g.expr(count.limit)

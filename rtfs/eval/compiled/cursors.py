@@ -65,7 +65,7 @@ def with_cursors(
 
 
 def _emit_for(g: Generator, var: ir.Var, parts: tuple[ir.Node, ir.Node], to: Destination, span: Span | None) -> None:
-    from rtfs.eval.compiled.forms import ending_there
+    from rtfs.eval.compiled.loops import ending_there
     from rtfs.eval.compiled.speculation import speculate
 
     name = g.name_of(var)

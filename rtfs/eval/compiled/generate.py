@@ -366,9 +366,12 @@ class Generator(Builder):
         import rtfs.eval.compiled.calls
         import rtfs.eval.compiled.cases
         import rtfs.eval.compiled.forms
+        import rtfs.eval.compiled.loops
         import rtfs.eval.compiled.ownership
         import rtfs.eval.compiled.patterns
-        import rtfs.eval.compiled.specials  # noqa: F401
+        import rtfs.eval.compiled.scans
+        import rtfs.eval.compiled.specials
+        import rtfs.eval.compiled.trying  # noqa: F401
         from rtfs.eval.compiled.calls import find_bounces
         from rtfs.eval.compiled.versions import plan
 

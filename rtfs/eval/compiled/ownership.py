@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast as py
 from collections.abc import Callable
 
+from rtfs.eval.compiled.access import stored_key
 from rtfs.eval.compiled.builder import is_const
 from rtfs.eval.compiled.generate import EFFECT, Generator, expression
 from rtfs.eval.compiled.operators import INLINE, kind_of, known_of
@@ -246,19 +247,6 @@ def _rename(g: Generator, state: State, value: Any) -> None:
     g.add(py.Assign([targets], value))
 
 
-def stored_key(g: Generator, node: ir.Node, key: Any) -> Any:
-    """A key (a name or constant) as maps store it."""
-    kind = kind_of(node)
-    if isinstance(node, ir.Const):
-        return g.call(" encode", key) if type(node.value) in (float, bool) else key
-    if kind in ("int", "str", "vec", "map", "fn"):
-        return key
-    if kind in ("float", "bool"):
-        return g.call(" encode", key)
-    plain = g.both(g.is_not(g.call(" type", key), g.load(" float")), g.is_not(g.call(" type", key), g.load(" bool")))
-    return g.choose(plain, key, g.call(" encode", key))
-
-
 def _may_be_index(node: ir.Node) -> bool:
     return kind_of(node) in ("int", "num", None) and not (isinstance(node, ir.Const) and type(node.value) is not int)
 
@@ -275,13 +263,24 @@ def _fits(g: Generator, node: ir.Node, key: Any, items: Any) -> Any:
 
 
 def _cases(
-    g: Generator, holder: str, known: str | None, node: ir.Node, key: Any, then: Callable[[Any, bool], Any], otherwise: list[Any]
+    g: Generator,
+    holder: str,
+    known: str | None,
+    node: ir.Node,
+    keys: tuple[Any, Any],
+    then: Callable[[Any, bool], Any],
+    otherwise: list[Any],
 ) -> None:
-    """The statement `then(key, whether it is an index)` for a key of a table or items that are at hand, else `otherwise`."""
+    """The statement `then(key, whether it is an index)` for a key of a table or items that are at hand, else `otherwise`.
+
+    Args:
+        keys: the key, and as a table stores it.
+    """
+    key, stored = keys
     items = g.load(holder)
     cases: list[tuple[Any, Any]] = []
     if known != "vec":
-        cases.append((g.of_type(items, " dict"), then(stored_key(g, node, key), False)))
+        cases.append((g.of_type(items, " dict"), then(stored, False)))
     if known != "map" and _may_be_index(node) and (known == "vec" or kind_of(node) == "int"):
         cases.append((g.both(g.of_type(items, " list"), *_fits(g, node, key, items)), then(key, True)))
     for test, statement in reversed(cases):
@@ -309,7 +308,9 @@ def _update(g: Generator, node: ir.Update, state: State) -> None:
         g.stmt(item, EFFECT)
     key_node = node.keys[0]
     call = (g.const(node.operation), g.const(node.index))
+    stored = stored_key(g, key_node, key)
     if node.old is not None:
+        stored = g.named(stored)  # it is wanted twice
         old = g.temp()
         outer, g.at = g.at, _place(g, node.call)
         step = g.call(" step_into", call[0], g.load(state.name), key)
@@ -318,13 +319,13 @@ def _update(g: Generator, node: ir.Update, state: State) -> None:
             holder = g.load(state.own)
             return _assignment(g, old, g.item(holder, place) if listed else g.apply(g.attribute(holder, "get"), [place]))
 
-        _cases(g, state.own, state.known or "map", key_node, key, look, [_assignment(g, old, step)])
+        _cases(g, state.own, state.known or "map", key_node, (key, stored), look, [_assignment(g, old, step)])
         g.at = outer
         g.store_var(node.old, g.load(old))
     value = g.named(g.expr(node.value))
     g.at = _place(g, node.call)
     slow = g.inside(lambda: _rename(g, state, g.call(" put", *call, g.load(state.name), g.load(state.own), key, value)))
-    _cases(g, state.own, state.known, key_node, key, lambda place, _: _set_item(g, state.own, place, value), slow)
+    _cases(g, state.own, state.known, key_node, (key, stored), lambda place, _: _set_item(g, state.own, place, value), slow)
 
 
 def _update_in(g: Generator, node: ir.Update, state: State) -> None:
@@ -369,7 +370,8 @@ def _update_in(g: Generator, node: ir.Update, state: State) -> None:
     g.at = _place(g, node.call)
     rest = [g.load(state.name), g.load(state.own), g.load(state.mark), path, value]
     slow = g.inside(lambda: _rename(g, state, g.call(" put_in", operation, *rest)))
-    _cases(g, inner, None, last_node, last, lambda place, _: _set_item(g, inner, place, value), slow)
+    both = (last, stored_key(g, last_node, last))
+    _cases(g, inner, None, last_node, both, lambda place, _: _set_item(g, inner, place, value), slow)
 
 
 def _disown_parts(g: Generator, state: State, name: str) -> None:

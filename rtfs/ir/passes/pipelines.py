@@ -11,7 +11,9 @@ from rtfs.ir import nodes as ir
 from rtfs.ir.motion import adopt, body_of
 from rtfs.ir.optimise import Counts
 from rtfs.ir.passes.purity import is_pure
-from rtfs.ir.scopes import refresh, transform
+from rtfs.ir.scopes import reads, refresh, transform
+from rtfs.syntax import nodes as ast
+from rtfs.values.sequences import Vector
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,11 +145,46 @@ def _reduce(unit: ir.Unit, facts: Facts, node: ir.Call, owner: ir.Fn) -> ir.Node
     here = _here(node)
     (total, item), step = _body(unit, here, node.args[0], owner)
     scan = _scan(facts, here, "reduce", 2, node.args[2], item)
+    if _is_empty_vector(node.args[1]) and not (total.captured or total.assigned):
+        out = ir.Var("out", owner)
+        grown = _grown(unit, facts, step, total, out)
+        if grown is not None:
+            collect = ir.Collect(node.span, out)
+            scan.body = grown
+            collect.body = scan
+            return collect
     if total.captured or total.assigned:  # the total of one turn may outlive it
         inner, total = total, ir.Var("total", owner, in_loop=True)
         step = ir.Seq(node.span, [ir.Set(node.span, inner, ir.Get(node.span, total)), step])
     scan.body = ir.Set(node.span, total, step)
     return ir.Seq(node.span, [ir.Set(node.span, total, node.args[1]), scan, ir.Get(node.span, total)])
+
+
+def _is_empty_vector(node: ir.Node) -> bool:
+    if isinstance(node, ir.Const):
+        return type(node.value) is Vector and not len(node.value)
+    return isinstance(node, ir.Special) and isinstance(node.form, ast.MakeVector) and not node.args
+
+
+def _grown(unit: ir.Unit, facts: Facts, step: ir.Node, total: ir.Var, out: ir.Var) -> ir.Node | None:
+    """A step of `reduce` that does no more with the total than to append an item, or leave it as it is, as one that gives the item
+    to a collection; None if it does anything else.  Such a total is the vector of these items."""
+    if isinstance(step, ir.Get) and step.var is total:
+        return ir.Const(step.span, None)
+    if isinstance(step, ir.If) and not reads(unit, step.test, total):
+        then, otherwise = (_grown(unit, facts, part, total, out) for part in (step.then, step.otherwise))
+        return ir.If(step.span, step.test, then, otherwise) if then is not None and otherwise is not None else None
+    if type(step) is ir.Seq and not any(reads(unit, item, total) for item in step.items[:-1]):
+        last = _grown(unit, facts, step.items[-1], total, out)
+        return ir.Seq(step.span, [*step.items[:-1], last]) if last is not None else None
+    if not (isinstance(step, ir.Call) and isinstance(step.function, ir.GlobalGet) and step.function.name == "conj"):
+        return None
+    if len(step.args) != 2 or not facts.is_builtin("conj"):
+        return None
+    grown, item = step.args
+    if not (isinstance(grown, ir.Get) and grown.var is total) or reads(unit, item, total):
+        return None
+    return ir.Emit(step.span, out, item)
 
 
 # --- fusion ----------------------------------------------------------------------------------

@@ -134,6 +134,36 @@ CASES = {
         "type(xs)",
         ["(f 1)"],
     ),
+    "a vector that only grows is collected": (
+        "(defn f [xs] (reduce (fn [kept x] (if (even? x) (conj kept (* x x)) kept)) [] xs))", "f", "out = [", "conj",
+        ["(f [1 2 3 4])", "(f [])", "(f nil)", "(f [2 :x])", "(f (range 40))", '(f "ab")', "(f 5)"],
+    ),
+    "one that is looked at on the way is not": (
+        "(defn f [xs] (reduce (fn [kept x] (conj kept [x (count kept)])) [] xs))", "f", "kept_own", "out",
+        ["(f [1 2 3])", "(f [])"],
+    ),
+    "one that begins with something is not": (
+        "(defn f [xs] (reduce conj [0] xs))", "f", "", "out = [", ["(f [1 2])", "(f nil)"],
+    ),
+    "one that is kept by a function is not": (
+        "(defn f [xs] (map (fn [g] (g)) (reduce (fn [fs x] (conj fs (fn [] (count fs)))) [] xs)))", "f", "", "",
+        ["(f [1 2 3])"],
+    ),
+    "one of which another name is given back": (
+        "(defn f [xs] (reduce (fn [kept x] (let [y (* x 2)] (cond (> y 6) (conj kept y) (= y 2) kept :else (conj kept nil)))) [] xs))",
+        "f", "out.append(None)", "", ["(f [1 2 3 4 5])", "(f [:x])", "(f [1 :x])"],
+    ),
+    "an empty map is no vector": (
+        "(defn f [xs] (reduce conj {} xs))", "f", "", "out", ["(f [])", "(f [[1 2]])", "(f [{:a 1}])"],
+    ),
+    "`count` of vectors and strings": (
+        "(defn f [x] (+ (count x) 1))", "f", "len(x) if type(x) is str", "",
+        ["(f [1 2])", '(f "äb")', "(f {})", "(f {:a 1})", "(f '(1))", "(f nil)", "(f 5)", "(f (rest [1 2]))"],
+    ),
+    "a key is looked at once for a change that reads before it writes": (
+        "(defn f [xs] (reduce (fn [seen x] (update seen x (fn [n] (if (nil? n) 1 (inc n))))) {} xs))", "f", "", "",
+        ["(f [1 2 1])", "(f [1 1.0 true 1.0 nil :a [1] [1]])", "(f [])"],
+    ),
     "one product of integers of one digit is one comparison": (
         "(defn f [a b] (+ 1 (* a b)))", "f", f"< {2**30}", "",
         ["(f 3 4)", f"(f {2**40} {2**40})", f"(f {-2**30} 1)", f"(f {2**62} -1)", "(f 1.5 2)", "(f true 2)", f"(f {2**31} 1)"],
