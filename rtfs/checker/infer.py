@@ -7,7 +7,7 @@ from collections.abc import Callable
 from rtfs.checker.flow import Flow
 from rtfs.checker.narrowing import Narrowing
 from rtfs.checker.problems import Problems
-from rtfs.checker.shapes import exact, options, plain
+from rtfs.checker.shapes import exact, is_big, options, plain, shallow
 from rtfs.checker.wanting import Want, described, words
 from rtfs.syntax import nodes as ast
 from rtfs.types.lattice import join, widened
@@ -38,6 +38,10 @@ def infers(*kinds: type[ast.Node], passes_on: bool = False) -> Callable[[Infer],
         return rule
 
     return register
+
+
+#: Kinds of nodes that put types together.
+_BUILD = frozenset({ast.MakeVector, ast.MakeMap, ast.Call, ast.SelfCall, ast.If, ast.Match, ast.And, ast.Or, ast.For, ast.Fn, ast.Parallel})
 
 
 class Turns:
@@ -76,6 +80,8 @@ class Inference:
         """The type of `node`; reported is what cannot be `want`."""
         kind = type(node)
         found = RULES[kind](self, node, flow, want)
+        if kind in _BUILD and is_big(found):
+            found = shallow(found)
         if want is not None and kind not in PASSES_ON:
             self.compare(found, want, node, flow)
         if isinstance(found, NeverType):

@@ -14,6 +14,7 @@ from rtfs.types.nodes import (
     AnyType,
     ArrayType,
     EnumType,
+    FunctionType,
     IntersectionType,
     Lookup,
     MapOfType,
@@ -29,6 +30,7 @@ from rtfs.types.nodes import (
     VectorType,
     resolve,
 )
+from rtfs.types.rewriting import parts_of, with_parts
 from rtfs.values.equality import equal
 from rtfs.values.maps import Map
 from rtfs.values.scalars import Keyword
@@ -38,6 +40,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+_MOST_PARTS = 150
 #: A literal collection of more items is known by the type of all its items, not item by item.
 MOST_ITEMS = 24
 
@@ -60,10 +63,25 @@ def options(type: Type, lookup: Lookup) -> list[Type]:
     """The types of which a value of `type` has one; names followed, unions opened."""
     type = plain(type, lookup)
     if isinstance(type, UnionType):
-        return [option for part in type.options for option in options(part, lookup)]
+        return _options_of(type, lookup, ())
     if isinstance(type, EnumType) and len(type.values) > 1:
         return [EnumType((value,)) for value in type.values]
     return [type]
+
+
+def _options_of(type: UnionType, lookup: Lookup, inside: tuple[UnionType, ...]) -> list[Type]:
+    if len(inside) > 8 or type in inside:  # a union that is one of its own options
+        return []
+    found: list[Type] = []
+    for part in type.options:
+        part = plain(part, lookup)
+        if isinstance(part, UnionType):
+            found += _options_of(part, lookup, (*inside, type))
+        elif isinstance(part, EnumType):
+            found += [EnumType((value,)) for value in part.values]
+        else:
+            found.append(part)
+    return found
 
 
 def over_options(type: Type, lookup: Lookup, give: Callable[[Type], Type]) -> Type:
@@ -128,9 +146,36 @@ def key_type(type: Type, key: Any, lookup: Lookup, default: Type = NIL) -> Type 
         return join(type.value, default, lookup)
     if isinstance(type, IntersectionType):
         for part in type.parts:
-            if (found := key_type(part, key, lookup, default)) is not None:
+            if not isinstance(part, TypeRef) and (found := key_type(part, key, lookup, default)) is not None:
                 return found
     return None
+
+
+def is_big(type: Type) -> bool:
+    """Whether a type has more parts than anybody would read: `[x x]` of `[y y]` of … is one of 2^n."""
+    parts = parts_of(type)
+    if not parts:
+        return False
+    count = 0
+    waiting = list(parts)
+    while waiting:
+        count += 1
+        if count > _MOST_PARTS:
+            return True
+        waiting += parts_of(waiting.pop())
+    return False
+
+
+def shallow(type: Type, depth: int = 2) -> Type:
+    """A type that holds all values of `type` and says nothing about what lies deep in them."""
+    if isinstance(type, (TupleType, RecordType)) and len(parts_of(type)) > _MOST_PARTS // 2:
+        return VectorType(ANY) if isinstance(type, TupleType) else Primitive("map")
+    if isinstance(type, (UnionType, IntersectionType, RefinedType)):
+        return ANY
+    parts = parts_of(type)
+    if not parts or isinstance(type, FunctionType):
+        return Primitive("function") if parts else type
+    return with_parts(type, [shallow(part, depth - 1) if depth else ANY for part in parts])
 
 
 def literal(type: Type) -> tuple[Any, ...]:

@@ -53,10 +53,11 @@ def rewrite(type: Type, change: Callable[[Type], Type]) -> Type:
     """The type with `change` made of every type in it, the inner ones first; unions and intersections stay flat."""
     if not parts_of(type):
         return change(type)
-    return change(_with_parts(type, [rewrite(part, change) for part in parts_of(type)]))
+    return change(with_parts(type, [rewrite(part, change) for part in parts_of(type)]))
 
 
-def _with_parts(type: Type, parts: list[Type]) -> Type:
+def with_parts(type: Type, parts: list[Type]) -> Type:
+    """The type with other types in the places of `parts_of`."""
     if isinstance(type, VectorType):
         return VectorType(parts[0])
     if isinstance(type, SequenceType):
