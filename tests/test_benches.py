@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benches import __main__ as command
-from benches import large, measuring, printing, sections, suite
+from benches import large, measuring, policies, printing, sections, suite
 from benches.bars import Bar, bars
 from rtfs.runtime import Runtime
 from rtfs.source import Source
@@ -47,6 +47,12 @@ def test_a_wrong_answer_is_not_timed(tmp_path: Path):
     (tmp_path / "one.rtfs").write_text(";; One.\n(defn main [] 1)\n\n(main) ;=> 2\n", encoding="utf-8")
     with pytest.raises(suite.WrongAnswer, match="one on ir: expected 2, got 1"):
         suite.Program("one", tmp_path).main("ir")
+
+
+@pytest.mark.parametrize("name", policies.POLICIES)
+def test_a_policy_of_a_thousand_rules_decides_as_its_rules_say(name: str):
+    found = policies.measure(name, 1, policies.calls()[:60])
+    assert found.keys() == {"read_ms", "new function", "new call", "same again"}
 
 
 # --- measuring ---

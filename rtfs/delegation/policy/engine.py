@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     Make = Callable[[str, Mapping[str, Any]], DelegationEngine]
 
 
+#: So many plans are kept for a function.
+_MOST_PLANS = 4_096
 _NO_TAGS: frozenset[str] = frozenset()
 
 
@@ -194,7 +196,7 @@ class _Active:
         plan = known.plans.get(key)
         if plan is None:
             plan = self._plan(known, context)
-            remember(known.plans, key, plan)
+            remember(known.plans, key, plan, _MOST_PLANS)
         if type(plan) is Decision:
             return plan
         return self._choose(known, plan, context)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from rtfs.delegation.policy.reading import TABLE, read_policy
+from rtfs.delegation.policy.reading import SHARED_FILE, TABLE, read_policy
 from rtfs.errors import ConfigError, RtfsError
 
 TYPE_CHECKING = False
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from rtfs.delegation.policy.model import Policy
 
-#: A file of nothing but a policy, and one with other settings too, whose table `[delegation]` is the policy.
-FILE, SHARED_FILE = "delegation.toml", "rtfs.toml"
+#: A file of nothing but a policy.
+FILE = "delegation.toml"
 #: The policy file, before any that lies beside the program; empty: none at all.
 FILE_VARIABLE = "RTFS_POLICY"
 #: Whose overlay holds.

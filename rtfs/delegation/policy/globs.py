@@ -34,9 +34,17 @@ def is_match(text: str, pattern: str) -> bool:
 
 
 def matcher(pattern: str) -> Callable[[str], bool]:
-    """The same for one pattern and many texts. What needs no regular expression gets none: making one takes longer than a match."""
+    """The same for one pattern and many texts. Making a regular expression takes long, so there is one only as the last resort."""
     if "?" in pattern or "[" in pattern:
-        return lambda text: fnmatchcase(text, pattern)  # which keeps the regular expressions that it has made
+        literals = [literal for literal in _SIGNS_AND_SETS.split(pattern) if literal]
+
+        def fits_expression(text: str) -> bool:
+            for literal in literals:
+                if literal not in text:
+                    return False
+            return fnmatchcase(text, pattern)
+
+        return fits_expression
     first, *middle, last = pattern.split("*")
     least = len(first) + len(last)
 

@@ -27,14 +27,16 @@ class RuleIndex:
     def __init__(self, policy: Policy) -> None:
         rules = policy.rules
         self.rules = rules
-        self._all = (1 << len(rules)) - 1
         self._by_symbol, self._any_symbol = _globs(rule.conditions.symbols for rule in rules)
         self._by_module, self._any_module = _globs(rule.conditions.modules for rule in rules)
         self._by_tenant, self._any_tenant = _globs(rule.conditions.tenants for rule in rules)
         self._by_fingerprint: dict[int, int] = {}
         self._any_fingerprint = 0
-        self._needs: dict[str, int] = {}
+        #: by tag: the rules that want it and no other, those that want others too, those that forbid it
+        self._wants: dict[str, int] = {}
+        self._wants_all: dict[str, int] = {}
         self._forbids: dict[str, int] = {}
+        self._untagged = 0
         self.loose = 0
         """The rules that depend on length or metadata."""
         self.varying = 0
@@ -47,8 +49,11 @@ class RuleIndex:
                 self._any_fingerprint |= bit
             else:
                 self._by_fingerprint[conditions.fingerprint] = self._by_fingerprint.get(conditions.fingerprint, 0) | bit
+            wanting = self._wants if len(conditions.tags) == 1 else self._wants_all
             for tag in conditions.tags:
-                self._needs[tag] = self._needs.get(tag, 0) | bit
+                wanting[tag] = wanting.get(tag, 0) | bit
+            if not conditions.tags:
+                self._untagged |= bit
             for tag in conditions.without_tags:
                 self._forbids[tag] = self._forbids.get(tag, 0) | bit
             if conditions.loose:
@@ -84,12 +89,17 @@ class RuleIndex:
         return found
 
     def _of_tags(self, tags: frozenset[str]) -> int:
-        found = self._all
-        for tag, rules in self._needs.items():
-            if tag not in tags:
-                found &= ~rules
+        found, several, forbidden = self._untagged, 0, 0
         for tag in tags:
-            found &= ~self._forbids.get(tag, 0)
+            found |= self._wants.get(tag, 0)
+            several |= self._wants_all.get(tag, 0)
+            forbidden |= self._forbids.get(tag, 0)
+        while several:
+            lowest = several & -several
+            if tags.issuperset(self.rules[lowest.bit_length() - 1].conditions.tags):
+                found |= lowest
+            several ^= lowest
+        found &= ~forbidden
         remember(self._tags, tags, found)
         return found
 
@@ -105,9 +115,9 @@ class RuleIndex:
         return found
 
 
-def remember(table: dict[Any, Any], key: Any, value: Any) -> None:
+def remember(table: dict[Any, Any], key: Any, value: Any, most: int = _MOST) -> None:
     """Put into a table that must not grow for ever."""
-    if len(table) >= _MOST:
+    if len(table) >= most:
         table.clear()
     table[key] = value
 

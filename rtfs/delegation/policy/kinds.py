@@ -83,7 +83,7 @@ class Number(Kind):
     def expected(self) -> str:
         if self.low == self.high:
             return f"{self.low:g}"
-        return f"{self.what} from {self.low:g} to {int(self.high) if self.high >= 1 else self.high}"
+        return f"{self.what} from {self.low:g} to {int(self.high) if self.high >= 1 else self.high:,}"
 
     def read(self, value: Any, path: Path, problems: Problems) -> Any:
         if isinstance(value, bool) or not isinstance(value, int if self.whole else (int, float)):

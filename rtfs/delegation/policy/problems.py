@@ -21,16 +21,13 @@ class Problems:
     """Collects what is wrong with a file, each with its place.
 
     Attributes:
+        root: the path of the table in the file that all other paths begin at: empty, or `("delegation",)`.
         errors, warnings: in the order in which they were found; `invalid-policy`.
     """
 
-    def __init__(self, places: Places, root: Path) -> None:
-        """
-        Args:
-            root: the path of the policy's table in the file: empty, or `("delegation",)`.
-        """
+    def __init__(self, places: Places) -> None:
         self._places = places
-        self._root = root
+        self.root: Path = ()
         self._seen: set[tuple[Path, str]] = set()
         self.errors: list[ConfigError] = []
         self.warnings: list[ConfigError] = []
@@ -42,7 +39,7 @@ class Problems:
 
     def place(self, path: Path) -> Span:
         """Where a key is."""
-        return self._places.key((*self._root, *path))
+        return self._places.key((*self.root, *path))
 
     def error(self, path: Path, message: str, *, hint: str | None = None, key: bool = False) -> None:
         """
@@ -58,7 +55,7 @@ class Problems:
         if (path, message) in self._seen:  # every environment that has the rule finds it again
             return
         self._seen.add((path, message))
-        place = (*self._root, *path)
+        place = (*self.root, *path)
         span = self._places.key(place) if key else self._places.value(place)
         found.append(ConfigError(f"{where(path)}{message}", kind="invalid-policy", span=span, hint=hint))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 
@@ -17,8 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: The table of a policy in a file that has other settings too.
-TABLE = "delegation"
+#: A file that has other settings too, and the table in it that is the policy.
+SHARED_FILE, TABLE = "rtfs.toml", "delegation"
 _AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
@@ -51,10 +52,14 @@ def read_all(text: str, name: str) -> dict[str, Policy]:
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     source = Source(name, text)
     data = _parsed(source)
-    root: tuple[str, ...] = ()
+    places = Places(source)
+    problems = Problems(places)
     if isinstance(data.get(TABLE), dict):
-        data, root = data[TABLE], (TABLE,)
-    problems = Problems(Places(source), root)
+        if os.path.basename(name) != SHARED_FILE:  # there, other tables are for others
+            for key in {field.name for field in POLICY.fields} & data.keys():
+                problems.error((key,), f"stands outside of [{TABLE}], which is the policy of this file", key=True)
+        problems.root = (TABLE,)
+        data = data[TABLE]
     values = POLICY.read(data, (), problems)
     overlays: dict[str, Any] = values.pop("environments", {})
     views = {"": View(values, problems)}

@@ -67,7 +67,7 @@ class View:
             settings=call_settings(settings),
             budget=tuple(self._merged("budget").items()),
             limits=limits,
-            private_tags=frozenset({PRIVATE, *self._base.get("private_tags", ()), *self._overlay.get("private_tags", ())}),
+            private_tags=frozenset({PRIVATE, *[tag for _, layer in self._layers() for tag in _tags(layer, "private_tags")]}),
             tenants=tenants,
             engines=engines,
             targets=self._names.all(),
@@ -161,8 +161,8 @@ class View:
         low, high = values.get("min_chars"), values.get("max_chars")
         if low is not None and high is not None and low > high:
             self._problems.error((*path, "max_chars"), f"is less than `min_chars`, {low}: no call fits")
-        for tag in values.get("tags", ()):
-            if tag in values.get("without_tags", ()):
+        for tag in _tags(values, "tags"):
+            if tag in _tags(values, "without_tags"):
                 self._problems.error((*path, "without_tags"), f"has `{tag}`, and so has `tags`: no call fits")
         metadata = values.get("metadata")
         if metadata is not None and not metadata and not metadata.wrong:
@@ -174,8 +174,8 @@ class View:
             modules=values.get("module", ()),
             args=shapes,
             fingerprint=None if shapes is None else hash_64(*shapes) if shapes else 0,
-            tags=tuple([tag.removeprefix(":") for tag in values.get("tags", ())]),
-            without_tags=tuple([tag.removeprefix(":") for tag in values.get("without_tags", ())]),
+            tags=_tags(values, "tags"),
+            without_tags=_tags(values, "without_tags"),
             tenants=values.get("tenant", ()),
             min_chars=low,
             max_chars=high,
@@ -213,6 +213,11 @@ class View:
         private = [tag for tag in rule.conditions.tags if tag == PRIVATE]
         if private and targets and all(isinstance(target, RemoteModel) for target in targets):
             self._problems.warn(path, "is for private calls, which reach no remote target: they run the function's own body")
+
+
+def _tags(values: dict[str, Any], name: str) -> tuple[str, ...]:
+    """Tags, which may be written as programs do: `:private`."""
+    return tuple([tag.removeprefix(":") for tag in values.get(name, ())])
 
 
 def call_settings(values: dict[str, Any]) -> CallSettings:

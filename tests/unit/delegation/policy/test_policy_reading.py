@@ -104,8 +104,17 @@ def test_the_table_of_a_file_with_other_settings():
     assert (caught.value.span.line, caught.value.message) == (5, "rule 1: `target` names no target: `no`")
 
 
+def test_what_stands_outside_of_the_table_is_not_passed_over_in_a_file_of_its_own():
+    text = '[[rules]]\ntarget = "local"\n[delegation]\ntiemout_s = 3\n'
+    assert [(line, message) for line, message, _ in mistakes(text)] == [
+        (1, "`rules` stands outside of [delegation], which is the policy of this file"),
+        (4, "`tiemout_s` is not a key that is known here"),
+    ]
+    assert read_policy('[[rules]]\nx = 3\n[delegation]\n', "a/rtfs.toml").rules == ()
+
+
 LAYERS = """
-private_tags = ["pii"]
+private_tags = [":pii"]
 deny = ["remote:old"]
 [targets]
 small = "local:smollm2"
@@ -208,15 +217,15 @@ MISTAKES = [
     ("[rules]\ntarget = 'local'", 1, "`rules` should be an array of tables, got a table", "write [[rules]], with two brackets"),
     ("rules = [1]", 1, "rule 1: should be a table, got 1", None),
     ("settings = []", 1, "`settings` should be a table, got an array", None),
-    ("[settings]\ntimeout_s = '3s'", 2, '`settings.timeout_s` should be a number of seconds from 0.001 to 86400, got "3s"', ...),
-    ("[settings]\ntimeout_s = 0", 2, "`settings.timeout_s` should be a number of seconds from 0.001 to 86400, got 0", None),
-    ("[settings]\ntimeout_s = nan", 2, "`settings.timeout_s` should be a number of seconds from 0.001 to 86400, got nan", None),
-    ("[settings]\ntimeout_s = inf", 2, "`settings.timeout_s` should be a number of seconds from 0.001 to 86400, got inf", None),
+    ("[settings]\ntimeout_s = '3s'", 2, '`settings.timeout_s` should be a number of seconds from 0.001 to 86,400, got "3s"', ...),
+    ("[settings]\ntimeout_s = 0", 2, "`settings.timeout_s` should be a number of seconds from 0.001 to 86,400, got 0", None),
+    ("[settings]\ntimeout_s = nan", 2, "`settings.timeout_s` should be a number of seconds from 0.001 to 86,400, got nan", None),
+    ("[settings]\ntimeout_s = inf", 2, "`settings.timeout_s` should be a number of seconds from 0.001 to 86,400, got inf", None),
     ("[settings]\nretries = 1.5", 2, "`settings.retries` should be a number of retries from 0 to 20, got 1.5", None),
     ("[settings]\nretries = true", 2, "`settings.retries` should be a number of retries from 0 to 20, got true", None),
     ("[settings]\naccept_above = 80", 2, "`settings.accept_above` should be a confidence from 0 to 1, got 80", None),
     ('[settings]\ncache = "exakt"', 2, '`settings.cache` should be one of "none", "exact", "semantic", "sample", got "exakt"', ...),
-    ("budget = { usd = -1 }", 1, "`budget.usd` should be an amount in US dollars from 0 to 1000000000, got -1", None),
+    ("budget = { usd = -1 }", 1, "`budget.usd` should be an amount in US dollars from 0 to 1,000,000,000, got -1", None),
     ("budget = { token = 1 }", 1, "`budget.token` is not a key that is known here", "did you mean `tokens`?"),
     (RULE + "symbol = []", 3, "rule 1: `symbol` is an empty array, which nothing could fit", "leave the key out to match everything"),
     (RULE + "symbol = ''", 3, 'rule 1: `symbol` should be a pattern, or an array of patterns, got ""', None),
@@ -241,7 +250,7 @@ MISTAKES = [
     ("[[rules]]\nsymbol = 'a'", 1, "rule 1: says nothing of where calls go: it needs `target`, `weights` or `engine`", ...),
     (RULE + "engine = 'x'\n[engines.x]\nuse = 'y'", 3, "rule 1: `engine` is one too many: there is `target` already", None),
     ("[[rules]]\nweights = { 'local:x' = 0 }", 2, "rule 1: `weights` should have a weight above 0", None),
-    ("[[rules]]\nweights = { 'local:x' = 'a' }", 2, 'rule 1: `weights.local:x` should be a weight from 0 to 1000000, got "a"', ...),
+    ("[[rules]]\nweights = { 'local:x' = 'a' }", 2, 'rule 1: `weights.local:x` should be a weight from 0 to 1,000,000, got "a"', ...),
     ("[[rules]]\nweights = { nope = 1 }", 2, "rule 1: `weights.nope` is no target of the file", ...),
     ("[[rules]]\nweights = []", 2, "rule 1: `weights` should be a table of targets and weights, such as { small = 3, strong = 1 }, got an array", None),
     ("[[rules]]\nengine = 'router'", 2, "rule 1: `engine` names no engine of the file: `router`", ...),
@@ -283,7 +292,7 @@ def test_the_report_shows_the_line_and_points_at_the_value():
     with pytest.raises(ConfigError) as caught:
         read_policy('[settings]\ntimeout_s = "30s"\nretires = 1\n', "delegation.toml")
     assert render(caught.value) == (
-        'error[RTFS-C005]: `settings.timeout_s` should be a number of seconds from 0.001 to 86400, got "30s"\n'
+        'error[RTFS-C005]: `settings.timeout_s` should be a number of seconds from 0.001 to 86,400, got "30s"\n'
         "  --> delegation.toml:2:13\n"
         '  2 | timeout_s = "30s"\n'
         "    |             ^^^^^ hint: write the number alone: the unit is in the name of the key\n"
