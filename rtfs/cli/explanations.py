@@ -207,6 +207,11 @@ EXPLANATIONS: dict[str, Explanation] = {
         '(defn check ^:delegation :remote "m" [text :string] : bool false)\n(defn go [] (check (get-env "API_KEY")))',
         "Leave it out of the operands; capabilities and providers read their own keys.",
     ),
+    "unknown-warning": _e(
+        "`:allow` names something that is no kind of warning, so that it allows nothing. A warning.",
+        "(defn half ^{:allow [:unused-bindings]} [x] (/ x 2))",
+        "Correct the name; only warnings can be allowed, and errors cannot.",
+    ),
     # --- running
     "type-error": _e(
         "An operation got a value of a kind that it cannot work with.",

@@ -86,6 +86,21 @@ def add_output(parser: Any) -> None:
     parser.add_argument("--json", action="store_true", help="results as JSON lines; errors as JSON objects on standard error")
 
 
+def add_checking(parser: Any) -> None:
+    """What is looked at before a program runs."""
+    parser.add_argument(
+        "--check",
+        nargs="?",
+        const="warning",
+        choices=("warning", "error"),
+        help="look for problems before anything runs, as `rtfs check` does, and show them as warnings; --check=error: do not run a "
+        "program with an error",
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="do not run a program with an error, or with a name that is not bound: implies --check"
+    )
+
+
 def make_runtime(
     options: Any,
     terminal: Terminal,
