@@ -182,8 +182,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "unbounded-spend": _e(
         "A delegated call is made in a loop or recursion that nothing bounds: it may be paid for without end. A warning.",
-        '(defn done? ^:delegation :remote "m" [n :int] : bool true)\n'
-        "(defn go [n] (loop [i n] (if (done? i) i (recur (inc i)))))",
+        '(defn done? ^:delegation :remote "m" [n :int] : bool true)\n(defn go [n] (loop [i n] (if (done? i) i (recur (inc i)))))',
         "Count the turns and stop, map over a collection of a known size, or limit the run: --max-steps, --timeout.",
     ),
     "untyped-delegation": _e(

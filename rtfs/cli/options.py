@@ -50,9 +50,7 @@ def add_running(parser: Any, *, level: str = "aggressive") -> None:
 
 
 _UNITS = {"": 1, "B": 1} | {
-    prefix + ending: base**power
-    for power, prefix in enumerate("KMGT", 1)
-    for ending, base in (("B", 1000), ("IB", 1024))
+    prefix + ending: base**power for power, prefix in enumerate("KMGT", 1) for ending, base in (("B", 1000), ("IB", 1024))
 }
 
 
@@ -97,7 +95,9 @@ def add_checking(parser: Any) -> None:
         "program with an error",
     )
     parser.add_argument(
-        "--strict", action="store_true", help="do not run a program with an error, or with a name that is not bound: implies --check"
+        "--strict",
+        action="store_true",
+        help="do not run a program with an error, or with a name that is not bound: implies --check",
     )
 
 

@@ -114,7 +114,14 @@ def test_effects(write, capsys):
     path = write("a.rtfs", text)
     main(["check", "--effects", path])
     lines = [line for line in capsys.readouterr().out.splitlines() if "  " in line]
-    assert [line.split("  ")[0] for line in lines if not line.startswith(" ")][:6] == ["pure", "tells", "asks", "both", "over", "counts"]
+    assert [line.split("  ")[0] for line in lines if not line.startswith(" ")][:6] == [
+        "pure",
+        "tells",
+        "asks",
+        "both",
+        "over",
+        "counts",
+    ]
     main(["check", "--effects", "--json", path])
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     by_name = {r["function"]: r for r in records if "function" in r}
