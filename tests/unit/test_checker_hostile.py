@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -54,10 +55,8 @@ PROGRAMS = {
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_there_is_an_answer(name: str) -> None:
     began = time.process_time()
-    try:
+    with suppress(RtfsError):  # "nested too deeply", "macros make too much": anything else is a bug
         Runtime(strategy="tree", models=None).check(Source(name, PROGRAMS[name]))
-    except RtfsError as error:
-        assert error.message
     assert time.process_time() - began < 10
 
 
