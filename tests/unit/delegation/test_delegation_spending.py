@@ -490,6 +490,23 @@ def test_callbacks_of_the_host_pay_from_the_scope_they_are_called_in(strategy: s
         assert runtime.run("(from-python 1)") == 0
 
 
+def test_policies_have_budgets_for_runs_tenants_and_calls(tmp_path: Path):
+    policy = tmp_path / "delegation.toml"
+    policy.write_text(
+        "budget = { calls = 3 }\n[tenants.acme]\nbudget = { calls = 2, seconds = 60 }\n"
+        '[[rules]]\nname = "none"\nsymbol = "none"\nbudget = { calls = 0 }\ntarget = "local:echo"\n',
+        encoding="utf-8",
+    )
+    text = '(defn ask ^:delegation :local-model "echo" [n : int] : int n) (map ask (range 0 9))'
+    for tenant, message in (("", "the budget of the policy is used up: 3 of 3"), ("acme", "budget of tenant `acme` is used up: 2 of 2")):
+        with rtfs.Runtime(policy=policy, tenant=tenant) as runtime:
+            for _ in range(2):  # each run anew
+                with pytest.raises(LimitExceeded, match=message):
+                    runtime.run(text)
+            with pytest.raises(LimitExceeded, match="one call of none"):
+                runtime.run("(defn none [n : int] : int n) (none 1)")
+
+
 def test_a_table_of_prices_of_ones_own(tmp_path: Path, server: OpenAIServer):
     table = tmp_path / "mine.toml"
     environ = {"RTFS_REMOTE_BASE_URL": server.base_url, "HOME": str(tmp_path), "RTFS_PRICES": str(table)}
