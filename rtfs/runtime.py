@@ -129,9 +129,9 @@ class Runtime:
         self._records: Any = None
         self._budgets = (budget, run_budget)
         self._accounts: Any = None
-        if budget is not None or run_budget is not None:
+        if budget is not None or run_budget is not None or policy is not None:
             assert self.accounts  # whose clocks begin now
-        self.machine.make_budget = lambda outer, limits: self.accounts.open(outer, limits)
+        self.machine.make_budget = self._make_budget
         #: Called after each delegated call, for progress.
         self.on_delegated: Callable[[], None] | None = None
         if models is not None:
@@ -418,6 +418,13 @@ class Runtime:
 
             self._accounts = Accounts(*self._budgets, self._environ)
         return self._accounts
+
+    def _make_budget(self, outer: Any, limits: Any) -> Any:
+        """The machine's: the budget of a scope inside `outer`, or that of a run."""
+        if outer is not None:
+            return self.accounts.open_scope(outer, limits)
+        of_engine = getattr(self.engine, "run_budgets", None)
+        return self.accounts.open_run(of_engine(self._tenant) if of_engine is not None else ())
 
     @property
     def budget(self) -> Any:

@@ -78,7 +78,10 @@ class Decision(Struct):
 
 class DelegationEngine(Protocol):
     """Decides where calls go. Safe to ask from several threads; `decide` is pure: the same context, the same decision, until
-    `changed` tells its listeners otherwise."""
+    `changed` tells its listeners otherwise.
+
+    One that has budgets for runs gives them by `run_budgets(tenant)`, as `PolicyEngine` does.
+    """
 
     name: str
 
@@ -180,6 +183,10 @@ class ChainEngine(Listeners):
             if knows is None or knows(symbol):
                 return engine
         return None
+
+    def run_budgets(self, tenant: str) -> list[tuple[str, tuple[tuple[str, float], ...]]]:
+        """The budgets of all of them: a run is in each."""
+        return [budget for engine in self.engines if hasattr(engine, "run_budgets") for budget in engine.run_budgets(tenant)]
 
     def resolve(self, symbol: str, *, tags: frozenset[str] | None = None, tenant: str = "") -> Decision | None:
         engine = self._for(symbol)

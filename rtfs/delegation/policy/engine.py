@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from rtfs.delegation.engine import DelegationEngine
     from rtfs.delegation.policy.files import PolicyFile
+    from rtfs.delegation.policy.model import Budget
     from rtfs.delegation.policy.outcome import Refusal
     from rtfs.delegation.targets import ExecTarget
 
@@ -94,6 +95,13 @@ class PolicyEngine(Listeners):
     def refusal(self, target: ExecTarget, context: CallContext) -> str | None:
         """Why the policy's limits refuse a target for a call; None when they do not. Asked again before each target is used."""
         return self._active.policy.refusal(target, context)
+
+    def run_budgets(self, tenant: str) -> list[tuple[str, Budget]]:
+        """What a run on behalf of a tenant may use up: (whose limits these are, the limits)."""
+        policy = self._active.policy
+        limits = policy.tenants.get(tenant)
+        found = [("the policy", policy.budget), *([(limits.whose, limits.budget)] if limits is not None else ())]
+        return [(whose, budget) for whose, budget in found if budget]
 
     def for_hint(self, context: CallContext, hint: ExecTarget) -> Decision:
         """The decision for a call of a function with a hint: the hint, within the limits, with the settings of the rule."""
