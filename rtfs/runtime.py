@@ -131,7 +131,7 @@ class Runtime:
         self._accounts: Any = None
         if budget is not None or run_budget is not None:
             assert self.accounts  # whose clocks begin now
-        self.machine.make_budget = lambda outer, limits: self.accounts.open(outer, limits)
+        self.machine.make_budget = self._open_budget
         #: Called after each delegated call, for progress.
         self.on_delegated: Callable[[], None] | None = None
         if models is not None:
@@ -424,6 +424,21 @@ class Runtime:
         """The `delegation.budget.Budget` of all runs: what they may use up, and what they have."""
         return self.accounts.budget
 
+    def _open_budget(self, outer: Any, limits: Any) -> Any:
+        """The budget of a new run, within what the engine allows one, or of `(with-budget limits …)`."""
+        budget = self.accounts.open(outer, limits)
+        if outer is None:
+            from rtfs.delegation.allowance import Allowance
+
+            for label, given in self._run_budgets():
+                budget = budget.child(label, Allowance.of(given))
+        return budget
+
+    def _run_budgets(self) -> list[tuple[str, dict[str, float]]]:
+        """What the engine, as that of a policy, lets a run use up."""
+        found: list[tuple[str, dict[str, float]]] = getattr(self.engine, "run_budgets", lambda tenant: [])(self._tenant)
+        return found
+
     @property
     def records(self) -> Any:
         """The records of the delegated calls so far, or None when there were none."""
@@ -620,7 +635,7 @@ class Runtime:
                 machine.start_run()
                 if machine.engine is not None:
                     self._relink()
-                if self._accounts is not None:
+                if self._accounts is not None or self._run_budgets():
                     machine.spending()  # whose clock begins now
             try:
                 if not outermost:

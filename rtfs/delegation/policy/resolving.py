@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 
 from rtfs.delegation.context import hash_64
-from rtfs.delegation.policy.model import PRIVATE, Conditions, Engine, Limits, MetadataCondition, Option, Policy, Rule
+from rtfs.delegation.policy.model import Conditions, Engine, Limits, MetadataCondition, Option, Policy, Rule
 from rtfs.delegation.policy.names import Names
 from rtfs.delegation.settings import CallSettings
+from rtfs.delegation.tags import PRIVATE
 from rtfs.delegation.targets import LOCAL, RemoteModel
 from rtfs.errors import nearest
 
