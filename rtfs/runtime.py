@@ -635,7 +635,7 @@ class Runtime:
                 machine.start_run()
                 if machine.engine is not None:
                     self._relink()
-                if self._accounts is not None or self._run_budgets():
+                if self._accounts is not None or (machine.engine is not None and self._run_budgets()):
                     machine.spending()  # whose clock begins now
             try:
                 if not outermost:
