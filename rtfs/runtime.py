@@ -423,13 +423,17 @@ class Runtime:
         """The machine's: the budget of a scope inside `outer`, or that of a run."""
         if outer is not None:
             return self.accounts.open_scope(outer, limits)
-        of_engine = getattr(self.engine, "run_budgets", None)
-        return self.accounts.open_run(of_engine(self._tenant) if of_engine is not None else ())
+        return self.accounts.open_run(self._run_budgets())
 
     @property
     def budget(self) -> Any:
         """The `delegation.budget.Budget` of all runs: what they may use up, and what they have."""
         return self.accounts.budget
+
+    def _run_budgets(self) -> Any:
+        """What the engine, as that of a policy, lets a run use up."""
+        of_engine = getattr(self.engine, "run_budgets", None)
+        return of_engine(self._tenant) if of_engine is not None else ()
 
     @property
     def records(self) -> Any:
@@ -627,7 +631,7 @@ class Runtime:
                 machine.start_run()
                 if machine.engine is not None:
                     self._relink()
-                if self._accounts is not None:
+                if self._accounts is not None or (machine.engine is not None and self._run_budgets()):
                     machine.spending()  # whose clock begins now
             try:
                 if not outermost:
