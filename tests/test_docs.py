@@ -12,6 +12,7 @@ import pytest
 
 from rtfs.config import STRATEGIES
 from rtfs.delegation.policy.reading import read_all
+from rtfs.delegation.prices import read_prices
 from rtfs.ir.optimise import PASSES
 from rtfs.models.registry import default_registry
 from rtfs.runtime import Runtime
@@ -93,7 +94,11 @@ def test_python_blocks_run(page: Path, text: str, tmp_path: Path):
 
 
 @pytest.mark.parametrize("page, text", cases("toml"))
-def test_policies_are_right(page: Path, text: str):
+def test_settings_are_right(page: Path, text: str, tmp_path: Path):
+    if "[[price]]" in text:
+        (tmp_path / "prices.toml").write_text(text, encoding="utf-8")
+        assert read_prices(tmp_path / "prices.toml")
+        return
     assert all("is used by nothing" not in warning.message for policy in read_all(text, page.name).values() for warning in policy.warnings)
 
 

@@ -86,7 +86,7 @@ def test_budgets_of_a_policy_are_those_of_each_run(make, text: str):
         with pytest.raises(LimitExceeded) as caught:
             runtime.run("(map near (range 5))")
         assert caught.value.kind == "budget-exhausted"
-        assert ("tenant acme" if "tenants" in text else "the policy") in caught.value.message
+        assert ("tenant `acme`" if "tenants" in text else "the policy") in caught.value.message
     assert runtime.records.totals.calls == 4
     assert make(text, tenant="other").run("(near 1)") == "from near"
 
