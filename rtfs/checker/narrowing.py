@@ -140,7 +140,7 @@ class Narrowing:
 
 
 def doubt(test: ast.Node, flow: Flow) -> None:
-    """A test tells something about the names in it that is not understood: what they may be besides is no longer worth a warning."""
+    """A test tells something about the names in it that is not understood: what they may be is no longer worth a warning."""
     names = {part.binding for part in descend(test) if isinstance(part, ast.Local)}
     if not names.isdisjoint(flow.declared):
         flow.declared = flow.declared - names
