@@ -71,8 +71,9 @@ class Runtime:
         profile: `extended` (default), or `strict`: no atoms.
         cache: a folder in which compiled files are kept, for later runtimes, when this one is closed; none when None.
         log: where records of delegated calls are kept beyond this runtime: the path of a file, True for the one that `rtfs logs`
-            shows, or a `delegation.log.CallLog`.
-        metrics: whether calls are counted through OpenTelemetry: True, or a `MeterProvider`, or a `delegation.metrics.Metrics`.
+            shows, or a `delegation.log.CallLog`, which stays open.
+        metrics: whether calls are counted through OpenTelemetry: True, a `MeterProvider`, or a `delegation.metrics.Metrics`, which
+            is closed with the runtime.
     """
 
     def __init__(
@@ -461,6 +462,8 @@ class Runtime:
         if self._delegate is not None:
             self._delegate.close()
             self._sinks.close()
+        elif self._metrics:
+            self._metrics.close()
         if self._models not in ("default", None):
             self._models.close()
 

@@ -3,8 +3,8 @@
     add ─▶ queue ─▶ writer, a few moments later ─▶ SQLite, one transaction for all that has come
 
 A call pays for a place in the queue; a thread writes.  What has been added is in the file at the end of the process, or once
-`flush` or `close` is back; a process that is killed loses at most what came in the last moment (`PAUSE_S`).  A log that cannot be written is reported
-once, and harms nothing else.  Values are kept as hashes, and arguments not at all, unless the log is a full one.
+`flush` or `close` is back; a process that is killed loses at most what came in the last moment (`PAUSE_S`).  A log that cannot be
+written is reported once, and harms nothing else.  Values are kept as hashes and arguments not at all, unless the log is a full one.
 """
 
 from __future__ import annotations
@@ -36,8 +36,6 @@ _SHORTEST_SECRET = 8  # as in `capabilities.redaction`
 #: Those with a thread: what they hold is written at the end of the process.
 _running: set[CallLog] = set()
 _all: weakref.WeakSet[CallLog] = weakref.WeakSet()
-#: Connections of the process that this one was forked from: to close one here would disturb the other.
-_inherited: list[Any] = []
 
 
 class CallLog:
@@ -217,10 +215,17 @@ class CallLog:
                 self._failed(problem.message)
             self._file = None
 
+    # --- forks: SQLite must not see one, neither with a connection nor with a lock ---
+
+    def _before_fork(self) -> None:
+        self._writing.acquire()
+        self._close_file()
+
     def _after_fork(self) -> None:
-        """In a forked process: nothing of the other one's is used; what that had waiting, it writes itself."""
-        if self._file is not None:
-            _inherited.append(self._file.abandon())
+        self._writing.release()
+
+    def _forked(self) -> None:
+        """In the new process; what the other one had waiting, it writes itself."""
         self._waiting.clear()
         self._begin()
 
@@ -234,11 +239,30 @@ def _finish() -> None:
         log.flush()
 
 
+#: Those that were there when a fork began.
+_held: list[CallLog] = []
+_forking = threading.Lock()
+
+
+def _before_fork() -> None:
+    _forking.acquire()
+    _held[:] = _all
+    for log in _held:
+        log._before_fork()
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop()._after_fork()
+    _forking.release()
+
+
 def _forked() -> None:
-    for log in list(_all):
-        log._after_fork()
+    _forking.release()
     _running.clear()
+    while _held:
+        _held.pop()._forked()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_forked)

@@ -152,10 +152,6 @@ class LogFile:
         with _translated(self.path):
             self._db.close()
 
-    def abandon(self) -> sqlite3.Connection:
-        """The connection, which a forked process must neither use nor close."""
-        return self._db
-
     # --- opening ---
 
     def _opened(self) -> sqlite3.Connection:
@@ -320,9 +316,8 @@ def query(path: str, sql: str, operands: Iterable[Any] = ()) -> Iterator[Row]:
     """The rows that a query gives; see `read`."""
     if not os.path.exists(path):
         return
-    with _translated(path):
-        with closing(_opened_to_read(path)) as db:
-            yield from db.execute(sql, tuple(operands))
+    with _translated(path), closing(_opened_to_read(path)) as db:
+        yield from db.execute(sql, tuple(operands))
 
 
 def _opened_to_read(path: str) -> sqlite3.Connection:

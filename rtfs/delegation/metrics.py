@@ -1,17 +1,17 @@
 """Metrics of delegated calls through OpenTelemetry (extra `otel`).
 
-| instrument                           | kind      | unit      | attributes |
-|--------------------------------------|-----------|-----------|------------|
-| `rtfs.calls`                         | counter   | {call}    | rtfs.function, rtfs.source (`model`, `body`, `none`), error.type |
-| `rtfs.decisions`                     | counter   | {decision}| rtfs.engine, rtfs.target |
-| `rtfs.call.duration`                 | histogram | s         | rtfs.function, rtfs.source |
-| `rtfs.cost`                          | counter   | USD       | rtfs.function, gen_ai.request.model |
-| `rtfs.cache.hits`                    | counter   | {hit}     | rtfs.cache.layer |
-| `gen_ai.client.operation.duration`   | histogram | s         | of each request: gen_ai.operation.name, gen_ai.provider.name, gen_ai.request.model, error.type |
-| `gen_ai.client.token.usage`          | histogram | {token}   | the same, and gen_ai.token.type (`input`, `output`) |
+| instrument                         | kind      | unit       | attributes |
+|------------------------------------|-----------|------------|------------|
+| `rtfs.calls`                       | counter   | {call}     | rtfs.function, rtfs.source (`model`, `body`, `none`), error.type |
+| `rtfs.decisions`                   | counter   | {decision} | rtfs.engine, rtfs.target |
+| `rtfs.call.duration`               | histogram | s          | rtfs.function, rtfs.source |
+| `rtfs.cost`                        | counter   | USD        | rtfs.function, gen_ai.request.model |
+| `rtfs.cache.hits`                  | counter   | {hit}      | rtfs.cache.layer |
+| `gen_ai.client.operation.duration` | histogram | s          | gen_ai.operation.name, …provider.name, …request.model, error.type |
+| `gen_ai.client.token.usage`        | histogram | {token}    | the first three, and gen_ai.token.type (`input`, `output`) |
 
-The last two, with the bounds of their buckets, are those of the semantic conventions for generative AI
-(https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/), so that what shows the figures of other clients shows these too.
+The last two are about each request; they and the bounds of their buckets are those of the semantic conventions for generative AI
+(https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/), so that what shows other clients' figures shows these too.
 No text of a call is in any of them.
 """
 

@@ -2,7 +2,8 @@
 
 One `CallRecord` per call, whether a model or the function's own body answered; `Records` collects them for a run.
 Arguments are not kept, unless somebody asks for it: they are the user's data, and the record is meant to be stored and
-shown.  Texts that come from outside pass through a redactor before they get here (`ModelDelegate`), so that no secret of the environment is in them.
+shown.  Texts that come from outside pass through a redactor before they get here (`ModelDelegate`), so that no secret of
+the environment is in them.
 """
 
 from __future__ import annotations
@@ -154,11 +155,10 @@ class Totals:
 class _Count:
     """The totals as they grow; made into `Totals` when somebody asks, which is less often than a call ends."""
 
-    __slots__ = tuple(Totals.__dataclass_fields__)
-
     def __init__(self) -> None:
-        for name in self.__slots__:
-            setattr(self, name, 0)
+        self.calls = self.by_model = self.by_body = self.failed = self.attempts = 0
+        self.prompt_tokens = self.completion_tokens = 0
+        self.latency_s = 0.0
 
     def add(self, record: CallRecord) -> None:
         failed = record.source == "none" or record.body_error is not None
@@ -175,7 +175,7 @@ class _Count:
         self.latency_s += record.latency_s
 
     def totals(self) -> Totals:
-        return Totals(**{name: getattr(self, name) for name in self.__slots__})
+        return Totals(**vars(self))
 
 
 class RecordSink(Protocol):

@@ -118,7 +118,7 @@ class _Aliases:
 
     def now(self) -> dict[str, Type]:
         known, lookup = self._looked_up, self._lookup
-        if known is None or any([lookup(name) is not type_ for name, type_ in known.items()]):
+        if known is None or any(lookup(name) is not type_ for name, type_ in known.items()):
             known = _named_types(self._node, lookup)
             self._found = {name: type_ for name, type_ in known.items() if type_ is not None}
             self._looked_up = known
