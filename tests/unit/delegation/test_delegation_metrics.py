@@ -114,7 +114,7 @@ def test_without_the_library_the_error_names_the_extra(monkeypatch: pytest.Monke
         Runtime(environ={}, metrics=True)
     assert caught.value.kind == "missing-extra"
     assert caught.value.hint == 'install it with: pip install "rtfs-lang[otel]"'
-    with pytest.raises(ConfigError, match="sending metrics needs the package"):
+    with pytest.raises(ConfigError, match="metrics needs the package"):
         Metrics.exporting()
 
 
