@@ -223,6 +223,8 @@ def command_line() -> str:
         "| `RTFS_LOCAL_MODEL_PATH` | a GGUF file that answers for local models |\n"
         "| `RTFS_DATA_DIR` | where weights are kept; by default the user's data folder |\n"
         "| `RTFS_CACHE_DIR` | where files are kept that can be made again; by default the user's cache folder |\n"
+        "| `RTFS_CONFIG_DIR` | where settings are kept, such as `prices.toml`; by default the user's configuration folder |\n"
+        "| `RTFS_PRICES` | a table of what models cost, for [budgets](budgets.md) |\n"
         "| `RTFS_CACHE` | `off`: files are compiled anew each time |\n"
         "| `RTFS_LOG` | `off`: delegated calls leave no records; `full`: with arguments and values |\n"
         "| `RTFS_STATE_DIR` | where the log of delegated calls is; by default the user's state folder |\n"

@@ -66,6 +66,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "missing-fallback": ("MissingFallback", "RTFS-A022"),
     "untrusted-prompt": ("UntrustedPrompt", "RTFS-A023"),
     "secret-in-prompt": ("SecretInPrompt", "RTFS-A024"),
+    "unknown-warning": ("UnknownWarning", "RTFS-A025"),
     # running
     "type-error": ("TypeError", "RTFS-R001"),
     "arity-mismatch": ("ArityMismatch", "RTFS-R002"),

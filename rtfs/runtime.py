@@ -141,9 +141,9 @@ class Runtime:
             self._metrics = Metrics(metrics)
         self._budgets = (budget, run_budget)
         self._accounts: Any = None
-        if budget is not None or run_budget is not None:
+        if budget is not None or run_budget is not None or policy is not None:
             assert self.accounts  # whose clocks begin now
-        self.machine.make_budget = lambda outer, limits: self.accounts.open(outer, limits)
+        self.machine.make_budget = self._make_budget
         #: Called after each delegated call, for progress.
         self.on_delegated: Callable[[], None] | None = None
         if models is not None:
@@ -440,10 +440,21 @@ class Runtime:
             self._accounts = Accounts(*self._budgets, self._environ)
         return self._accounts
 
+    def _make_budget(self, outer: Any, limits: Any) -> Any:
+        """The machine's: the budget of a scope inside `outer`, or that of a run."""
+        if outer is not None:
+            return self.accounts.open_scope(outer, limits)
+        return self.accounts.open_run(self._run_budgets())
+
     @property
     def budget(self) -> Any:
         """The `delegation.budget.Budget` of all runs: what they may use up, and what they have."""
         return self.accounts.budget
+
+    def _run_budgets(self) -> Any:
+        """What the engine, as that of a policy, lets a run use up."""
+        of_engine = getattr(self.engine, "run_budgets", None)
+        return of_engine(self._tenant) if of_engine is not None else ()
 
     @property
     def records(self) -> Any:
@@ -644,7 +655,7 @@ class Runtime:
                 machine.start_run()
                 if machine.engine is not None:
                     self._relink()
-                if self._accounts is not None:
+                if self._accounts is not None or (machine.engine is not None and self._run_budgets()):
                     machine.spending()  # whose clock begins now
             try:
                 if not outermost:

@@ -12,11 +12,14 @@ import pytest
 
 from rtfs.config import STRATEGIES
 from rtfs.delegation.policy.reading import read_all
+from rtfs.delegation.prices import read_prices
 from rtfs.ir.optimise import PASSES
 from rtfs.models.registry import default_registry
 from rtfs.runtime import Runtime
+from rtfs.source import Source
 from tests.support import golden
 from tests.support.ir import shown
+from tests.test_checks import announced
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))]
@@ -59,9 +62,7 @@ class WithoutWeights(golden.Program):
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("page, text", cases("clojure"))
-def test_rtfs_blocks_give_what_they_say(
-    page: Path, text: str, strategy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_rtfs_blocks_give_what_they_say(page: Path, text: str, strategy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(golden, "Program", WithoutWeights)
     path = tmp_path / f"{page.stem}.rtfs"
     path.write_text(text, encoding="utf-8")
@@ -93,7 +94,11 @@ def test_python_blocks_run(page: Path, text: str, tmp_path: Path):
 
 
 @pytest.mark.parametrize("page, text", cases("toml"))
-def test_policies_are_right(page: Path, text: str):
+def test_settings_are_right(page: Path, text: str, tmp_path: Path):
+    if "[[price]]" in text:
+        (tmp_path / "prices.toml").write_text(text, encoding="utf-8")
+        assert read_prices(tmp_path / "prices.toml")
+        return
     assert all("is used by nothing" not in warning.message for policy in read_all(text, page.name).values() for warning in policy.warnings)
 
 
@@ -197,3 +202,13 @@ def test_options_of_delegation_are_all_documented():
 def test_the_models_that_are_always_there_are_those_of_the_page():
     registry = default_registry({}, ROOT / "none", ROOT / "none")
     assert registry.names("local-model") == ["echo", "smollm2"]
+
+
+@pytest.mark.parametrize("line, text", [(line, text) for line, _, text in blocks(ROOT / "docs" / "checking.md", "lisp")])
+def test_the_problems_in_the_page_on_checking_are_found(line: int, text: str):
+    source = Source("checking.md", text)
+    found = [(source.position(p.span.start)[0], p.kind, p.message) for p in Runtime(strategy="tree", models=None).check(source)]
+    wanted = announced(text)
+    assert [(place, kind) for place, kind, _ in found] == [(place, kind) for place, kind, _ in wanted], found
+    for (_, _, message), (_, _, part) in zip(found, wanted, strict=True):
+        assert part in message

@@ -7,6 +7,7 @@ import os
 import runpy
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 import rtfs
 from rtfs.config import STRATEGIES
-from rtfs.errors import DelegationError
+from rtfs.errors import DelegationError, LimitExceeded
 from tests.support.golden import check_chunk, split_file
 from tests.support.openai_server import OpenAIServer, Say
 
@@ -76,6 +77,24 @@ def test_comments_say_what_the_forms_give(name: str, strategy: str):
 def test_programs_with_comments_run_as_a_whole(name: str):
     done = command_line("run", f"examples/{name}")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_loop_without_end_stops_at_exactly_five_calls(strategy: str):
+    source = (EXAMPLES / "budgets.rtfs").read_text(encoding="utf-8")
+    before, loop = source[: source.index(";; The loop has no end")], source[source.index(";; The loop has no end") :]
+    output = StringIO()
+    with rtfs.Runtime(strategy=strategy, stdout=output) as runtime:
+        assert runtime.run(before) == ["message: The printer smokes."]
+        calls = runtime.budget.spent.calls
+        with pytest.raises(LimitExceeded, match="the budget of with-budget is used up: 5 of 5 calls spent"):
+            runtime.run(loop)
+        assert runtime.budget.spent.calls == calls + 5
+    assert output.getvalue() == "0 low\n1 low\n2 low\n3 low\n4 low\n"
+    done = command_line("run", "examples/budgets.rtfs", "--summary", "--strategy", strategy)
+    assert (done.returncode, done.stdout) == (1, output.getvalue())
+    assert "RTFS-L005" in done.stderr
+    assert f"rtfs: {calls + 5} delegated calls: {calls + 5} by model, 0 by own body" in done.stderr
 
 
 def test_a_plan_prices_what_it_can_and_keeps_what_it_cannot(capsys: pytest.CaptureFixture[str]):

@@ -6,11 +6,14 @@ the type down.  So a program without annotations is checked too, and one that ru
 
     program     the forms of a file: analysed, declared, checked in order; modules and imports
     infer       the type of an expression, with what is known about the names at that place (`flow`)
-    calls       arity, operands and results of calls; `unify` binds the type variables of built-ins
+    functions   `fn`; arity, operands and results of calls; `unify` binds the type variables of built-ins
     special     built-ins whose result depends on more than types can say (`get`, `assoc` with a literal key …)
     patterns    which values a pattern matches, and what it binds: unreachable clauses, cases that are missing
     narrowing   what a test says about the names in it
     names       bindings that nothing uses
+    repeating   which parts of a loop are evaluated without a bound
+    taint       where text comes from, and which prompts it reaches
     effects     which functions have effects, which delegate
+    allowed     warnings that a function says are meant
     lints       delegated calls that may cost more, or tell more, than was meant
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rtfs.checker.flow import Flow
 from rtfs.checker.globals import outline
 from rtfs.checker.infer import Inference, Turns, infers
-from rtfs.checker.patterns import bind, bindable, matching
+from rtfs.checker.patterns import bind, bindable, is_closed, matching
 from rtfs.checker.shapes import MOST_ITEMS, all_of, gives_up, item_type, literal, options, plain
 from rtfs.checker.wanting import Want, described, step, words
 from rtfs.source import Span
@@ -13,7 +13,6 @@ from rtfs.syntax import nodes as ast
 from rtfs.types.lattice import join, meet, subtract, widened
 from rtfs.types.nodes import (
     ANY,
-    BOOL,
     INT,
     NEVER,
     NIL,
@@ -247,7 +246,7 @@ def _match(c: Inference, node: ast.Match, flow: Flow, want: Want | None) -> Type
             left = subtract(left, lower, c.lookup)
         result = c.both(result, c.infer(clause.body, inner, want))
         ends &= inner.ended
-    if _is_closed(left, c):
+    if is_closed(left, [clause.pattern for clause in node.clauses], c.lookup):
         example = words(options(left, c.lookup)[0])
         message = f"no clause takes {example}"
         c.problems.report("missing-case", message, node.span, "add a clause for it, or `_` for all that is left")
@@ -273,13 +272,6 @@ def _is_literal(node: ast.Node) -> bool:
 def _narrow(value: ast.Node, type: Type, flow: Flow, c: Inference) -> None:
     if isinstance(value, ast.Local) and not value.binding.assigned and not value.binding.late:
         flow.types[value.binding] = type
-
-
-def _is_closed(type: Type, c: Inference) -> bool:
-    """Whether a type is of a kind whose cases one expects to be listed: single values, true and false, nil, records of such."""
-    if isinstance(type, (NeverType, AnyType)):
-        return False
-    return all(isinstance(option, (EnumType, RecordType)) or option in (BOOL, NIL) for option in options(type, c.lookup))
 
 
 # --- binding ---------------------------------------------------------------------------------

@@ -41,7 +41,9 @@ def infers(*kinds: type[ast.Node], passes_on: bool = False) -> Callable[[Infer],
 
 
 #: Kinds of nodes that put types together.
-_BUILD = frozenset({ast.MakeVector, ast.MakeMap, ast.Call, ast.SelfCall, ast.If, ast.Match, ast.And, ast.Or, ast.For, ast.Fn, ast.Parallel})
+_BUILD = frozenset(
+    {ast.MakeVector, ast.MakeMap, ast.Call, ast.SelfCall, ast.If, ast.Match, ast.And, ast.Or, ast.For, ast.Fn, ast.Parallel}
+)
 
 
 class Turns:

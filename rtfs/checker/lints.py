@@ -77,7 +77,7 @@ class Lints:
             message = f"{name} is delegated and its result has no type: whatever the model writes is taken"
             hint = 'say what it gives: [text :string] :-> [:enum "yes" "no"]'
             self.problems.report("untyped-delegation", message, _head(spec), hint)
-        if spec.hint.target == "remote" and gives_up(spec.body):
+        if spec.hint.target == "remote" and gives_up(spec.body) and not _is_strict(spec):
             message = f"{name} has no answer of its own when {spec.hint.model} cannot be reached"
             self.problems.report("missing-fallback", message, _head(spec), "let the body give a value that callers can live with")
 
@@ -108,6 +108,11 @@ class Lints:
                 who = "hand it to a delegated function with" if spec is None else "give the function"
                 hint = f"{who} a closed result type, such as [:enum …]"
                 self.problems.report("untrusted-prompt", message, place, hint)
+
+
+def _is_strict(spec: ast.Fn) -> bool:
+    """Whether an error instead of the body's answer was asked for."""
+    return spec.meta is not None and spec.meta.get(Keyword("strict")) is True
 
 
 def _head(spec: ast.Fn) -> Span | None:

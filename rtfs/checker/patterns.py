@@ -8,6 +8,7 @@ from rtfs.syntax import nodes as ast
 from rtfs.types.lattice import meet
 from rtfs.types.nodes import (
     ANY,
+    BOOL,
     NEVER,
     NIL,
     AnyType,
@@ -26,7 +27,7 @@ from rtfs.types.nodes import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     Visit = Callable[[ast.Node], Type]
 
@@ -75,6 +76,42 @@ def _map(pattern: ast.MapPattern) -> tuple[Type, Type]:
         lower.append(Entry(entry.key, low, entry.default is not None))
     certain = NEVER if any(isinstance(e.type, NeverType) for e in lower) else RecordType(tuple(lower))
     return RecordType(tuple(upper)), certain
+
+
+def is_closed(type: Type, patterns: Sequence[ast.Pattern], lookup: Lookup) -> bool:
+    """Whether the cases of a type are so few that one expects them to be listed: single values, true and false, nil, records.
+
+    A record is closed only where the patterns tell its values apart by keys whose types are: `{:state :ok}` of
+    `[:map [:state keyword]]` is one of many.
+    """
+    if isinstance(type, (NeverType, AnyType)):
+        return False
+    for option in options(type, lookup):
+        if isinstance(option, RecordType):
+            types = {entry.key: entry.type for entry in option.entries}
+            for key, inner in _tested(patterns).items():
+                if key in types and not is_closed(types[key], inner, lookup):
+                    return False
+        elif not isinstance(option, EnumType) and option not in (BOOL, NIL):
+            return False
+    return True
+
+
+def _tested(patterns: Sequence[ast.Pattern]) -> dict[object, list[ast.Pattern]]:
+    """Key -> the patterns for its value that do not match everything."""
+    found: dict[object, list[ast.Pattern]] = {}
+    waiting = list(patterns)
+    while waiting:
+        pattern = waiting.pop()
+        if isinstance(pattern, ast.OrPattern):
+            waiting += pattern.options
+        elif isinstance(pattern, (ast.AsPattern, ast.TypedPattern, ast.GuardPattern)):
+            waiting.append(pattern.pattern)
+        elif isinstance(pattern, ast.MapPattern):
+            for entry in pattern.entries:
+                if not isinstance(matching(entry.pattern)[1], AnyType):
+                    found.setdefault(entry.key, []).append(entry.pattern)
+    return found
 
 
 def bindable(pattern: ast.Pattern) -> Type:

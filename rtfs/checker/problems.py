@@ -20,6 +20,7 @@ WARNINGS = frozenset(
         "missing-fallback",
         "untrusted-prompt",
         "secret-in-prompt",
+        "unknown-warning",
     }
 )
 

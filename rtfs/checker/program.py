@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from rtfs.checker import forms as _forms
 from rtfs.checker import functions as _functions
+from rtfs.checker.allowed import Allowed
 from rtfs.checker.effects import CallGraph, FunctionEffects
 from rtfs.checker.flow import Flow
 from rtfs.checker.globals import Globals, Signatures
@@ -67,7 +68,10 @@ class ProgramChecker(Checker):
             lints = Lints(self.graph, self.found)
             for names, node, parts in own:
                 lints.look(node, parts, names)
-        return sorted([*found, *self.found.found], key=_place)
+        allowed = Allowed(self.found)
+        for _, _, parts in own:
+            allowed.add(parts)
+        return allowed.without(sorted([*found, *self.found.found], key=_place))
 
     def _collect(self, nodes: list[tuple[Globals, ast.Node, list[Struct]]]) -> None:
         """What the forms define, those of imported files too, before any is looked at: functions may refer to later ones."""

@@ -64,9 +64,15 @@ def problems_of(name: str, options: Any, terminal: Terminal) -> tuple[list[Any],
     """
     runtime = analysis_runtime(folder_of(name), options, terminal)
     try:
-        return split_problems(runtime.check(read_program(name, terminal)))
-    except ParseError as error:
+        source = read_program(name, terminal)
+    except ParseError as error:  # it is no text
         return [error], []
+    try:
+        return split_problems(runtime.check(source))
+    except ParseError as error:
+        from rtfs.syntax.recovery import parse_errors
+
+        return list(parse_errors(source)) or [error], []
 
 
 def show_effects(name: str, options: Any, terminal: Terminal) -> None:

@@ -5,7 +5,7 @@ Several EXPRESSIONs are one program: a line for each.
 
 from __future__ import annotations
 
-from rtfs.cli.options import add_output, add_running
+from rtfs.cli.options import add_checking, add_output, add_running
 from rtfs.cli.running import eval_lines, run_program
 from rtfs.source import Source
 
@@ -20,7 +20,7 @@ def arguments(parser: Any) -> None:
     parser.usage = "rtfs eval [options] EXPRESSION…"
     parser.add_argument("words", nargs="*", metavar="EXPRESSION", help="RTFS source; quote it for the shell")
     add_output(parser)
-    parser.add_argument("--strict", action="store_true", help="names that are not bound are errors, before anything runs")
+    add_checking(parser)
     parser.add_argument("--summary", action="store_true", help="totals of delegated calls, at the end")
     add_running(parser)
 

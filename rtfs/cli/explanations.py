@@ -182,8 +182,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "unbounded-spend": _e(
         "A delegated call is made in a loop or recursion that nothing bounds: it may be paid for without end. A warning.",
-        '(defn done? ^:delegation :remote "m" [n :int] : bool true)\n'
-        "(defn go [n] (loop [i n] (if (done? i) i (recur (inc i)))))",
+        '(defn done? ^:delegation :remote "m" [n :int] : bool true)\n(defn go [n] (loop [i n] (if (done? i) i (recur (inc i)))))',
         "Count the turns and stop, map over a collection of a known size, or limit the run: --max-steps, --timeout.",
     ),
     "untyped-delegation": _e(
@@ -206,6 +205,11 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Something that looks like a secret goes into a prompt, and prompts are sent, logged and cached. A warning.",
         '(defn check ^:delegation :remote "m" [text :string] : bool false)\n(defn go [] (check (get-env "API_KEY")))',
         "Leave it out of the operands; capabilities and providers read their own keys.",
+    ),
+    "unknown-warning": _e(
+        "`:allow` names something that is no kind of warning, so that it allows nothing. A warning.",
+        "(defn half ^{:allow [:unused-bindings]} [x] (/ x 2))",
+        "Correct the name; only warnings can be allowed, and errors cannot.",
     ),
     # --- running
     "type-error": _e(

@@ -61,9 +61,7 @@ def add_running(parser: Any, *, level: str = "aggressive") -> None:
 
 
 _UNITS = {"": 1, "B": 1} | {
-    prefix + ending: base**power
-    for power, prefix in enumerate("KMGT", 1)
-    for ending, base in (("B", 1000), ("IB", 1024))
+    prefix + ending: base**power for power, prefix in enumerate("KMGT", 1) for ending, base in (("B", 1000), ("IB", 1024))
 }
 
 
@@ -95,6 +93,23 @@ def add_optimization(parser: Any, level: str = "aggressive") -> None:
 
 def add_output(parser: Any) -> None:
     parser.add_argument("--json", action="store_true", help="results as JSON lines; errors as JSON objects on standard error")
+
+
+def add_checking(parser: Any) -> None:
+    """What is looked at before a program runs."""
+    parser.add_argument(
+        "--check",
+        nargs="?",
+        const="warning",
+        choices=("warning", "error"),
+        help="look for problems before anything runs, as `rtfs check` does, and show them as warnings; --check=error: do not run a "
+        "program with an error",
+    )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="do not run a program with an error, or with a name that is not bound: implies --check",
+    )
 
 
 def make_runtime(

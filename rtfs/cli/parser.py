@@ -63,9 +63,13 @@ class Parser(argparse.ArgumentParser):
         Raises:
             SystemExit: for --help, and for a misuse, which has been explained on standard error.
         """
+        bare = {
+            option: str(action.const) for action in self._actions if action.nargs == "?" for option in action.option_strings
+        }  # `--check FILE`: the file is not its value, which only `=` gives it
+        end = list(argv).index("--") if "--" in argv else len(argv)
+        argv = [f"{word}={bare[word]}" if word in bare and i < end else word for i, word in enumerate(argv)]
         if not self.takes_words:
             return self.parse_args(argv)
-        at = list(argv).index("--") if "--" in argv else len(argv)
-        options = self.parse_intermixed_args(argv[:at])
-        options.words += argv[at + 1 :]
+        options = self.parse_intermixed_args(argv[:end])
+        options.words += argv[end + 1 :]
         return options

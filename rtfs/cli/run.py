@@ -9,7 +9,7 @@ follows `--` is for the program even when it looks like an option.
 
 from __future__ import annotations
 
-from rtfs.cli.options import add_output, add_running, folder_of, read_runnable
+from rtfs.cli.options import add_checking, add_output, add_running, folder_of, read_runnable
 from rtfs.cli.running import run_lines, run_program
 
 TYPE_CHECKING = False
@@ -23,7 +23,7 @@ def arguments(parser: Any) -> None:
     parser.usage = "rtfs run [options] FILE|- [ARGUMENTS…]"
     parser.add_argument("words", nargs="*", metavar="FILE ARGUMENTS", help="the program, or -; then its arguments")
     add_output(parser)
-    parser.add_argument("--strict", action="store_true", help="names that are not bound are errors, before anything runs")
+    add_checking(parser)
     parser.add_argument("--summary", action="store_true", help="totals of delegated calls, at the end")
     add_running(parser)
 

@@ -45,7 +45,7 @@ def run_program(
     runtime.on_analysis_warning = warnings.take
     delegations = Delegations(runtime, terminal, warnings, quiet=options.quiet)
     try:
-        if options.strict and _refuse(runtime, source, terminal):
+        if (options.check or options.strict) and _refuse(runtime, source, options, terminal, warnings):
             return FAILED
         try:
             value = runtime.run_source(source)
@@ -69,15 +69,25 @@ def run_program(
             show_report(runtime, terminal)
 
 
-def _refuse(runtime: Runtime, source: Source | Artefact, terminal: Terminal) -> bool:
-    """`--strict`: report every problem, warnings too, as an error; whether there was one."""
+def _refuse(runtime: Runtime, source: Source | Artefact, options: Any, terminal: Terminal, warnings: Warnings) -> bool:
+    """`--check`, `--strict`: show the problems of a program before it runs; whether it is not to run."""
+    from rtfs.checker.problems import WARNINGS
+
     try:
         problems = runtime.check(source)
     except RtfsError:
         return False  # running it reports the same
+    refused = False
     for problem in problems:
-        terminal.error(problem)
-    return bool(problems)
+        is_error = problem.kind not in WARNINGS or (options.strict and problem.kind == "unbound-name")
+        if is_error and (options.strict or options.check == "error"):
+            warnings.flush()  # what was found before it in the text
+            terminal.error(problem)
+            refused = True
+        else:
+            warnings.take(problem)
+    warnings.flush()
+    return refused
 
 
 class Delegations:

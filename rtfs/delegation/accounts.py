@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rtfs.delegation.allowance import Allowance
@@ -41,16 +41,25 @@ class Accounts:
         self.spending = Spending(lambda: PriceTable.load(environ))
         self._each = _allowance(each)
 
-    def open(self, outer: Budget | None, limits: Any) -> Budget:
-        """The budget of a new run, or of `(with-budget limits …)` inside another one.
+    def open_run(self, further: Iterable[tuple[str, Iterable[tuple[str, float]]]] = ()) -> Budget:
+        """The budget of a new run.
+
+        Args:
+            further: limits of an engine for it, with whose they are.
+        """
+        budget = self.budget.new_run(self._each)
+        for whose, limits in further:
+            budget = budget.child(whose, Allowance.of_pairs(limits))
+        return budget
+
+    def open_scope(self, outer: Budget, limits: Any) -> Budget:
+        """The budget of `(with-budget limits …)`.
 
         Args:
             limits: a value of the program.
         Raises:
             EvalError: `type-error`, `invalid-argument`: it is no map of limits.
         """
-        if outer is None:
-            return self.budget.new_run(self._each)
         if type(limits) is not Map:
             raise type_error("with-budget", "map of limits", limits, 0)
         try:

@@ -5,7 +5,7 @@ Amounts are integers, money in billionths of a US dollar: sums are exact, and a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 from typing import Any
@@ -61,6 +61,16 @@ class Allowance:
                 raise ConfigError(f"a budget has no limit {name!r}; its limits are {', '.join(_UNITS)}", hint=hint)
             limits["nano_usd" if name == "usd" else name] = _limit(name, value)
         return cls(**limits)
+
+    @classmethod
+    def of_pairs(cls, pairs: Iterable[tuple[str, float]]) -> Allowance:
+        """The same of pairs, as policies have them: whole numbers may be floats.
+
+        Raises:
+            ConfigError: as `of`.
+        """
+        whole = ("tokens", "calls")
+        return cls.of({name: int(v) if name in whole and isinstance(v, float) and v.is_integer() else v for name, v in pairs})
 
     def __bool__(self) -> bool:
         """Whether anything is limited."""

@@ -160,6 +160,22 @@ class Budget:
             self._open[me] = self._open.get(me, 0) + 1
         return Reservation(self, amounts, me)
 
+    def reserve_unknown(self, what: str) -> Reservation:
+        """Set aside one call of something that does not say what it uses.
+
+        Raises:
+            LimitExceeded: `budget-exhausted`; `unknown-price` where money or tokens are limited.
+        """
+        for limits, words in ((self.limits_money, "costs"), (self.limits_tokens, "uses in tokens")):
+            if limits:
+                unit = "money" if words == "costs" else "tokens"
+                raise LimitExceeded(
+                    f"what {what} {words} is not known, and a budget limits {unit}",
+                    kind="unknown-price",
+                    hint="limit :calls or :seconds instead",
+                )
+        return self.reserve(Amounts(calls=1))
+
     def _short(self, usd: int, tokens: int, calls: int) -> tuple[Budget, str, bool] | None:
         """The first budget that does not allow it, the unit, and whether it stays so when all that is reserved is given back.
 

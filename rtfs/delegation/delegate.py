@@ -28,6 +28,7 @@ from rtfs.delegation.prices import PriceTable
 from rtfs.delegation.record import Attempt, CallRecord, RecordSink
 from rtfs.delegation.requests import Requests
 from rtfs.delegation.spending import Spending, budget_of_call
+from rtfs.delegation.tags import private_to_remote, tags_of
 from rtfs.delegation.targets import ExecTarget, LocalModel, ModelTarget, RemoteModel
 from rtfs.errors import DelegationError, LimitExceeded, RtfsError
 from rtfs.models.registry import ModelRegistry
@@ -150,8 +151,9 @@ class ModelDelegate:
     def _allowed(self, call: DelegatedCall, targets: list[ModelTarget], trace: Trace) -> list[ModelTarget]:
         """The targets that may be used for this call; the others are attempts that were refused."""
         allowed = []
+        tags = tags_of(call.options)
         for target in targets:
-            problem = None if call.refusal is None else call.refusal(target)
+            problem = private_to_remote(tags, target) or (None if call.refusal is None else call.refusal(target))
             if problem is None:
                 allowed.append(target)
             else:

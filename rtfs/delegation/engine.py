@@ -78,7 +78,10 @@ class Decision(Struct):
 
 class DelegationEngine(Protocol):
     """Decides where calls go. Safe to ask from several threads; `decide` is pure: the same context, the same decision, until
-    `changed` tells its listeners otherwise."""
+    `changed` tells its listeners otherwise.
+
+    One that has budgets for runs gives them by `run_budgets(tenant)`, as `PolicyEngine` does.
+    """
 
     name: str
 
@@ -181,6 +184,10 @@ class ChainEngine(Listeners):
                 return engine
         return None
 
+    def run_budgets(self, tenant: str) -> list[tuple[str, tuple[tuple[str, float], ...]]]:
+        """The budgets of all of them: a run is in each."""
+        return [budget for engine in self.engines if hasattr(engine, "run_budgets") for budget in engine.run_budgets(tenant)]
+
     def resolve(self, symbol: str, *, tags: frozenset[str] | None = None, tenant: str = "") -> Decision | None:
         engine = self._for(symbol)
         return _UNKNOWN if engine is None else engine.resolve(symbol, tags=tags, tenant=tenant)
@@ -188,6 +195,37 @@ class ChainEngine(Listeners):
     def decide(self, context: CallContext) -> Decision:
         engine = self._for(context.symbol)
         return _UNKNOWN if engine is None else engine.decide(context)
+
+    # what only some engines have: limits hold whichever of the engines decides
+
+    def _having(self, name: str) -> list[Any]:
+        return [getattr(engine, name) for engine in self.engines if hasattr(engine, name)]
+
+    def refusal(self, target: ExecTarget, context: CallContext) -> str | None:
+        """Why one of the engines refuses a target for a call; None when none does."""
+        for refusal in self._having("refusal"):
+            reason: str | None = refusal(target, context)
+            if reason is not None:
+                return reason
+        return None
+
+    def for_hint(self, context: CallContext, hint: ExecTarget) -> Decision | None:
+        """What the first engine with settings for functions with a hint says; None: there is none."""
+        for for_hint in self._having("for_hint"):
+            decision: Decision | None = for_hint(context, hint)
+            if decision is not None:
+                return decision
+        return None
+
+    def needs(self, symbol: str) -> frozenset[str]:
+        """What the engines have to know of a call; of one that does not say, the kinds of the operands."""
+        found = {"fingerprint"} if len(self._having("needs")) < len(self.engines) else set()
+        return frozenset(found.union(*[needs(symbol) for needs in self._having("needs")]))
+
+    def refresh(self) -> bool:
+        """Have the engines look whether what they go by has changed; whether anything has."""
+        changed = [refresh() for refresh in self._having("refresh")]  # all of them, whatever the first says
+        return any(changed)
 
 
 _UNKNOWN = Decision(LOCAL, "no engine knows the function", engine="chain")

@@ -7,7 +7,7 @@ functions are defined anew.
 
 from __future__ import annotations
 
-from rtfs.delegation.context import CallContext, DelegationMetadata, fingerprint
+from rtfs.delegation.context import CallContext, DelegationMetadata, fingerprint, semantic_hash
 from rtfs.delegation.engine import Decision, DelegationEngine
 from rtfs.delegation.tags import tags_of
 from rtfs.delegation.targets import ExecTarget, LocalPure, of_hint
@@ -118,10 +118,11 @@ class Asked:
         if self._context is None:
             args, options, linker = self._args, self._options, self._linker
             needs = getattr(linker.engine, "needs", None)
-            kinds = needs is None or "fingerprint" in needs(self._symbol)
+            needed = ("fingerprint",) if needs is None else needs(self._symbol)
             self._context = CallContext(
                 symbol=self._symbol,
-                fingerprint=fingerprint(args) if kinds else 0,
+                fingerprint=fingerprint(args) if "fingerprint" in needed else 0,
+                semantic=semantic_hash(args) if "semantic" in needed else 0,
                 tags=tags_of(options),
                 tenant=linker.tenant,
                 prompt_chars=sum([len(arg) for arg in args if type(arg) is str]),

@@ -160,6 +160,7 @@ def _price(entry: Any, place: str) -> Price:
 
 
 def _rate(value: Any, name: str, place: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, Decimal)) or not 0 <= value <= _MOST:
+    number = type(value) is int or (isinstance(value, Decimal) and value.is_finite())
+    if not number or not 0 <= value <= _MOST:
         raise ConfigError(f"{place}: `{name}` must be dollars for a million tokens, from 0 on")
     return int((Decimal(value) * NANO).to_integral_value(ROUND_CEILING))

@@ -40,8 +40,7 @@ class CallSettings(Struct):
         """
         from rtfs.delegation.allowance import Allowance
 
-        given = {name: int(value) if name in ("tokens", "calls") and value == int(value) else value for name, value in self.budget}
-        return Allowance.of(given)
+        return Allowance.of_pairs(self.budget)
 
 
 DEFAULTS = CallSettings()

@@ -201,13 +201,18 @@ def prompt_tokens(provider: ModelProvider, request: ModelRequest) -> int:
 
 
 def estimated_tokens(text: str) -> int:
-    """As many as a tokenizer makes of a text, or more: a token for every three letters and blanks, one for every other sign of
-    ASCII (some take digits one by one), and for a sign beyond ASCII as many as it has bytes, less one."""
+    """As many as a tokenizer makes of a text, or more: two tokens for every five letters and blanks, one for every other sign of
+    ASCII (some take digits one by one), and for a sign beyond ASCII as many as it has bytes, less one.
+
+    With SmolLM2's tokenizer, which knows little but English, that is 1.5 to 2 times the real number for English, programs and JSON,
+    about the number for German, Russian, Chinese and Japanese, and 0.85 of it for Arabic and for hexadecimal digits. Larger
+    vocabularies need fewer.
+    """
     raw = text.encode("utf-8", "surrogatepass")
     others = len(raw.translate(None, _LETTERS))  # bytes
     beyond = len(raw) - len(text)
     wide = sum([byte >= 0x80 for byte in raw]) if beyond else 0
-    return -(-(len(raw) - others) // 3) + others - wide + beyond
+    return -(-2 * (len(raw) - others) // 5) + others - wide + beyond
 
 
 _LETTERS = b" abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

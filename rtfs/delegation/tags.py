@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rtfs.delegation.targets import ExecTarget, RemoteModel
 from rtfs.values.scalars import Keyword
 from rtfs.values.sequences import Sequence
 
@@ -10,7 +11,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+#: The tag of calls whose data never leaves the machine; a policy can add others, and take this one from nobody.
 PRIVATE = "private"
+
+
+def private_to_remote(tags: frozenset[str], target: ExecTarget, private: frozenset[str] = frozenset({PRIVATE})) -> str | None:
+    """Why a call must not reach a target, as its data would leave the machine; None when it may.
+
+    Args:
+        private: the tags of calls whose data never does.
+    """
+    if not isinstance(target, RemoteModel):
+        return None
+    for tag in sorted(tags & private):
+        return f"the call is tagged `{tag}`: its data never leaves this machine"
+    return None
 
 
 def tags_of(options: Mapping[str, Any]) -> frozenset[str]:

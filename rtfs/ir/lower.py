@@ -156,7 +156,7 @@ class Lowerer:
 
 
 #: The AST nodes of the loops that are being lowered.
-SOURCES: dict[ir.Loop, tuple[ast.Loop, list[ir.Var]]] = {}
+SOURCES: dict[ir.Loop, ast.Loop] = {}
 
 
 def seq(span: Span | None, items: list[ir.Node]) -> ir.Node:
@@ -370,8 +370,7 @@ def _recur(lo: Lowerer, node: ast.Recur, tail: bool) -> ir.Node:
     if not node.in_loop:
         lo.fn.loops = True
         return ir.Recur(node.span, args, lo.fn)
-    loop = lo.loops[-1]
-    source, late = SOURCES[loop]
+    loop, source = lo.loops[-1], SOURCES[lo.loops[-1]]
     if loop.vars:
         return ir.Recur(node.span, args, loop)
     # values that go through patterns and checks: all of them first, then one after the other
@@ -380,8 +379,6 @@ def _recur(lo: Lowerer, node: ast.Recur, tail: bool) -> ir.Node:
     for i, arg in enumerate(args):
         temps[i].stores += 1
         items.append(ir.Set(arg.span, temps[i], arg))
-    if late:  # each turn has its own
-        items.append(ir.Blank(node.span, late))
     for i, b in enumerate(source.bindings):
         name = b.pattern.binding.name if isinstance(b.pattern, ast.BindPattern) else "pattern"
         value = lo.check(ir.Get(args[i].span, temps[i]), b.type, f"loop {name}", args[i].span)

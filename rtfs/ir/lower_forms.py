@@ -24,7 +24,7 @@ def _loop(lo: Lowerer, node: ast.Loop, tail: bool) -> ir.Node:
     if all(isinstance(p, ast.BindPattern) for p in patterns) and all(b.type is None for b in node.bindings) and not late:
         variables = [lo.unit.vars[p.binding] for p in patterns if isinstance(p, ast.BindPattern)]
     loop = ir.Loop(node.span, variables)
-    SOURCES[loop] = node, late
+    SOURCES[loop] = node
     lo.loops.append(loop)
     loop.body = lo.repeat(lambda: lo.node(node.body, tail))
     lo.loops.pop()

@@ -32,10 +32,9 @@ def walk(unit: ir.Unit) -> Iterator[ir.Node]:
     while waiting:
         node = waiting.pop()
         yield node
-        waiting.extend(node.children())
-        pattern = pattern_of(node)
-        if pattern is not None:
-            waiting.extend(inner_nodes(unit, pattern))
+        waiting += node.children()
+        if node.pattern is not None:
+            waiting += inner_nodes(unit, node.pattern)
 
 
 def walk_function(unit: ir.Unit, fn: ir.Fn) -> Iterator[ir.Node]:
@@ -44,11 +43,10 @@ def walk_function(unit: ir.Unit, fn: ir.Fn) -> Iterator[ir.Node]:
     while waiting:
         node = waiting.pop()
         yield node
-        if not isinstance(node, ir.Fn):
-            waiting.extend(node.children())
-            pattern = pattern_of(node)
-            if pattern is not None:
-                waiting.extend(inner_nodes(unit, pattern))
+        if type(node) is not ir.Fn:
+            waiting += node.children()
+            if node.pattern is not None:
+                waiting += inner_nodes(unit, node.pattern)
 
 
 def pattern_of(node: ir.Node) -> ast.Pattern | None:
@@ -119,21 +117,18 @@ def bindings(pattern: ast.Pattern) -> list[ast.Binding]:
 
 def used(node: ir.Node) -> list[ir.Var]:
     """The variables that a node itself reads or stores, but for those of patterns."""
-    if isinstance(node, (ir.Get, ir.Set, ir.NoMatch, ir.Scan, ir.Times)):
-        return [node.var]
-    if isinstance(node, ir.Cases):
-        return node.subject()
-    if isinstance(node, (ir.Blank, ir.Loop)):
-        return list(node.vars)
-    if isinstance(node, ir.Special):
-        return [var for var in node.vars if var is not None]
-    if isinstance(node, ir.Emit):
-        return [node.into]
-    if isinstance(node, ir.Update):
-        return [node.old] if node.old is not None else []
-    if isinstance(node, ir.Collect):
-        return [node.into] if node.into is not None else []
-    return []
+    find = _USED.get(type(node))
+    return find(node) if find is not None else []
+
+
+_USED: dict[type, Callable[[Any], list[ir.Var]]] = {
+    **dict.fromkeys((ir.Get, ir.Set, ir.NoMatch, ir.Scan, ir.Times), lambda node: [node.var]),
+    **dict.fromkeys((ir.Blank, ir.Loop), lambda node: list(node.vars)),
+    **dict.fromkeys((ir.Emit, ir.Collect), lambda node: [node.into] if node.into is not None else []),
+    ir.Cases: lambda node: node.subject(),
+    ir.Special: lambda node: [var for var in node.vars if var is not None],
+    ir.Update: lambda node: [node.old] if node.old is not None else [],
+}
 
 
 def reads(unit: ir.Unit, node: ir.Node, var: ir.Var) -> bool:
@@ -227,26 +222,31 @@ def transform(unit: ir.Unit, rewrite: Callable[[ir.Node, ir.Fn], ir.Node]) -> No
         inside = node if isinstance(node, ir.Fn) else fn
         for part in node.parts:
             value = getattr(node, part)
-            if isinstance(value, list):
+            if type(value) is list:
                 for i in range(len(value)):
                     value[i] = visit(value[i], inside)
             elif value is not None:
-                setattr(node, part, visit(value, inside))
-        if isinstance(node, ir.Try):
+                made = visit(value, inside)
+                if made is not value:
+                    setattr(node, part, made)
+        if type(node) is ir.Try:
             node.body = visit(node.body, fn)
             for clause in node.catches:
                 clause.body = visit(clause.body, fn)
             if node.final is not None:
                 node.final = visit(node.final, fn)
-        pattern = pattern_of(node)
-        if pattern is not None:
-            for key in inner_keys(pattern):
+        if node.pattern is not None:
+            for key in inner_keys(node.pattern):
                 unit.nodes[key] = visit(unit.nodes[key], fn)
         return rewrite(node, fn)
 
     for i, part in enumerate(unit.top.prepare):
         unit.top.prepare[i] = visit(part, unit.top)
     unit.top.body = visit(unit.top.body, unit.top)
+
+
+#: Nodes without parts and variables.
+_PLAIN = frozenset((ir.Const, ir.GlobalGet))
 
 
 class _Refresh:
@@ -315,6 +315,8 @@ class _Refresh:
         self.depth -= 1
 
     def _visit(self, node: ir.Node, fn: ir.Fn) -> None:
+        if type(node) in _PLAIN:
+            return
         for var in used(node):
             self.use(var, fn)
         pattern = pattern_of(node)

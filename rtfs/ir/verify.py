@@ -26,6 +26,10 @@ def verify(unit: ir.Unit, after: str) -> None:
     _Verifier(unit, after).node(unit.top.body, unit.top, ())
 
 
+#: Nodes of which `shape` knows something.
+_SHAPED = frozenset((ir.Recur, ir.Seq, ir.Inlined, ir.Logic, ir.Emit, ir.Stop, ir.Fn, ir.Special))
+
+
 class _Verifier:
     def __init__(self, unit: ir.Unit, after: str) -> None:
         self.unit = unit
@@ -44,10 +48,11 @@ class _Verifier:
         self.seen.add(id(node))
         if node.kind not in KINDS:
             self.fail(f"{node.kind!r} is not a kind", node)
-        for var in [*used(node), *self.bound(node)]:
+        for var in used(node) + self.bound(node):
             if var.owner is not fn and var not in fn.free:
                 self.fail(f"%{var.name} is not captured by {fn.label}", node)
-        self.shape(node, fn, around)
+        if type(node) in _SHAPED:
+            self.shape(node, fn, around)
         if isinstance(node, ir.Fn):
             for child in node.children():
                 self.node(child, node, ())

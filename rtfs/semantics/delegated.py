@@ -66,7 +66,7 @@ def delegated_enter(
         elif asked is not None:
             plan = asked.hinted(hint)
         if machine.delegate is None or machine.expanding:
-            result = machine.perform(f"model-call:{hint.model}", args)
+            result = _ask_host(machine, f"model-call:{hint.model}", args)
         else:
             from rtfs.semantics.protocols import DelegatedCall
 
@@ -98,6 +98,16 @@ def delegated_enter(
         return result
 
     return enter
+
+
+def _ask_host(machine: Machine, capability: str, args: list[Any]) -> Any:
+    """Have the host carry out the call: one call of the budgets around it, whatever comes of it."""
+    machine.refuse_in_macro(f"use the capability :{capability}")
+    budget = machine.spending()
+    if budget is None:
+        return machine.perform(capability, args)
+    with budget.reserve_unknown(capability):
+        return machine.perform(capability, args)
 
 
 def _parameter_name(param: ast.Param, index: int) -> str:

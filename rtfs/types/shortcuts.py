@@ -5,7 +5,7 @@ They agree with `relation` wherever they give an answer; None leaves the questio
 
 from __future__ import annotations
 
-from rtfs.types.branches import KINDS, contains
+from rtfs.types.branches import KINDS, known
 from rtfs.types.nodes import (
     AnyType,
     EnumType,
@@ -82,7 +82,7 @@ def _enumeration_within(a: EnumType, b: Any, gradual: bool) -> bool | None:
     if other is Primitive:
         return False not in [value.__class__ in KINDS[b.name] for value in a.values] if b.name in _SCALARS else None
     if other is EnumType:
-        return False not in [contains(b.values, value) for value in a.values] if _are_scalars(a) else None
+        return known(a.values) <= known(b.values) if _are_scalars(a) else None
     if other is UnionType:
         answers = [_enumeration_within(a, option, gradual) for option in b.options]
         return True if True in answers else False if len(a.values) == 1 and None not in answers else None
@@ -113,7 +113,7 @@ def quick_overlap(a: Any, b: Any) -> bool | None:
     if kind is AnyType:
         return True if _has_values(b) else None
     if kind is EnumType and other is EnumType and _are_scalars(a):
-        return True in [contains(b.values, value) for value in a.values]
+        return not known(a.values).isdisjoint(known(b.values))
     return None
 
 

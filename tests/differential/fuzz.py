@@ -8,7 +8,6 @@ Gives how many programs ran and how many seconds of CPU time that took; the exit
 from __future__ import annotations
 
 import argparse
-import gc
 import sys
 import time
 from collections import Counter
@@ -16,7 +15,7 @@ from collections import Counter
 from rtfs.ir import optimise
 from tests.support.programs.choices import seeded
 from tests.support.programs.programs import aimed, general, program
-from tests.support.programs.running import Difference, differences, in_turn, reference
+from tests.support.programs.running import Difference, differences, frozen, in_turn, reference
 from tests.support.programs.smallest import smallest
 
 
@@ -30,12 +29,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--most", type=int, default=10, help="differences after which it stops")
     parser.add_argument("--show", action="store_true", help="print the programs and what the tree gives, and run nothing else")
     options = parser.parse_args(argv)
-    make = {"any": program, "general": general, "aimed": aimed}[options.what]
     optimise.DEBUG = True  # what goes wrong in a pass is seen
-    for seed in range(5):  # loads what is loaded late
-        differences(program(seeded(seed)))
-    gc.collect()
-    gc.freeze()  # a rebinding looks at all objects that are not frozen
+    with frozen(*[program(seeded(seed)) for seed in range(5)]):
+        return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
+    make = {"any": program, "general": general, "aimed": aimed}[options.what]
     found: list[Difference] = []
     kinds: Counter[str] = Counter()
     begun = time.process_time()

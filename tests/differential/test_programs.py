@@ -6,7 +6,6 @@ is told at once: the tests after it take long.
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 import time
@@ -19,7 +18,7 @@ from rtfs.ir import optimise
 from tests.support.programs.choices import made_by, seeded
 from tests.support.programs.minimise import minimise
 from tests.support.programs.programs import aimed, general, program
-from tests.support.programs.running import check, differences, in_turn, reference
+from tests.support.programs.running import check, differences, frozen, in_turn, reference
 from tests.support.programs.smallest import smallest
 
 NIGHTLY = 100_000
@@ -29,13 +28,8 @@ SEED = int(os.environ.get("RTFS_SEED", int(time.time()) // 86_400 * NIGHTLY))
 
 @pytest.fixture(autouse=True, scope="module")
 def _frozen() -> Iterator[None]:
-    """A rebinding looks at all objects that are not frozen: those of the tests around are, and the modules that are loaded late."""
-    for seed in range(5):
-        differences(program(seeded(seed)))
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
+    with frozen(*[program(seeded(seed)) for seed in range(5)]):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from rtfs.delegation.engine import DelegationEngine
     from rtfs.delegation.policy.files import PolicyFile
+    from rtfs.delegation.policy.model import Budget
     from rtfs.delegation.policy.outcome import Refusal
     from rtfs.delegation.targets import ExecTarget
 
@@ -95,11 +96,16 @@ class PolicyEngine(Listeners):
         """Why the policy's limits refuse a target for a call; None when they do not. Asked again before each target is used."""
         return self._active.policy.refusal(target, context)
 
+    def run_budgets(self, tenant: str) -> list[tuple[str, Budget]]:
+        """What a run on behalf of a tenant may use up: (whose limits these are, the limits)."""
+        policy = self._active.policy
+        limits = policy.tenants.get(tenant)
+        found = [("the policy", policy.budget), *([(limits.whose, limits.budget)] if limits is not None else ())]
+        return [(whose, budget) for whose, budget in found if budget]
+
     def for_hint(self, context: CallContext, hint: ExecTarget) -> Decision:
         """The decision for a call of a function with a hint: the hint, within the limits, with the settings of the rule."""
-        active = self._active
-        rule = active.rule(context)
-        return within_hint(active.policy, rule, hint, lambda target: active.policy.refusal(target, context))
+        return self._active.for_hint(context, hint)
 
     def rule(self, context: CallContext) -> Rule | None:
         """The rule that decides a call."""
@@ -146,14 +152,16 @@ class _Symbol:
     Attributes:
         mask: the rules that can fit them.
         fixed: the decision for all of them; None when it depends on the call.
-        plans: (kinds of operands, tags, tenant) -> what to do.
+        needs: what it depends on; None: not looked at yet.
+        plans: (kinds of operands, tags, tenant) -> what to do; with the function's hint before them, the decision for it.
     """
 
-    __slots__ = ("fixed", "mask", "plans", "salts")
+    __slots__ = ("fixed", "mask", "needs", "plans", "salts")
 
     def __init__(self, mask: int) -> None:
         self.mask = mask
         self.fixed: Decision | None = None
+        self.needs: frozenset[str] | None = None
         self.plans: dict[Any, Any] = {}
         self.salts: dict[str, int] = {}
 
@@ -285,6 +293,11 @@ class _Active:
 
     def needs(self, symbol: str) -> frozenset[str]:
         known = self.symbol(symbol)
+        if known.needs is None:
+            known.needs = self._needs(known)
+        return known.needs
+
+    def _needs(self, known: _Symbol) -> frozenset[str]:
         if known.fixed is not None:
             return frozenset()
         found = {"tags", "tenant"}
@@ -301,6 +314,20 @@ class _Active:
             if rule.engine is not None:
                 found |= {"fingerprint", "semantic", "prompt_chars", "metadata", "runtime"}
         return frozenset(found)
+
+    def for_hint(self, context: CallContext, hint: ExecTarget) -> Decision:
+        known = self.symbol(context.symbol)
+        if known.mask & self.index.loose:
+            return self._within(context, hint)
+        key = (hint, context.fingerprint, context.tags, context.tenant)
+        found = known.plans.get(key)
+        if found is None:
+            found = self._within(context, hint)
+            remember(known.plans, key, found, _MOST_PLANS)
+        return found  # type: ignore[no-any-return]
+
+    def _within(self, context: CallContext, hint: ExecTarget) -> Decision:
+        return within_hint(self.policy, self.rule(context), hint, lambda target: self.policy.refusal(target, context))
 
     def _rules(self, mask: int) -> list[Rule]:
         return [rule for i, rule in enumerate(self.policy.rules) if mask >> i & 1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rtfs.delegation.policy.kinds import Anything, Choice, Field, Named, Number, Scalars, Table, Tables, Text, Texts, Weights
+from rtfs.delegation.settings import DEFAULTS
 
 #: How caches may be used for a call (architecture section 5).
 CACHES = ("none", "exact", "semantic", "sample")
@@ -20,11 +21,12 @@ _SECONDS = "a number of seconds"
 _RETRIES = Number("a number of retries", 0, 20, whole=True)
 SETTINGS = (
     Field("timeout_s", Number(_SECONDS, 0.001, 86_400), "seconds for each request"),
-    Field("retries", _RETRIES, "further requests to a target that failed in a way that may pass (1)"),
+    Field("retries", _RETRIES, f"further requests to a target that failed in a way that may pass ({DEFAULTS.retries})"),
     Field(
         "backoff_s",
         Number(_SECONDS, 0, 3_600),
-        "seconds before the first retry, twice as many before each further one (0.5); a server's `Retry-After` comes first",
+        f"seconds before the first retry ({DEFAULTS.backoff_s:g}), twice as many before each further one; a server's "
+        "`Retry-After` comes first",
     ),
     Field(
         "hedge_after_s",

@@ -218,7 +218,7 @@ class Table(Kind):
 
 
 class Named(Kind):
-    """A table whose keys are names that the file chooses: given as a dict."""
+    """A table whose keys are names that the file chooses: given as `Values`."""
 
     item: Kind
 
@@ -230,7 +230,9 @@ class Named(Kind):
         if not isinstance(value, dict):
             return self.wrong(value, path, problems)
         found = {name: self.item.read(item, (*path, name), problems) for name, item in value.items()}
-        return {name: item for name, item in found.items() if item is not None}
+        out = Values({name: item for name, item in found.items() if item is not None})
+        out.wrong = frozenset(found.keys() - out.keys())
+        return out
 
 
 class Tables(Kind):

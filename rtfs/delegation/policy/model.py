@@ -7,6 +7,7 @@ from types import MappingProxyType
 from rtfs.delegation.context import DelegationMetadata
 from rtfs.delegation.policy.globs import is_match
 from rtfs.delegation.settings import DEFAULTS, CallSettings
+from rtfs.delegation.tags import PRIVATE, private_to_remote
 from rtfs.delegation.targets import ExecTarget, LocalPure, ModelTarget, RemoteModel
 from rtfs.source import Span
 from rtfs.values.scalars import Keyword
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
     from rtfs.delegation.context import CallContext
     from rtfs.errors import ConfigError
-
-#: The tag of calls whose data never leaves the machine; a policy can add others, and take this one from nobody.
-PRIVATE = "private"
 
 #: Name -> limit, as in `CallSettings.budget`.
 Budget = tuple[tuple[str, float], ...]
@@ -248,8 +246,6 @@ class Policy(Struct):
 
         None when it may.
         """
-        if isinstance(target, RemoteModel):
-            for tag in sorted(context.tags & self.private_tags):
-                return f"the call is tagged `{tag}`: its data never leaves this machine"
+        reason = private_to_remote(context.tags, target, self.private_tags) or self.limits.refusal(target)
         tenant = self.tenants.get(context.tenant)
-        return self.limits.refusal(target) or (tenant.refusal(target) if tenant is not None else None)
+        return tenant.refusal(target) if reason is None and tenant is not None else reason

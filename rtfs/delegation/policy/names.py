@@ -22,11 +22,14 @@ class Names:
 
     Args:
         layers: (path of its `[targets]`, name -> texts), the later ones over the earlier.
+        wrong: names of which something is wrong that has been reported; they stand for no target.
     """
 
-    def __init__(self, problems: Problems, layers: list[tuple[Path, dict[str, tuple[str, ...]]]]) -> None:
+    def __init__(
+        self, problems: Problems, layers: list[tuple[Path, dict[str, tuple[str, ...]]]], wrong: frozenset[str] = frozenset()
+    ) -> None:
         self._problems = problems
-        self._texts: dict[str, tuple[str, ...]] = {}
+        self._texts: dict[str, tuple[str, ...]] = dict.fromkeys(wrong, ())
         paths: dict[str, Path] = {}
         for path, names in layers:
             for name, texts in names.items():

@@ -92,7 +92,9 @@ def _decision(policy: Policy, rule: Rule, chain: tuple[ExecTarget, ...], refusal
 
 
 def described(decision: Decision, reasoning: str, settings: CallSettings) -> Decision:
-    """A decision of this engine."""
+    """A decision of this engine; what it could not take is part of the reasoning."""
+    refused = [f"; {written(one.target)} is refused: {one.rejected}" for one in decision.alternatives if one.rejected]
+    reasoning += "".join(refused)
     return changed(decision, reasoning=reasoning, settings=settings, engine=ENGINE)
 
 

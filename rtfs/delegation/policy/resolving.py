@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 
 from rtfs.delegation.context import hash_64
-from rtfs.delegation.policy.model import PRIVATE, Conditions, Engine, Limits, MetadataCondition, Option, Policy, Rule
+from rtfs.delegation.policy.kinds import Values
+from rtfs.delegation.policy.model import Conditions, Engine, Limits, MetadataCondition, Option, Policy, Rule
 from rtfs.delegation.policy.names import Names
 from rtfs.delegation.settings import CallSettings
+from rtfs.delegation.tags import PRIVATE
 from rtfs.delegation.targets import LOCAL, RemoteModel
 from rtfs.errors import nearest
 
@@ -15,7 +17,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from rtfs.delegation.policy.kinds import Values
     from rtfs.delegation.policy.places import Path
     from rtfs.delegation.policy.problems import Problems
 
@@ -42,7 +43,8 @@ class View:
         self._path: Path = ("environments", environment) if overlay is not None else ()
         self._engines: dict[str, Engine] = {}
         self.used_engines: set[str] = set()
-        self._names = Names(problems, [((*path, "targets"), layer.get("targets", {})) for path, layer in self._layers()])
+        names = [((*path, "targets"), layer.get("targets", Values())) for path, layer in self._layers()]
+        self._names = Names(problems, names, frozenset().union(*[table.wrong for _, table in names]))
 
     def policy(self) -> Policy:
         settings = self._settings = self._merged("settings")
@@ -139,6 +141,8 @@ class View:
         elif ways == ["weights"]:
             for name, weight in values["weights"]:
                 options.append(Option(self._names.chain((name,), (*path, "weights", name), key=True), weight))
+        elif values["engine"] in {name for _, layer in self._layers() for name in layer.get("engines", Values()).wrong}:
+            pass
         elif values["engine"] not in self._engines:
             near_engines = nearest(values["engine"], self._engines)
             hint = f"did you mean `{near_engines[0]}`?" if near_engines else "describe it: [engines.NAME] with use = …"

@@ -22,6 +22,16 @@ if TYPE_CHECKING:
     from rtfs.syntax import nodes as ast
 
 
+def heap() -> list[Any]:
+    """All objects that may be functions, millions perhaps.
+
+    Those that the host has frozen are among them: they are not frozen any more, as Python tells of no others.
+    """
+    if gc.get_freeze_count():
+        gc.unfreeze()
+    return gc.get_objects()
+
+
 class Dependent:
     """A unit of generated code: its code, the names it relies on, and how to make it again.
 
@@ -53,22 +63,27 @@ class Dependent:
         if made is None:
             return None
         code, work = made
-        if self.function is not None:
-            self._replace(self.function, work)
-        pairs = _pairs(self.code, code) if self.code is not None else None
-        if pairs:
-            for found in gc.get_objects():
-                if type(found) is FunctionType and id(found.__code__) in pairs:
+        pairs = _pairs(self.code, code) if self.code is not None else {}
+        if self.function is None and not pairs:
+            return self.name
+        functions: list[Function] = []
+        for found in heap():
+            kind = type(found)
+            if kind is FunctionType:
+                if id(found.__code__) in pairs:
                     found.__code__ = pairs[id(found.__code__)]
+            elif kind is Function and found.spec is self.function:
+                functions.append(found)
+        if functions and self.function is not None:
+            self._replace(functions, work)
         return self.name
 
-    def _replace(self, node: ast.Fn, work: Any) -> None:
+    @staticmethod
+    def _replace(functions: list[Function], work: Any) -> None:
         """Give a global function its new code as a whole: it closes over nothing."""
-        old = [found for found in gc.get_objects() if type(found) is Function and found.spec is node]
-        if old:
-            made = work()
-            for found in old:
-                found.py, found.env, found.code, found.enter = made.py, made.env, made.code, made.enter
+        made = work()
+        for found in functions:
+            found.py, found.env, found.code, found.enter = made.py, made.env, made.code, made.enter
 
 
 def defined_function(unit: ir.Unit) -> tuple[str | None, ast.Fn | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 
 from rtfs.config import DEFAULT_LIMITS, Limits
 from rtfs.errors import RtfsError
-from rtfs.eval.compiled import CompiledEvaluator
+from rtfs.eval.compiled import CompiledEvaluator, rebinding
 from rtfs.eval.treewalk import TreeWalker
 from rtfs.ir import optimise
 from rtfs.runtime import Runtime
@@ -252,6 +253,25 @@ def differences(pieces: Sequence[str], names: Sequence[str] | None = None) -> Di
         if found != expected:
             return Difference(name, pieces, expected, found)
     return None
+
+
+@contextmanager
+def frozen(*programs: Sequence[str]) -> Iterator[None]:
+    """Have a rebinding, which looks at all objects, not look at those that are there now.
+
+    Args:
+        programs: run before, so that modules that are loaded late are among them.
+    """
+    for pieces in programs:
+        differences(pieces)
+    gc.collect()
+    gc.freeze()
+    before, rebinding.heap = rebinding.heap, gc.get_objects
+    try:
+        yield
+    finally:
+        rebinding.heap = before
+        gc.unfreeze()
 
 
 def check(*pieces: str) -> None:

@@ -79,3 +79,58 @@ def test_imported_modules_are_known_and_print_nothing(write, capsys):
 def test_macros_of_the_file_are_known(write, capsys):
     path = write("a.rtfs", "(defmacro unless2 [t b] `(if ~t nil ~b))\n(unless2 false (+ 1 2))")
     assert main(["check", "--strict", path]) == 0
+
+
+def test_errors_of_reading_are_reported_together(write, capsys):
+    path = write("a.rtfs", "(def a [1 2)\n(def b 1)\n\n(def c {:a})\n(def d (+ 1 2]\n  5)\n(def e (inc 1)\n")
+    assert main(["check", "--json", path]) == 1
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [r["span"]["line"] for r in records] == [1, 4, 5, 7]
+    assert {r["severity"] for r in records} == {"error"}
+
+
+def test_problems_of_types_stand_among_the_others(write, capsys):
+    path = write("a.rtfs", '(defn f [x :int] x)\n(foo 1)\n(f "a")\n(let [x] x)\n(let [y 1] 2)\n')
+    assert main(["check", "--json", path]) == 1
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(r["severity"], r["kind"], r["span"]["line"]) for r in records] == [
+        ("warning", "unbound-name", 2),
+        ("error", "type-mismatch", 3),
+        ("error", "invalid-special-form", 4),
+        ("warning", "unused-binding", 5),
+    ]
+
+
+def test_effects(write, capsys):
+    text = """(defn pure [x] (+ x 1))
+(defn tells [x] (println x))
+(defn asks ^:delegation :remote "gpt" [x :string] :-> :string "")
+(defn both [x] (tells (asks x)))
+(defn over [f xs] (map f xs))
+(defn counts [] (def n (atom 0)) (swap! n inc))
+(defn any [id] (call id 1))
+(module m.n (defn reads [p] (read-lines p)))
+"""
+    path = write("a.rtfs", text)
+    main(["check", "--effects", path])
+    lines = [line for line in capsys.readouterr().out.splitlines() if "  " in line]
+    assert [line.split("  ")[0] for line in lines if not line.startswith(" ")][:6] == [
+        "pure",
+        "tells",
+        "asks",
+        "both",
+        "over",
+        "counts",
+    ]
+    main(["check", "--effects", "--json", path])
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    by_name = {r["function"]: r for r in records if "function" in r}
+    assert by_name["pure"]["pure"]
+    assert by_name["tells"]["capabilities"] == ["io.println"]
+    assert by_name["asks"]["delegates"] == ["remote_model:gpt"]
+    assert (by_name["both"]["capabilities"], by_name["both"]["delegates"]) == (["io.println"], ["remote_model:gpt"])
+    assert by_name["over"]["calls"] == ["f"]
+    assert not by_name["over"]["pure"]
+    assert by_name["counts"]["changes_state"]
+    assert by_name["any"]["capabilities"] == ["*"]
+    assert not by_name["m.n/reads"]["pure"]

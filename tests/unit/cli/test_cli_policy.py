@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rtfs.cli.main import main
+from rtfs.delegation.settings import DEFAULTS
 
 POLICY = """\
 [targets]
@@ -91,8 +92,9 @@ def test_explain_a_private_call(capsys: pytest.CaptureFixture[str]):
         "  target    local:smollm2   taken",
         "  target    remote:kimi-k2  rejected: the call is tagged `private`: its data never leaves this machine",
         "  last      the function's own body",
-        "  why       rule `support` of delegation.toml",
-        "  settings  retries 1, backoff_s 0.5, accept_above 0.8",
+        "  why       rule `support` of delegation.toml; remote:kimi-k2 is refused: the call is tagged `private`: "
+        "its data never leaves this machine",
+        f"  settings  retries {DEFAULTS.retries}, backoff_s 0.5, accept_above 0.8",
     ]
 
 

@@ -299,3 +299,40 @@ def test_a_program_that_is_told_to_stop_keeps_nothing(program, capsys, tmp_path,
     monkeypatch.setenv("RTFS_CACHE_DIR", str(tmp_path / "cache"))
     assert main(["run", "--strategy", "ir", program(FUNCTION + "(f :a)")]) == 1
     assert not list(tmp_path.rglob("*.rtfsc"))
+
+
+DOUBTFUL = '(defn area [w :int h :int] (* w h))\n(println "ran")\n(let [unused 1] (area 2 3))\n(defn later [] (area 2 "3"))\n5'
+
+
+def test_check_shows_problems_before_the_program_runs(program, capsys):
+    assert main(["run", "--check", program(DOUBTFUL)]) == 0
+    out, err = capsys.readouterr()
+    assert out == "ran\n5\n"
+    assert err.count("warning[") == 2
+    assert "warning[RTFS-A013]" in err
+    assert err.index("RTFS-A016") < err.index("RTFS-A013")
+
+
+def test_check_error_does_not_run_a_program_with_an_error(program, capsys):
+    assert main(["run", "--check=error", program(DOUBTFUL)]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "warning[RTFS-A016]" in err
+    assert "error[RTFS-A013]" in err
+    assert main(["run", "--check=error", program("(let [unused 1] (totl 2)) 5")]) == 1
+    assert "ran" not in capsys.readouterr().out
+    assert main(["run", "--check=error", program("(let [unused 1] 5)")]) == 0
+
+
+def test_check_says_each_thing_once(program, capsys):
+    main(["run", "--check", program("(defn f [] (totl 1)) 1")])
+    assert capsys.readouterr().err.count("RTFS-A001") == 1
+    main(["run", "--check", "--json", program("(inc (")])
+    assert capsys.readouterr().err.count('"severity"') == 1
+
+
+def test_what_follows_check_is_no_value_of_it(program, capsys):
+    assert main(["eval", "--check", "(+ 1 2)"]) == 0
+    assert main(["run", program("(println @args)"), "--", "--check"]) == 0
+    assert capsys.readouterr().out == '3\n["--check"]\n'
+    assert main(["run", "--check=loud", program("1")]) == 2

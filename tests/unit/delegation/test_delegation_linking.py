@@ -29,7 +29,7 @@ class Asked(Listeners):
         self._decide = decide
         self.contexts: list[CallContext] = []
 
-    def resolve(self, symbol: str) -> Decision | None:
+    def resolve(self, symbol: str, **known: Any) -> Decision | None:
         return None if symbol == "f" else Decision(LOCAL)
 
     def decide(self, context: CallContext) -> Decision:

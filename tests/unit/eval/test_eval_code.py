@@ -164,6 +164,15 @@ CASES = {
         "(defn f [xs] (reduce (fn [seen x] (update seen x (fn [n] (if (nil? n) 1 (inc n))))) {} xs))", "f", "", "",
         ["(f [1 2 1])", "(f [1 1.0 true 1.0 nil :a [1] [1]])", "(f [])"],
     ),
+    "the counter of a loop that is read inside a pattern at the end": (
+        "(defn f [n : int] (loop [i 0] (if (< i n) (recur (inc i)) (let [{:keys [a] :or {a (* i 10)}} {}] a))))",
+        "f", "for i in range(", "", ["(f 3)", "(f 0)", "(f -1)"],
+    ),
+    "a sequence that is read inside a pattern": (
+        "(defn f [xs] (loop [left xs s 0] (if (empty? left) s\n"
+        "  (recur (rest left) (+ s (first (for [{:keys [a] :or {a (+ (last left) (first left))}} [{}]] a)))))))",
+        "f", "", "left_item", ["(f [1 2 3])", "(f '(5))", "(f [:x])", "(f [])"],
+    ),
     "one product of integers of one digit is one comparison": (
         "(defn f [a b] (+ 1 (* a b)))", "f", f"< {2**30}", "",
         ["(f 3 4)", f"(f {2**40} {2**40})", f"(f {-2**30} 1)", f"(f {2**62} -1)", "(f 1.5 2)", "(f true 2)", f"(f {2**31} 1)"],

@@ -49,3 +49,15 @@ class _Nowhere:
 
     def flush(self) -> None:
         pass
+
+
+@pytest.mark.parametrize("program", ["(defn g [x] (f x))", "(def g (let [k 1] (fn [x] (f x))))"])
+def test_a_redefinition_reaches_functions_that_the_host_has_frozen(program: str) -> None:
+    runtime = Runtime(environ={})
+    runtime.run(f"(defn f [x] x) {program} (g 1)")
+    gc.freeze()
+    try:
+        runtime.run("(defn f [x] (* x 10))")
+        assert runtime.run("(g 1)") == 10
+    finally:
+        gc.unfreeze()

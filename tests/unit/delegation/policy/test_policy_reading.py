@@ -288,6 +288,11 @@ def test_a_mistake_in_what_all_environments_share_is_reported_once():
     assert [line for line, _, _ in mistakes(text)] == [2]
 
 
+def test_what_follows_from_a_mistake_is_no_mistake_of_its_own():
+    text = "[targets]\na = 3\nb = ['a', 'local:x']\n[engines]\ne = 3\n[[rules]]\ntarget = 'a'\n[[rules]]\ntarget = 3\n[[rules]]\nengine = 'e'\n"
+    assert [line for line, _, _ in mistakes(text)] == [2, 5, 9]
+
+
 def test_the_report_shows_the_line_and_points_at_the_value():
     with pytest.raises(ConfigError) as caught:
         read_policy('[settings]\ntimeout_s = "30s"\nretires = 1\n', "delegation.toml")
