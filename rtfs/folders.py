@@ -9,6 +9,8 @@ import os
 import sys
 from collections.abc import Mapping
 
+LOG_NAME = "calls.sqlite"
+
 
 def data_folder(environ: Mapping[str, str], platform: str = sys.platform) -> str:
     """The folder for what RTFS must keep: `RTFS_DATA_DIR`, else what the system provides for it."""
@@ -25,9 +27,19 @@ def config_folder(environ: Mapping[str, str], platform: str = sys.platform) -> s
     return _folder(environ, platform, "RTFS_CONFIG_DIR", "XDG_CONFIG_HOME", ".config", "Library/Application Support", "Config")
 
 
+def state_folder(environ: Mapping[str, str], platform: str = sys.platform) -> str:
+    """The folder for what RTFS notes down while it works: `RTFS_STATE_DIR`, else what the system provides for it."""
+    return _folder(environ, platform, "RTFS_STATE_DIR", "XDG_STATE_HOME", ".local/state", "Library/Application Support", "State")
+
+
 def compile_cache_folder(environ: Mapping[str, str]) -> str:
     """The folder for compiled programs."""
     return os.path.join(cache_folder(environ), "compiled")
+
+
+def log_path(environ: Mapping[str, str]) -> str:
+    """The file with the records of delegated calls."""
+    return os.path.join(state_folder(environ), LOG_NAME)
 
 
 def _folder(environ: Mapping[str, str], platform: str, own: str, xdg: str, unix: str, mac: str, windows: str) -> str:

@@ -70,6 +70,10 @@ class Runtime:
         tenant: on whose behalf the programs run, for the engine's rules.
         profile: `extended` (default), or `strict`: no atoms.
         cache: a folder in which compiled files are kept, for later runtimes, when this one is closed; none when None.
+        log: where records of delegated calls are kept beyond this runtime: the path of a file, True for the one that `rtfs logs`
+            shows, or a `delegation.log.CallLog`, which stays open.
+        metrics: whether calls are counted through OpenTelemetry: True, a `MeterProvider`, or a `delegation.metrics.Metrics`, which
+            is closed with the runtime.
     """
 
     def __init__(
@@ -98,6 +102,8 @@ class Runtime:
         tenant: str = "",
         profile: str = "extended",
         cache: str | os.PathLike[str] | None = None,
+        log: Any = None,
+        metrics: Any = None,
     ) -> None:
         from rtfs.capabilities.host import RuntimeHost
         from rtfs.capabilities.registry import DEFAULT_ALLOW, CapabilityRegistry, Permissions
@@ -128,6 +134,12 @@ class Runtime:
         self._models = models
         self._delegate: Any = None
         self._records: Any = None
+        self._sinks: Any = None
+        self._log, self._metrics = log, metrics
+        if metrics and not hasattr(metrics, "add"):
+            from rtfs.delegation.metrics import Metrics
+
+            self._metrics = Metrics(metrics)
         self._budgets = (budget, run_budget)
         self._accounts: Any = None
         if budget is not None or run_budget is not None or policy is not None:
@@ -394,16 +406,25 @@ class Runtime:
             from rtfs.capabilities.redaction import redactor
             from rtfs.delegation.delegate import ModelDelegate
             from rtfs.delegation.record import Records
+            from rtfs.delegation.sinks import Sinks
 
             with self._lock:
                 if self._delegate is None:
+                    redact = redactor(self._environ)
+
+                    def report(text: str) -> None:
+                        self.warn(text, None)
+
                     self._records = Records()
+                    self._sinks = Sinks(self._records, self._log, self._metrics or None, self._environ, redact, report)
                     self._delegate = ModelDelegate(
                         self.models,
-                        report=lambda text: self.warn(text, None),
-                        records=self._records,
-                        redact=redactor(self._environ),
+                        report=report,
+                        records=self._sinks,
+                        redact=redact,
                         spending=self.accounts.spending,
+                        hash_requests=self._sinks.log is not None,
+                        keep_arguments=self._sinks.keeps_arguments,
                     )
         try:
             return self._delegate.delegate(call)
@@ -452,6 +473,9 @@ class Runtime:
             closer()
         if self._delegate is not None:
             self._delegate.close()
+            self._sinks.close()
+        elif self._metrics:
+            self._metrics.close()
         if self._models not in ("default", None):
             self._models.close()
 

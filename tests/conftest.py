@@ -66,6 +66,7 @@ def _isolated(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, _
         monkeypatch.setenv("USERPROFILE", str(_empty_home))
     monkeypatch.setenv("RTFS_DATA_DIR", str(_empty_home / "data"))
     monkeypatch.setenv("RTFS_CACHE_DIR", str(_empty_home / "cache"))
+    monkeypatch.setenv("RTFS_STATE_DIR", str(_empty_home / "state"))
     connect = socket.socket.connect
 
     def connect_here(self: socket.socket, address: Any) -> None:

@@ -12,14 +12,16 @@ def redactor(environ: Mapping[str, str]) -> Callable[[str], str]:
     """A function that replaces the secrets of an environment in a text by the names of their variables.
 
     A secret is the value, of 8 characters or more, of a variable whose name ends in `_KEY`, `_TOKEN`, `_SECRET`,
-    `_PASSWORD` or `_CREDENTIALS`.  Longer secrets go first, so that one which contains another leaves nothing behind.
+    `_PASSWORD` or `_CREDENTIALS`.  Longer secrets go first, so that one which contains another leaves nothing behind.  One with
+    quotes is found too where it stands inside a text that is written with quotes.
     """
     secrets = sorted(
-        (
-            (value.strip(), name)
+        {
+            (form, name)
             for name, value in environ.items()
             if name.upper().endswith(_SECRET_ENDINGS) and len(value.strip()) >= _SHORTEST_SECRET
-        ),
+            for form in (value.strip(), value.strip().replace("\\", "\\\\").replace('"', '\\"'))
+        },
         key=lambda pair: (-len(pair[0]), pair[1]),
     )
 

@@ -51,6 +51,7 @@ def add_running(parser: Any, *, level: str = "aggressive") -> None:
     parser.add_argument("--env", default=None, metavar="NAME", help="whose overlay of the policy holds (RTFS_ENV)")
     parser.add_argument("--tenant", default="", metavar="NAME", help="on whose behalf the program runs, for the policy")
     parser.add_argument("--no-models", action="store_true", help="ask no model: delegated calls become host calls `model-call:ID`")
+    parser.add_argument("--no-log", action="store_true", help="keep no records of delegated calls (RTFS_LOG=off)")
     strategies = "the evaluator: ir compiles, tree walks the program"
     parser.add_argument("--strategy", choices=STRATEGIES, default=DEFAULT_STRATEGY, help=strategies)
     parser.add_argument("--no-native", action="store_true", help="no machine code for functions of numbers")
@@ -151,6 +152,8 @@ def make_runtime(
         native=not options.no_native,
         optimization=options.opt_level,
         cache=compile_cache(options, terminal),
+        log=wants_log(options, terminal),
+        metrics=metrics_of(terminal),
         allow=[*FILE_ALLOW, *(WRITE_ALLOW if options.allow_write else ()), *(_pattern(p) for p in options.allow)],
         deny=[_pattern(p) for p in options.deny],
         read=_unique([*([folder] if read is None else read), *options.allow_read]),
@@ -207,6 +210,38 @@ def compile_cache(options: Any, terminal: Terminal) -> str | None:
     if wanted not in ("on", "off"):
         raise ConfigError(f"RTFS_CACHE is {wanted!r}", hint="choose from: on, off; RTFS_CACHE_DIR names the folder")
     return None if options.no_cache or wanted == "off" else compile_cache_folder(terminal.environ)
+
+
+def wants_log(options: Any, terminal: Terminal) -> bool:
+    """Whether delegated calls leave records in the log.
+
+    Raises:
+        ConfigError: `RTFS_LOG` is none of its words.
+    """
+    wanted = terminal.environ.get("RTFS_LOG") or "on"
+    if wanted not in ("on", "off", "full"):
+        raise ConfigError(
+            f"RTFS_LOG is {wanted!r}",
+            hint="choose from: on, off, full (arguments and values too); RTFS_STATE_DIR names the folder",
+        )
+    return wanted != "off" and not options.no_log
+
+
+def metrics_of(terminal: Terminal) -> Any:
+    """What sends metrics of delegated calls to a collector; None when `RTFS_METRICS` is not `on`.
+
+    Raises:
+        ConfigError: `RTFS_METRICS` is neither `on` nor `off`, or the extra `otel` is not installed.
+    """
+    wanted = terminal.environ.get("RTFS_METRICS") or "off"
+    if wanted not in ("on", "off"):
+        hint = "choose from: on, off; OTEL_EXPORTER_OTLP_ENDPOINT names the collector"
+        raise ConfigError(f"RTFS_METRICS is {wanted!r}", hint=hint)
+    if wanted == "off":
+        return None
+    from rtfs.delegation.metrics import Metrics
+
+    return Metrics.exporting()
 
 
 def analysis_runtime(

@@ -26,12 +26,15 @@ from rtfs.delegation.hedging import first_answer
 from rtfs.delegation.options import CallOptions
 from rtfs.delegation.prices import PriceTable
 from rtfs.delegation.record import Attempt, CallRecord, RecordSink
+from rtfs.delegation.requests import Requests
 from rtfs.delegation.spending import Spending, budget_of_call
 from rtfs.delegation.tags import private_to_remote, tags_of
 from rtfs.delegation.targets import ExecTarget, LocalModel, ModelTarget, RemoteModel
 from rtfs.errors import DelegationError, LimitExceeded, RtfsError
 from rtfs.models.registry import ModelRegistry
 from rtfs.semantics.protocols import DelegatedCall
+from rtfs.values.printing import to_readable
+from rtfs.values.sequences import Vector
 
 
 class ModelDelegate:
@@ -48,6 +51,8 @@ class ModelDelegate:
         timer: Callable[[], float] = time.perf_counter,
         sleep: Callable[[float], None] = time.sleep,
         spending: Spending | None = None,
+        hash_requests: bool = False,
+        keep_arguments: bool = False,
     ) -> None:
         """
         Args:
@@ -59,6 +64,8 @@ class ModelDelegate:
             timer: seconds, monotonic.
             sleep: waits for seconds, before a retry.
             spending: knows prices; only those that RTFS brings when None.
+            hash_requests: have the hash of the question in each record.
+            keep_arguments: have the operands in each record.
         """
         #: Of the targets that were asked: which are left alone for a while.
         self.breakers = Breakers()
@@ -69,6 +76,8 @@ class ModelDelegate:
         self._redact = redact
         self._clock = clock
         self._timer = timer
+        self._requests = Requests() if hash_requests else None
+        self._keep_arguments = keep_arguments
         self._no_limits = Budget("the runtime")
         self._lock = threading.Lock()
         #: (function, model, kind of error) -> how often the body answered for it
@@ -103,7 +112,7 @@ class ModelDelegate:
             return self._without_model(call, record, error)
         assert trace.answer is not None
         value = trace.answer.value
-        self._records.add(replace(self._record(call, decision, trace, started, self._timer() - begin, None), value=value))
+        self._records.add(self._record(call, decision, trace, started, self._timer() - begin, None, value))
         return value
 
     def _budget(self, call: DelegatedCall, decision: Decision, options: CallOptions) -> Budget:
@@ -175,7 +184,14 @@ class ModelDelegate:
         return value
 
     def _record(
-        self, call: DelegatedCall, decision: Decision, trace: Trace, started: float, latency_s: float, error: RtfsError | None
+        self,
+        call: DelegatedCall,
+        decision: Decision,
+        trace: Trace,
+        started: float,
+        latency_s: float,
+        error: RtfsError | None,
+        value: Any = None,
     ) -> CallRecord:
         answer = trace.answer
         reply = answer.reply if answer is not None else None
@@ -191,11 +207,14 @@ class ModelDelegate:
             latency_s=latency_s,
             attempts=tuple(trace.attempts),
             source="none" if error else "model",
+            value=value,
             repairs=answer.repairs if answer is not None else (),
             score=reply.score if reply else None,
             label_mass=reply.label_mass if reply else None,
             error=self._redact(error.message) if error else None,
             error_kind=error.kind if error else None,
+            request_hash=None if self._requests is None else self._requests.hash_of(call),
+            arguments=self._redact(to_readable(Vector(call.args))) if self._keep_arguments else None,
         )
 
     # --- telling the person at the terminal ---

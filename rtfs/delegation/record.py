@@ -1,8 +1,9 @@
 """What is known about a delegated call once it is over.
 
 One `CallRecord` per call, whether a model or the function's own body answered; `Records` collects them for a run.
-Arguments are not kept: they are the user's data, and the record is meant to be stored and shown.  Texts that come from
-outside pass through a redactor before they get here (`ModelDelegate`), so that no secret of the environment is in them.
+Arguments are not kept, unless somebody asks for it: they are the user's data, and the record is meant to be stored and
+shown.  Texts that come from outside pass through a redactor before they get here (`ModelDelegate`), so that no secret of
+the environment is in them.
 """
 
 from __future__ import annotations
@@ -85,6 +86,10 @@ class CallRecord:
     error_kind: str | None = None
     body_error: str | None = None
     """What the body raised when it ran as the fallback."""
+    request_hash: str | None = None
+    """The same for the same question, whoever is asked (`requests.request_hash`); None where nobody keeps it."""
+    arguments: str | None = None
+    """A vector that reads back; None unless it was asked for."""
 
     @property
     def prompt_tokens(self) -> int:
@@ -124,6 +129,8 @@ class CallRecord:
             "error": self.error,
             "error_kind": self.error_kind,
             "body_error": self.body_error,
+            "request_hash": self.request_hash,
+            "arguments": self.arguments,
         }
 
 
@@ -141,21 +148,34 @@ class Totals:
     completion_tokens: int = 0
     latency_s: float = 0.0
 
-    def plus(self, record: CallRecord) -> Totals:
-        failed = record.source == "none" or record.body_error is not None
-        return Totals(
-            calls=self.calls + 1,
-            by_model=self.by_model + (record.source == "model"),
-            by_body=self.by_body + (record.source == "body" and not failed),
-            failed=self.failed + failed,
-            attempts=self.attempts + len(record.attempts),
-            prompt_tokens=self.prompt_tokens + record.prompt_tokens,
-            completion_tokens=self.completion_tokens + record.completion_tokens,
-            latency_s=self.latency_s + record.latency_s,
-        )
-
     def to_dict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
+
+
+class _Count:
+    """The totals as they grow; made into `Totals` when somebody asks, which is less often than a call ends."""
+
+    def __init__(self) -> None:
+        self.calls = self.by_model = self.by_body = self.failed = self.attempts = 0
+        self.prompt_tokens = self.completion_tokens = 0
+        self.latency_s = 0.0
+
+    def add(self, record: CallRecord) -> None:
+        failed = record.source == "none" or record.body_error is not None
+        self.calls += 1
+        if record.source == "model":
+            self.by_model += 1
+        elif record.source == "body" and not failed:
+            self.by_body += 1
+        self.failed += failed
+        for attempt in record.attempts:
+            self.attempts += 1
+            self.prompt_tokens += attempt.prompt_tokens or 0
+            self.completion_tokens += attempt.completion_tokens or 0
+        self.latency_s += record.latency_s
+
+    def totals(self) -> Totals:
+        return Totals(**vars(self))
 
 
 class RecordSink(Protocol):
@@ -173,12 +193,12 @@ class Records:
     def __init__(self, *, keep: int = 10_000) -> None:
         self._lock = threading.Lock()
         self._calls: deque[CallRecord] = deque(maxlen=keep)
-        self._totals = Totals()
+        self._count = _Count()
 
     def add(self, record: CallRecord) -> None:
         with self._lock:
             self._calls.append(record)
-            self._totals = self._totals.plus(record)
+            self._count.add(record)
 
     @property
     def calls(self) -> tuple[CallRecord, ...]:
@@ -189,17 +209,17 @@ class Records:
     @property
     def totals(self) -> Totals:
         with self._lock:
-            return self._totals
+            return self._count.totals()
 
     def clear(self) -> None:
         """Forget everything: the next run begins."""
         with self._lock:
             self._calls.clear()
-            self._totals = Totals()
+            self._count = _Count()
 
     def to_dict(self) -> dict[str, Any]:
         with self._lock:
-            calls, totals = tuple(self._calls), self._totals
+            calls, totals = tuple(self._calls), self._count.totals()
         return {
             "totals": totals.to_dict(),
             "calls": [c.to_dict() for c in calls],

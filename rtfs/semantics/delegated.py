@@ -43,6 +43,7 @@ def delegated_enter(
         parameters.append((node.rest.name, VectorType(node.rest.type or ANY)))
     options = {k.name: v for k, v in node.meta.items() if type(k) is Keyword} if node.meta is not None else {}
     strict = options.get("strict") is True
+    aliases = _Aliases(node, namespace)
     qualified = f"{namespace.name}/{node.name}" if namespace.name and node.name else node.name or "anonymous"
 
     def enter(function: Function, args: list[Any]) -> Any:
@@ -81,7 +82,7 @@ def delegated_enter(
                     result=node.result or ANY,
                     strict=strict,
                     options=options,
-                    aliases=aliases_of(node, namespace),
+                    aliases=aliases.now(),
                     span=node.span,
                     remaining_s=machine.remaining_s(),
                     plan=plan,
@@ -117,17 +118,33 @@ def _without_hint(function: Function, local: Enter) -> Function:
     return Function(function.name, function.spec, function.code, local, function.env, function.meta, function.module)
 
 
-def aliases_of(node: ast.Fn, namespace: Namespace) -> dict[str, Type]:
-    """The named types that a function's annotations lead to, by name."""
-    found: dict[str, Type] = {}
+class _Aliases:
+    """The named types that a function's annotations lead to, by name; looked for anew when one of the names means another type."""
+
+    def __init__(self, node: ast.Fn, namespace: Namespace) -> None:
+        self._node, self._lookup = node, namespace.lookup_type
+        self._looked_up: dict[str, Type | None] | None = None
+        self._found: dict[str, Type] = {}
+
+    def now(self) -> dict[str, Type]:
+        known, lookup = self._looked_up, self._lookup
+        if known is None or any(lookup(name) is not type_ for name, type_ in known.items()):
+            known = _named_types(self._node, lookup)
+            self._found = {name: type_ for name, type_ in known.items() if type_ is not None}
+            self._looked_up = known
+        return self._found
+
+
+def _named_types(node: ast.Fn, lookup: Callable[[str], Type | None]) -> dict[str, Type | None]:
+    """name -> what it means, None for one that means nothing."""
+    found: dict[str, Type | None] = {}
     waiting: list[Any] = [*(p.type for p in node.params), node.rest.type if node.rest else None, node.result]
     while waiting:
         item = waiting.pop()
         if isinstance(item, TypeRef):
-            target = namespace.lookup_type(item.name)
-            if target is not None and item.name not in found:
-                found[item.name] = target
-                waiting.append(target)
+            if item.name not in found:
+                found[item.name] = lookup(item.name)
+                waiting.append(found[item.name])
         elif isinstance(item, Struct):
             waiting.extend(getattr(item, field) for field in item._fields)
         elif isinstance(item, tuple):

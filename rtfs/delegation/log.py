@@ -1,0 +1,268 @@
+"""The log of delegated calls: every record goes to a file, and the call does not wait for it.
+
+    add ─▶ queue ─▶ writer, a few moments later ─▶ SQLite, one transaction for all that has come
+
+A call pays for a place in the queue; a thread writes.  What has been added is in the file at the end of the process, or once
+`flush` or `close` is back; a process that is killed loses at most what came in the last moment (`PAUSE_S`).  A log that cannot be
+written is reported once, and harms nothing else.  Values are kept as hashes and arguments not at all, unless the log is a full one.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from rtfs.delegation.log_file import MAX_BYTES, LogFile, Row, row_of
+from rtfs.delegation.record import CallRecord
+from rtfs.delegation.requests import value_hash
+from rtfs.errors import ConfigError
+
+#: Seconds for which records are collected before they are written.
+PAUSE_S = 0.05
+#: Seconds without a call after which the thread ends.
+IDLE_S = 10.0
+#: Records that wait at most; then calls wait for the disk.
+MOST_WAITING = 10_000
+_BATCH = 500
+#: Characters of a text in a record; what is longer is cut.
+LONGEST_TEXT = 20_000
+_SHORTEST_SECRET = 8  # as in `capabilities.redaction`
+
+#: Those with a thread: what they hold is written at the end of the process.
+_running: set[CallLog] = set()
+_all: weakref.WeakSet[CallLog] = weakref.WeakSet()
+
+
+class CallLog:
+    """Writes records to a file. Safe to use from several threads; several logs and processes may have the same file.
+
+    Args:
+        path: of the file.
+        full: keep arguments and values, and not only the hashes of them.
+        max_bytes: the oldest records are deleted beyond it.
+        redact: takes secrets out of texts.
+        report: takes one line about a log that cannot be written; called from `add`, `flush` or `close`.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        full: bool = False,
+        max_bytes: int = MAX_BYTES,
+        redact: Callable[[str], str] = str,
+        report: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.path = os.path.abspath(os.fspath(path))
+        #: Tells the calls of this run from others.
+        self.run = os.urandom(4).hex()
+        self.full = full
+        self._max_bytes = max_bytes
+        self._redact = redact
+        self._report = report
+        self._waiting: deque[CallRecord] = deque()
+        self._closed = False
+        self._begin()
+        _all.add(self)
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        #: Held while the file is used.
+        self._writing = threading.Lock()
+        self._wake = threading.Event()
+        self._end = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._file: LogFile | None = None
+        self._hopeless = False
+        self._notices: deque[str] = deque()
+        self._told = False
+
+    # --- for calls ---
+
+    def add(self, record: CallRecord) -> None:
+        """Take a record; see `RecordSink`."""
+        if self._closed or self._hopeless:
+            self._tell()
+            return
+        self._waiting.append(record)
+        if not self._wake.is_set():
+            self._rouse()
+        if self._notices:
+            self._tell()
+        if len(self._waiting) > MOST_WAITING:
+            self.flush()
+
+    def flush(self) -> None:
+        """Come back when all that was added is in the file."""
+        with self._writing:
+            self._write()
+        self._tell()
+
+    def close(self) -> None:
+        """Write what waits, and close the file. May be called twice; what is added later is lost."""
+        self._closed = True
+        with self._writing:
+            self._write()
+            self._close_file()
+        with self._lock:
+            self._end.set()
+            self._wake.set()
+        _running.discard(self)
+        self._tell()
+
+    def _tell(self) -> None:
+        while self._notices:
+            try:
+                text = self._notices.popleft()
+            except IndexError:  # another thread was quicker
+                return
+            self._report(f"rtfs: {text}")
+
+    # --- the thread ---
+
+    def _rouse(self) -> None:
+        with self._lock:
+            self._wake.set()
+            if self._thread is None:
+                _running.add(self)
+                self._thread = threading.Thread(target=self._work, name="rtfs-log", daemon=True)
+                try:
+                    self._thread.start()
+                except RuntimeError:  # no more threads, or the process is ending: `flush` writes
+                    self._thread = None
+
+    def _work(self) -> None:
+        while True:
+            if not self._wake.wait(IDLE_S):
+                with self._lock:
+                    if self._wake.is_set():
+                        continue
+                    self._thread = None
+                    _running.discard(self)
+                with self._writing:
+                    self._close_file()
+                return
+            self._wake.clear()
+            if self._end.wait(PAUSE_S):
+                return
+            with self._writing:
+                self._write()
+
+    # --- the file; `_writing` is held ---
+
+    def _write(self) -> None:
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _BATCH))]
+            if self._hopeless:
+                continue
+            if self._file is None:
+                try:
+                    self._file = LogFile(self.path, max_bytes=self._max_bytes, notice=self._notices.append)
+                except ConfigError as problem:
+                    self._hopeless = True
+                    self._failed(problem.message)
+                    continue
+            try:
+                self._file.append([row for record in batch if (row := self._row(record)) is not None])
+            except ConfigError as problem:
+                self._failed(problem.message)
+
+    def _row(self, record: CallRecord) -> Row | None:
+        try:
+            document = record.to_dict()
+            text = document.pop("value")
+            document["value_hash"] = None if record.source == "none" or record.body_error is not None else value_hash(text)
+            if self.full:
+                document["value"] = text
+            else:
+                del document["arguments"]
+            return row_of(self.run, self._clean(document))
+        except Exception as error:  # a value of the host's that cannot be printed; the others are still written
+            self._failed(f"the record of a call of {record.function} cannot be written: {type(error).__name__}")
+            return None
+
+    def _clean(self, item: Any) -> Any:
+        """What can be stored and shown: without secrets, endless texts, and numbers that JSON does not have."""
+        kind = type(item)
+        if kind is str:
+            if len(item) < _SHORTEST_SECRET:
+                return item
+            item = self._redact(item)
+            return item if len(item) <= LONGEST_TEXT else item[:LONGEST_TEXT] + "…"
+        if kind is dict:
+            return {key: self._clean(value) for key, value in item.items()}
+        if kind is list:
+            return [self._clean(value) for value in item]
+        if kind is float and (item != item or item in (_INFINITY, -_INFINITY)):
+            return None
+        return item
+
+    def _failed(self, what: str) -> None:
+        if not self._told:
+            self._told = True
+            self._notices.append(f"calls are not logged: {what}; nothing else is affected (RTFS_LOG=off: no log)")
+
+    def _close_file(self) -> None:
+        if self._file is not None:
+            try:
+                self._file.close()
+            except ConfigError as problem:
+                self._failed(problem.message)
+            self._file = None
+
+    # --- forks: SQLite must not see one, neither with a connection nor with a lock ---
+
+    def _before_fork(self) -> None:
+        self._writing.acquire()
+        self._close_file()
+
+    def _after_fork(self) -> None:
+        self._writing.release()
+
+    def _forked(self) -> None:
+        """In the new process; what the other one had waiting, it writes itself."""
+        self._waiting.clear()
+        self._begin()
+
+
+_INFINITY = float("inf")
+
+
+@atexit.register
+def _finish() -> None:
+    for log in list(_running):
+        log.flush()
+
+
+#: Those that were there when a fork began.
+_held: list[CallLog] = []
+_forking = threading.Lock()
+
+
+def _before_fork() -> None:
+    _forking.acquire()
+    _held[:] = _all
+    for log in _held:
+        log._before_fork()
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop()._after_fork()
+    _forking.release()
+
+
+def _forked() -> None:
+    _forking.release()
+    _running.clear()
+    while _held:
+        _held.pop()._forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_forked)

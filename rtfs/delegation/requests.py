@@ -1,0 +1,58 @@
+"""What a delegated call asks, as a hash: the same for the same question, on every machine, whoever is asked.
+
+The hash is over the function's name, docstring, parameters with types, result, the types they name, the options that shape a reply,
+and the operands.  The model is no part of it, so that what two models made of one question can be compared.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any
+
+from rtfs.semantics.protocols import DelegatedCall
+from rtfs.values.printing import to_readable
+
+#: Of the metadata: what the model sees, or what bounds its reply.
+_SHAPING = ("examples", "max-tokens", "temperature", "seed")
+_MOST_FUNCTIONS = 1_000
+
+
+class Requests:
+    """Makes the hashes; what all calls of a function share is hashed once. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        #: identity of the function's options -> (the options, the types it names, the hash's state after all that is fixed)
+        self._begun: dict[int, tuple[dict[str, Any], dict[str, Any], Any]] = {}
+
+    def hash_of(self, call: DelegatedCall) -> str | None:
+        """32 hexadecimal digits; None for operands that are nested too deeply to be written."""
+        try:
+            state = self._fixed(call).copy()
+            state.update(repr([to_readable(arg) for arg in call.args]).encode())
+        except RecursionError:
+            return None
+        return str(state.hexdigest())
+
+    def _fixed(self, call: DelegatedCall) -> Any:
+        begun = self._begun.get(id(call.options))
+        # the options belong to one function; a type may have been defined anew
+        if begun is not None and begun[0] is call.options and begun[1] == call.aliases:
+            return begun[2]
+        parts = [
+            call.name,
+            call.doc,
+            [(name, str(type_)) for name, type_ in call.parameters],
+            str(call.result),
+            sorted([(name, str(type_)) for name, type_ in call.aliases.items()]),
+            [(name, to_readable(call.options[name])) for name in _SHAPING if name in call.options],
+        ]
+        state = blake2b(repr(parts).encode(), digest_size=16)
+        if len(self._begun) >= _MOST_FUNCTIONS:
+            self._begun.clear()
+        self._begun[id(call.options)] = (call.options, call.aliases, state)
+        return state
+
+
+def value_hash(text: str) -> str:
+    """The hash of a value that is written so that it reads back."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
