@@ -228,7 +228,7 @@ def command_line() -> str:
         "| `RTFS_CACHE` | `off`: files are compiled anew each time |\n"
         "| `RTFS_LOG` | `off`: delegated calls leave no records; `full`: with arguments and values |\n"
         "| `RTFS_STATE_DIR` | where the log of delegated calls is; by default the user's state folder |\n"
-        "| `RTFS_METRICS` | `on`: metrics of delegated calls are sent to an OpenTelemetry collector, as the variables `OTEL_…` say |\n"
+        "| `RTFS_METRICS` | `on`: metrics of delegated calls go to an OpenTelemetry collector, as the variables `OTEL_…` say |\n"
         "| `NO_COLOR` | no colours |\n"
         "| `RTFS_DEBUG` | a bug in RTFS is shown with Python's traceback |\n"
     )
