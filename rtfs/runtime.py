@@ -123,6 +123,7 @@ class Runtime:
         # relative folders mean the current folder of now
         self._read = tuple([os.path.abspath(folder) for folder in read])
         self._write = tuple([os.path.abspath(folder) for folder in write])
+        self._kept = () if policy is None else (os.path.abspath(policy),)
         self.capabilities = CapabilityRegistry(self._add_capabilities)
         permissions = Permissions((*DEFAULT_ALLOW, *allow), deny)
         self.host = RuntimeHost(self.capabilities, permissions, self.warn, self._environ)
@@ -494,7 +495,7 @@ class Runtime:
             registry,
             stdout=lambda: self._stdout or sys.stdout,
             stderr=lambda: self._stderr or sys.stderr,
-            files=FileAccess(self._read, self._write),
+            files=FileAccess(self._read, self._write, self._kept),
             environ=self._environ,
             sleep=self._sleep,
         )

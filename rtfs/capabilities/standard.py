@@ -28,11 +28,16 @@ MAX_HTTP_BYTES = 16 * 2**20
 
 
 class FileAccess:
-    """Which files may be read and written: those under the given folders, after links are resolved."""
+    """Which files may be read and written: those under the given folders, after links are resolved.
 
-    def __init__(self, read: tuple[str, ...] = (), write: tuple[str, ...] = ()) -> None:
+    Args:
+        kept: files that may not be written wherever they lie: what a program may do is in them.
+    """
+
+    def __init__(self, read: tuple[str, ...] = (), write: tuple[str, ...] = (), kept: tuple[str, ...] = ()) -> None:
         self.read = tuple(os.path.realpath(folder) for folder in read)
         self.write = tuple(os.path.realpath(folder) for folder in write)
+        self.kept = tuple(os.path.realpath(file) for file in kept)
 
     def check(self, path: Any, operation: str, folders: tuple[str, ...], how: str) -> str:
         """The path, if it lies under one of the folders.
@@ -45,6 +50,8 @@ class FileAccess:
         if "\0" in path:
             raise HostError(f"{operation}: a path cannot contain a NUL character", kind="io-error")
         real = os.path.realpath(path)
+        if how == "write" and real in self.kept:
+            raise HostError(f"{operation}: {path} says what this program may do", kind="security-violation")
         for folder in folders:
             if real == folder or real.startswith(folder.rstrip(os.sep) + os.sep):
                 return path

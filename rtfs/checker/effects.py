@@ -29,7 +29,20 @@ _GATEWAY = "call"
 _FUNCTION = Primitive("function")
 _EFFECTFUL = EFFECTS | CELLS
 #: Effectful built-ins that touch only the program itself.
-_WITHIN = frozenset({"macroexpand", "macroexpand-1", "meta", "deref", "atom", "context/get", "read-file", "with-budget"})
+_WITHIN = frozenset(
+    {
+        "macroexpand",
+        "macroexpand-1",
+        "meta",
+        "deref",
+        "atom",
+        "context/get",
+        "read-file",
+        "with-budget",
+        "gensym",
+        "task-context/get",
+    }
+)
 
 
 class Effects(Struct):
@@ -101,6 +114,7 @@ class CallGraph:
         self._direct: dict[int, Effects] = {}
         self._calls: dict[int, list[ast.Fn]] = {}
         self._total: dict[int, Effects] = {}
+        self._passes: dict[int, list[tuple[ast.Fn, int, str]]] = {}
         self._home: dict[int, Globals] = {}
         self._kept: list[ast.Fn] = []
 
@@ -144,6 +158,7 @@ class CallGraph:
             self._kept.append(one)
             self._direct[id(one)], self._calls[id(one)] = self._look(one.body, home)
             self._direct[id(one)] = _of_head(one).joined(self._direct[id(one)])
+            self._passes[id(one)] = self._handed_on(one, home)
             group.append(one)
             waiting += [(called, home) for called in self._calls[id(one)]]
         changed = True
@@ -155,9 +170,24 @@ class CallGraph:
                 total = self._total[id(one)]
                 for called in self._calls[id(one)]:
                     total = total.joined(self._total[id(called)])
+                for called, index, name in self._passes[id(one)]:
+                    if called.params[index].name in self._total[id(called)].operands and name not in total.operands:
+                        total = Effects(total.capabilities, total.targets, total.changes, (*total.operands, name))
                 if total != self._total[id(one)]:
                     self._total[id(one)] = total
                     changed = True
+
+    def _handed_on(self, spec: ast.Fn, names: Globals) -> list[tuple[ast.Fn, int, str]]:
+        """(function, index of its parameter, name of the parameter of `spec` that is handed to it)"""
+        own = _own_names(spec)
+        found = []
+        for node in descend(spec.body) if own else ():
+            if isinstance(node, ast.Call) and isinstance(node.function, ast.Global):
+                called = _spec(names.value(node.function.name))
+                for i, arg in enumerate(node.args if called is not None else ()):
+                    if isinstance(arg, ast.Local) and arg.binding in own and i < len(called.params):  # type: ignore[union-attr]
+                        found.append((called, i, arg.binding.name))
+        return found  # type: ignore[return-value]
 
     def _look(self, part: Struct, names: Globals) -> tuple[Effects, list[ast.Fn]]:
         found, calls = NONE, []
@@ -173,7 +203,9 @@ class CallGraph:
             elif isinstance(node, ast.Fn):
                 found = found.joined(_of_hint(node))
             elif isinstance(node, ast.HostForm):
-                found = found.joined(Effects(frozenset({node.capability})))
+                found = found.joined(Effects(frozenset({node.capability.removeprefix("ccos.")})))
+            elif isinstance(node, ast.SetGlobal) or (isinstance(node, ast.SetLocal) and node.binding.captured):
+                found = found.joined(Effects(changes=True))
             elif isinstance(node, ast.LogStep):
                 found = found.joined(Effects(frozenset({"io.log"})))
         return found, calls
@@ -191,7 +223,7 @@ def _of_hint(node: ast.Fn) -> Effects:
 
 def _of_head(spec: ast.Fn) -> Effects:
     """What a function's head says: its hint, and which of its parameters its body calls."""
-    own = {param.pattern.binding for param in spec.params if isinstance(param.pattern, ast.BindPattern)}
+    own = _own_names(spec)
     called: dict[str, None] = {}
     for node in descend(spec.body):
         for function in _called(node) if isinstance(node, ast.Call) and own else ():
@@ -199,6 +231,10 @@ def _of_head(spec: ast.Fn) -> Effects:
                 called[function.binding.name] = None
     hinted = _of_hint(spec)
     return Effects(hinted.capabilities, hinted.targets, False, tuple(called))
+
+
+def _own_names(spec: ast.Fn) -> set[ast.Binding]:
+    return {param.pattern.binding for param in spec.params if isinstance(param.pattern, ast.BindPattern)}
 
 
 def _called(node: ast.Call) -> list[ast.Node]:

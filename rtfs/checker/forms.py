@@ -5,6 +5,7 @@ from __future__ import annotations
 from rtfs.checker.flow import Flow
 from rtfs.checker.globals import outline
 from rtfs.checker.infer import Inference, Turns, infers
+from rtfs.checker.narrowing import doubt
 from rtfs.checker.patterns import bind, bindable, is_closed, matching
 from rtfs.checker.shapes import MOST_ITEMS, all_of, gives_up, item_type, literal, options, plain
 from rtfs.checker.wanting import Want, described, step, words
@@ -111,8 +112,9 @@ def _if(c: Inference, node: ast.If, flow: Flow, want: Want | None) -> Type:
         _unreachable(c, node.then, node, "the test never holds", flow)
     elif not flow.ended and yes.ended is not no.ended:
         _unreachable(c, node.then if yes.ended else node.otherwise, node, _why(c, node.test, yes.ended, flow), flow)
-    then = _branch(c, node, node.then, yes, None if certain is False or yes.ended else want)
-    otherwise = _branch(c, node, node.otherwise, no, None if certain is True or no.ended else want)
+    reached = not flow.ended
+    then = _branch(c, node, node.then, yes, want, dead=certain is False or (yes.ended and reached))
+    otherwise = _branch(c, node, node.otherwise, no, want, dead=certain is True or (no.ended and reached))
     first = NEVER if certain is False else then
     second = NEVER if certain is True else otherwise
     yes.ended |= certain is False
@@ -121,7 +123,10 @@ def _if(c: Inference, node: ast.If, flow: Flow, want: Want | None) -> Type:
     return c.both(NEVER if yes.ended else first, NEVER if no.ended else second)
 
 
-def _branch(c: Inference, node: ast.If, part: ast.Node, flow: Flow, want: Want | None) -> Type:
+def _branch(c: Inference, node: ast.If, part: ast.Node, flow: Flow, want: Want | None, *, dead: bool) -> Type:
+    """A branch; what is wrong in one that is never reached does no harm."""
+    if dead:
+        return _unreached(c, part, flow)
     if not _is_left_out(part):
         return c.infer(part, flow, want)
     if want is None or overlap(NIL, want.type, c.lookup):
@@ -130,6 +135,13 @@ def _branch(c: Inference, node: ast.If, part: ast.Node, flow: Flow, want: Want |
     message = f"{want.where}: expected {words(want.type)}, and it is nil when no test holds"
     c.problems.report("possible-mismatch", message, node.span, "say what it is then: `:else` in `cond`, a third part in `if`")
     return NEVER
+
+
+def _unreached(c: Inference, part: ast.Node, flow: Flow) -> Type:
+    c.problems.muted += 1
+    found = c.infer(part, flow)
+    c.problems.muted -= 1
+    return found
 
 
 def _is_left_out(part: ast.Node) -> bool:
@@ -179,7 +191,7 @@ def _do(c: Inference, node: ast.Do, flow: Flow, want: Want | None) -> Type:
             message = "this is never reached: what stands before it never gives a value"
             c.problems.report("unreachable-code", message, after.span, "it raises an error, or goes on for ever")
             for rest in node.body[i + 1 :]:
-                c.infer(rest, flow)
+                _unreached(c, rest, flow)
             return NEVER
     return found
 
@@ -189,15 +201,19 @@ def _and_or(c: Inference, node: ast.And | ast.Or, flow: Flow, want: Want | None)
     narrowing = c.narrowing()
     inner = flow.branch()
     kept: Type = NEVER
+    goes_on = isinstance(node, ast.And)
+    dead = False
     for i, item in enumerate(node.items):
-        if inner.ended:
-            inner.ended = False  # a test before decides: what follows is looked at as if nothing were known
-        found = c.infer(item, inner)
+        found = _unreached(c, item, inner) if dead else c.infer(item, inner)
+        dead |= not isinstance(found, (AnyType, NeverType)) and narrowing.certain(found) is (not goes_on)
         if i == len(node.items) - 1:
             return c.both(kept, found)
         falsy = _part(found, c, falsy=True)
-        kept = c.both(kept, falsy if isinstance(node, ast.And) else _part(found, c, falsy=False))
-        narrowing.learn(item, isinstance(node, ast.And), inner)
+        kept = c.both(kept, falsy if goes_on else _part(found, c, falsy=False))
+        was_ended = inner.ended
+        narrowing.learn(item, goes_on, inner)
+        dead |= inner.ended and not was_ended
+        inner.ended = False
     return kept
 
 
@@ -214,8 +230,12 @@ def _part(type: Type, c: Inference, *, falsy: bool) -> Type:
 @infers(ast.Match, passes_on=True)
 def _match(c: Inference, node: ast.Match, flow: Flow, want: Want | None) -> Type:
     subject = c.infer(node.value, flow)
+    before = flow
     if _is_literal(node.value):
         subject = ANY  # which clause takes it is plain to see
+    elif isinstance(node.value, ast.Call):
+        flow = flow.branch()
+        doubt(node.value, flow)
     left: Type = subject
     result: Type = NEVER
     ends = True
@@ -251,7 +271,7 @@ def _match(c: Inference, node: ast.Match, flow: Flow, want: Want | None) -> Type
         message = f"no clause takes {example}"
         c.problems.report("missing-case", message, node.span, "add a clause for it, or `_` for all that is left")
     elif ends and not isinstance(subject, AnyType):
-        flow.ended = isinstance(left, NeverType)
+        before.ended = isinstance(left, NeverType)
     return result
 
 
@@ -448,8 +468,7 @@ def _dotimes(c: Inference, node: ast.Dotimes, flow: Flow, want: Want | None) -> 
     c.infer(node.count, flow, Want(INT, "`dotimes`"))
     inner = flow.branch()
     inner.bind(node.binding, INT)
-    c.infer(node.body, inner)
-    return NIL
+    return c.both(NIL, widened(c.infer(node.body, inner)))  # the last turn's value
 
 
 # --- errors ----------------------------------------------------------------------------------

@@ -176,7 +176,7 @@ def _call_known(c: Inference, node: ast.Call, name: str, type: FunctionType, spe
     for i, arg in enumerate(node.args):
         wants = type.params[i] if i < low else type.rest
         if isinstance(arg, ast.Fn) and isinstance(wants, FunctionType):
-            _hand_over(c, arg, wants, flow, _parameter(name, spec, i))
+            _hand_over(c, arg, wants, flow, _parameter(name, spec, i), "possible-mismatch")  # no more than its arity is checked
         else:
             c.infer(arg, flow, None if wants is None or isinstance(wants, AnyType) else Want(wants, _parameter(name, spec, i)))
     return type.result
@@ -382,7 +382,7 @@ def _result(c: Inference, node: ast.Call, name: str, shape: FunctionType, types:
     return filled(shape.result, found)
 
 
-def _hand_over(c: Inference, arg: ast.Fn, wants: FunctionType, flow: Flow, who: str) -> FunctionType:
+def _hand_over(c: Inference, arg: ast.Fn, wants: FunctionType, flow: Flow, who: str, kind: str = "type-mismatch") -> FunctionType:
     """A function that is written where it is handed over: its operands are known from there."""
     _accepts_count(c, arg, len(arg.params), arg.rest is not None, wants, who)
     if _never_called(wants):
@@ -391,7 +391,7 @@ def _hand_over(c: Inference, arg: ast.Fn, wants: FunctionType, flow: Flow, who: 
     made = function(c, arg, flow, wants)
     if not overlap(made.result, wants.result, c.lookup) and not isinstance(made.result, NeverType):
         message = f"the function given to {who}: expected {words(wants.result)} as its result, got {words(made.result)}"
-        c.problems.report("type-mismatch", message, arg.body.span or arg.span)
+        c.problems.report(kind, message, arg.body.span or arg.span)
     return made
 
 

@@ -11,6 +11,8 @@ from rtfs.checker.taint import SECRET, UNTRUSTED, Labels, Taint, is_closed
 from rtfs.checker.walking import descend
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
+from rtfs.types.nodes import NIL
+from rtfs.types.subtyping import overlap
 from rtfs.values.scalars import Keyword
 from rtfs.values.struct import Struct
 
@@ -36,11 +38,7 @@ def _has_budget(spec: ast.Fn) -> bool:
 
 
 class Lints:
-    """Looks at the forms of a program, one after the other.
-
-    Args:
-        never_returns: whether an expression is known to raise an error, whatever happens.
-    """
+    """Looks at the forms of a program, one after the other."""
 
     def __init__(self, graph: CallGraph, problems: Problems) -> None:
         self.graph = graph
@@ -77,9 +75,15 @@ class Lints:
             message = f"{name} is delegated and its result has no type: whatever the model writes is taken"
             hint = 'say what it gives: [text :string] :-> [:enum "yes" "no"]'
             self.problems.report("untyped-delegation", message, _head(spec), hint)
-        if spec.hint.target == "remote" and gives_up(spec.body) and not _is_strict(spec):
+        if spec.hint.target == "remote" and gives_up(spec.body) and not self._is_meant(spec):
             message = f"{name} has no answer of its own when {spec.hint.model} cannot be reached"
             self.problems.report("missing-fallback", message, _head(spec), "let the body give a value that callers can live with")
+
+    def _is_meant(self, spec: ast.Fn) -> bool:
+        """Whether an error was asked for, or nil is among the results that were declared."""
+        if spec.meta is not None and spec.meta.get(Keyword("strict")) is True:
+            return True
+        return isinstance(spec.body, ast.Const) and spec.result is not None and overlap(NIL, spec.result, self.names.lookup)
 
     def _spends(self, parts: Iterable[Struct], why: str, within: ast.Fn | None = None) -> None:
         """Warn of delegated calls among parts that are evaluated again and again."""
@@ -108,11 +112,6 @@ class Lints:
                 who = "hand it to a delegated function with" if spec is None else "give the function"
                 hint = f"{who} a closed result type, such as [:enum …]"
                 self.problems.report("untrusted-prompt", message, place, hint)
-
-
-def _is_strict(spec: ast.Fn) -> bool:
-    """Whether an error instead of the body's answer was asked for."""
-    return spec.meta is not None and spec.meta.get(Keyword("strict")) is True
 
 
 def _head(spec: ast.Fn) -> Span | None:

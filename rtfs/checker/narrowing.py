@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from rtfs.checker.flow import Flow
-from rtfs.checker.shapes import literal
+from rtfs.checker.shapes import key_type, literal, options
+from rtfs.checker.walking import descend
 from rtfs.syntax import nodes as ast
 from rtfs.types.lattice import meet, subtract
-from rtfs.types.nodes import NIL, EnumType, Lookup, NeverType, Primitive, RefinedType, Type, union
+from rtfs.types.nodes import NIL, EnumType, Lookup, NeverType, Primitive, RecordType, RefinedType, Type, union
 from rtfs.types.subtyping import overlap
 
 TYPE_CHECKING = False
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Predicates that are true for some values of a type only, since `vector` takes lists and `float` takes integers.
 _IMPLY: dict[str | None, Type] = {"vector?": Primitive("vector"), "list?": Primitive("list"), "float?": Primitive("float")}
+#: Comparisons, which do not tell one kind of value from another.
+_TELL_NOTHING = frozenset({"<", ">", "<=", ">=", "even?", "odd?", "zero?", "pos?", "neg?", "empty?", "starts-with?", "ends-with?"})
 #: The values that are not true.
 FALSY = union(NIL, EnumType((False,)))
 
@@ -76,19 +79,36 @@ class Narrowing:
             self.learn(args[0], not holds, flow)
         elif name in ("=", "not=", "!=") and len(args) == 2:
             self._equal(args, holds is (name == "="), flow)
+        elif name == "contains?" and len(args) == 2 and isinstance(args[1], ast.Const):
+            self._contains(args[0], args[1].value, holds, flow)
         elif name == "some?" and len(args) == 1:
             self._keep(args[0], NIL, not holds, flow)
-        elif len(args) == 1:
-            tested = self.tested(test.function)
+        elif name not in _TELL_NOTHING:
+            tested = self.tested(test.function) if len(args) == 1 else None
             if tested is not None:
                 self._keep(args[0], tested, holds, flow)
-            elif name in _IMPLY and isinstance(args[0], ast.Local):
+            elif len(args) == 1 and name in _IMPLY and isinstance(args[0], ast.Local):
                 if holds:
                     self._keep(args[0], _IMPLY[name], True, flow)
                 else:
-                    flow.declared = flow.declared - {args[0].binding}  # other tests say what it is not: no guesses about it
+                    doubt(args[0], flow)
+            else:
+                doubt(test, flow)
+
+    def _contains(self, node: ast.Node, key: object, holds: bool, flow: Flow) -> None:
+        """`(contains? m :k)`: a map that is known to have no such key is not there."""
+        if not isinstance(node, ast.Local) or node.binding.assigned or node.binding.late:
+            return
+        kinds = options(flow.type_of(node.binding), self.lookup)
+        if holds and all(isinstance(kind, RecordType) and key_type(kind, key, self.lookup) == NIL for kind in kinds):
+            flow.ended = True
+        else:
+            doubt(node, flow)
 
     def _equal(self, args: tuple[ast.Node, ...], equal: bool, flow: Flow) -> None:
+        if not any(isinstance(arg, ast.Local) for arg in args) or not any(isinstance(arg, ast.Const) for arg in args):
+            for arg in args:  # `(= (type-name x) "string")`
+                doubt(arg, flow)
         for name, other in (args, args[::-1]):
             if isinstance(name, ast.Local) and isinstance(other, ast.Const):
                 value = EnumType((other.value,)) if not _is_collection(other.value) else None
@@ -117,6 +137,13 @@ class Narrowing:
         if isinstance(type, RefinedType):
             type = type.base
         return None if overlap(type, FALSY, self.lookup) else True
+
+
+def doubt(test: ast.Node, flow: Flow) -> None:
+    """A test tells something about the names in it that is not understood: what they may be is no longer worth a warning."""
+    names = {part.binding for part in descend(test) if isinstance(part, ast.Local)}
+    if not names.isdisjoint(flow.declared):
+        flow.declared = flow.declared - names
 
 
 def _is_collection(value: object) -> bool:

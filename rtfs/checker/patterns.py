@@ -79,26 +79,30 @@ def _map(pattern: ast.MapPattern) -> tuple[Type, Type]:
 
 
 def is_closed(type: Type, patterns: Sequence[ast.Pattern], lookup: Lookup) -> bool:
-    """Whether the cases of a type are so few that one expects them to be listed: single values, true and false, nil, records.
+    """Whether the cases of a type are so few that one expects them to be listed: single values, true, false, nil, records.
 
-    A record is closed only where the patterns tell its values apart by keys whose types are: `{:state :ok}` of
+    A record, or a tuple, is closed only where the patterns tell its values apart by keys whose types are: `{:state :ok}` of
     `[:map [:state keyword]]` is one of many.
     """
     if isinstance(type, (NeverType, AnyType)):
         return False
     for option in options(type, lookup):
         if isinstance(option, RecordType):
-            types = {entry.key: entry.type for entry in option.entries}
-            for key, inner in _tested(patterns).items():
-                if key in types and not is_closed(types[key], inner, lookup):
-                    return False
-        elif not isinstance(option, EnumType) and option not in (BOOL, NIL):
+            types: dict[object, Type] = {entry.key: entry.type for entry in option.entries}
+        elif isinstance(option, TupleType):
+            types = {(len(option.items), i): item for i, item in enumerate(option.items)}
+        elif isinstance(option, EnumType) or option in (BOOL, NIL):
+            continue
+        else:
             return False
+        for place, inner in _tested(patterns).items():
+            if place in types and not is_closed(types[place], inner, lookup):
+                return False
     return True
 
 
 def _tested(patterns: Sequence[ast.Pattern]) -> dict[object, list[ast.Pattern]]:
-    """Key -> the patterns for its value that do not match everything."""
+    """Key of a map, or (length, index) -> the patterns for the value there that do not match everything."""
     found: dict[object, list[ast.Pattern]] = {}
     waiting = list(patterns)
     while waiting:
@@ -107,6 +111,10 @@ def _tested(patterns: Sequence[ast.Pattern]) -> dict[object, list[ast.Pattern]]:
             waiting += pattern.options
         elif isinstance(pattern, (ast.AsPattern, ast.TypedPattern, ast.GuardPattern)):
             waiting.append(pattern.pattern)
+        elif isinstance(pattern, ast.VectorPattern) and pattern.rest is None:
+            for i, item in enumerate(pattern.items):
+                if not isinstance(matching(item)[1], AnyType):
+                    found.setdefault((len(pattern.items), i), []).append(item)
         elif isinstance(pattern, ast.MapPattern):
             for entry in pattern.entries:
                 if not isinstance(matching(entry.pattern)[1], AnyType):

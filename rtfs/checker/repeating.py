@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 #: `(f v …)` brings a counter or a collection nearer to its end.
 _STEPS = frozenset({"inc", "dec", "+", "-", "quot", "/", "rest", "drop", "butlast", "subvec", "drop-while"})
 
+#: What looks whether an end is reached.
+_ENDS = frozenset({"<", ">", "<=", ">=", "=", "!=", "not=", "zero?", "pos?", "neg?", "positive?", "empty?", "nil?", "count"})
+
 
 def repeated(body: ast.Node, whole: ast.Loop | ast.Fn) -> list[Struct]:
     """The parts that a further turn comes after; none when each turn brings a counter or a collection nearer to its end."""
@@ -60,16 +63,26 @@ def _collect(node: Struct, turns: set[int], found: list[Struct]) -> None:
 def _is_bounded(body: ast.Node, whole: ast.Loop | ast.Fn, turns: Sequence[Struct]) -> bool:
     """Whether a variable that a test reads comes nearer to its end in every turn."""
     patterns = [b.pattern for b in whole.bindings] if isinstance(whole, ast.Loop) else [p.pattern for p in whole.params]
-    tests = [
-        part.test if isinstance(part, ast.If) else part.value for part in descend(body) if isinstance(part, (ast.If, ast.Match))
-    ]
-    tested = {inner.binding for test in tests for inner in descend(test) if isinstance(inner, ast.Local)}
+    tested = {name for part in descend(body) for name in _compared(part)}
     for i, pattern in enumerate(patterns):
         names = {n for part in descend(pattern) for f in ("binding", "whole", "rest") if (n := getattr(part, f, None)) is not None}
         if names & tested or (names and not isinstance(pattern, ast.BindPattern)):
             if all(_comes_nearer(turn, i, names) for turn in turns):
                 return True
     return False
+
+
+def _compared(part: Struct) -> list[ast.Binding]:
+    """The names that a test compares with where they should end."""
+    if isinstance(part, ast.Match):
+        return [part.value.binding] if isinstance(part.value, ast.Local) else []
+    found: list[ast.Binding] = []
+    for test in descend(part.test) if isinstance(part, ast.If) else ():
+        if isinstance(test, ast.Call) and isinstance(test.function, ast.Global) and test.function.name in _ENDS:
+            found += [inner.binding for inner in descend(test) if isinstance(inner, ast.Local)]
+        elif isinstance(test, ast.Local) and test is part.test:  # type: ignore[attr-defined]
+            found.append(test.binding)
+    return found
 
 
 def _comes_nearer(turn: Struct, index: int, names: set[ast.Binding]) -> bool:

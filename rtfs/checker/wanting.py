@@ -81,6 +81,8 @@ def words(type: Type) -> str:
         return f"{words(type.options[0])} or nil"
     if isinstance(type, MapOfType) and not plainly(type.key) and not plainly(type.value):
         return "a map"
+    if isinstance(type, RecordType) and type.entries and all(isinstance(entry.type, NeverType) for entry in type.entries):
+        return f"a map without {', '.join([to_readable(entry.key) for entry in type.entries])}"
     if isinstance(type, SequenceType):
         return f"a sequence of {words(type.item)}" if plainly(type.item) else "a sequence"
     if isinstance(type, FunctionType) and not any(plainly(p) for p in type.params):

@@ -31,13 +31,13 @@ def execute(options: Any, terminal: Terminal) -> int:
     if not options.words:
         options.misuse("which programs? give one FILE or more")
     errors = warnings = 0
-    unreadable = False
+    unreadable = 0
     for name in options.words:
         try:
             bad, doubtful = problems_of(name, options, terminal)
         except ConfigError as error:
             terminal.error(error)
-            unreadable = True
+            unreadable += 1
             continue
         found = [(p, "error") for p in bad] + [(p, "error" if options.strict else "warning") for p in doubtful]
         for problem, severity in sorted(found, key=_place):
@@ -49,8 +49,8 @@ def execute(options: Any, terminal: Terminal) -> int:
         warnings += len(doubtful)
         if options.effects:
             show_effects(name, options, terminal)
-    if not options.json:
-        terminal.note(verdict(errors, warnings, len(options.words)))
+    if not options.json and unreadable < len(options.words):
+        terminal.note(verdict(errors, warnings, len(options.words) - unreadable))
     if unreadable:
         return 2
     return 1 if errors or (options.strict and warnings) else 0

@@ -144,11 +144,9 @@ def explain(name: str, texts: list[str], options: Any, terminal: Terminal) -> in
 
 
 def call_context(name: str, args: tuple[Any, ...], tags: frozenset[str], tenant: str) -> CallContext:
-    from rtfs.delegation.context import CallContext, fingerprint, semantic_hash
-    from rtfs.values.printing import to_readable
+    from rtfs.delegation.context import CallContext, fingerprint, semantic_hash, text_length
 
-    chars = sum(len(arg) if isinstance(arg, str) else len(to_readable(arg)) for arg in args)
-    return CallContext(name, fingerprint(args), 0, semantic_hash(args), tags, tenant, chars)
+    return CallContext(name, fingerprint(args), 0, semantic_hash(args), tags, tenant, text_length(args))
 
 
 def value_of(text: str) -> Any:

@@ -96,6 +96,11 @@ def fingerprint(args: tuple[Any, ...]) -> int:
     return hash_64(*[shape_of(arg) for arg in args]) if args else 0
 
 
+def text_length(args: tuple[Any, ...]) -> int:
+    """How many characters operands have as text: of a string its own, of others those with which they print."""
+    return sum([len(arg) if type(arg) is str else len(to_readable(arg)) for arg in args])
+
+
 def semantic_hash(args: tuple[Any, ...]) -> int:
     """64 bits over the operands' values."""
     return hash_64(*[to_readable(arg) for arg in args])

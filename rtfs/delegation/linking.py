@@ -7,7 +7,7 @@ functions are defined anew.
 
 from __future__ import annotations
 
-from rtfs.delegation.context import CallContext, DelegationMetadata, fingerprint, semantic_hash
+from rtfs.delegation.context import CallContext, DelegationMetadata, fingerprint, semantic_hash, text_length
 from rtfs.delegation.engine import Decision, DelegationEngine
 from rtfs.delegation.tags import tags_of
 from rtfs.delegation.targets import ExecTarget, LocalPure, of_hint
@@ -125,7 +125,7 @@ class Asked:
                 semantic=semantic_hash(args) if "semantic" in needed else 0,
                 tags=tags_of(options),
                 tenant=linker.tenant,
-                prompt_chars=sum([len(arg) for arg in args if type(arg) is str]),
+                prompt_chars=text_length(args) if needs is None or "prompt_chars" in needed else 0,
                 metadata=metadata_of(options),
             )
         return self._context

@@ -103,7 +103,7 @@ class CallRecord:
     @property
     def cost_usd(self) -> float | None:
         """Of all attempts; None when the price of one is not known."""
-        costs = [attempt.cost_usd for attempt in self.attempts if attempt.completion_tokens is not None]
+        costs = [a.cost_usd for a in self.attempts if a.completion_tokens is not None or a.cost_usd is not None]
         return None if None in costs else sum(cost for cost in costs if cost is not None)
 
     def to_dict(self) -> dict[str, Any]:

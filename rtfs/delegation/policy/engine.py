@@ -105,6 +105,8 @@ class PolicyEngine(Listeners):
 
     def for_hint(self, context: CallContext, hint: ExecTarget) -> Decision:
         """The decision for a call of a function with a hint: the hint, within the limits, with the settings of the rule."""
+        if self._clock() >= self._next:
+            self.refresh()
         return self._active.for_hint(context, hint)
 
     def rule(self, context: CallContext) -> Rule | None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from rtfs.delegation.policy.places import Path
     from rtfs.delegation.policy.problems import Problems
 
+#: What is remembered of each rule grows with their number.
+MOST_RULES = 10_000
 #: The kinds of values, as `context.shape_of` calls them.
 KINDS = (
     "nil", "boolean", "integer", "float", "string", "keyword", "symbol", "vector", "list", "map", "function", "timestamp", "uuid",
@@ -110,6 +112,9 @@ class View:
                 base[places[entry[0]]] = entry
             else:
                 first.append(entry)
+        if len(first) + len(base) > MOST_RULES:
+            self._problems.error((*self._path, "rules"), f"has more than {MOST_RULES:,} rules", key=True)
+            return []
         made = [(path, self._rule(label, values, path)) for label, values, path in first + base if values is not None]
         return [(path, rule) for path, rule in made if rule is not None]
 

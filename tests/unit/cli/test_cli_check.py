@@ -109,6 +109,9 @@ def test_effects(write, capsys):
 (defn over [f xs] (map f xs))
 (defn counts [] (def n (atom 0)) (swap! n inc))
 (defn any [id] (call id 1))
+(defn through [g] (over g [1]))
+(def total 0)
+(defn sets [] (set! total 1))
 (module m.n (defn reads [p] (read-lines p)))
 """
     path = write("a.rtfs", text)
@@ -131,6 +134,8 @@ def test_effects(write, capsys):
     assert (by_name["both"]["capabilities"], by_name["both"]["delegates"]) == (["io.println"], ["remote_model:gpt"])
     assert by_name["over"]["calls"] == ["f"]
     assert not by_name["over"]["pure"]
+    assert by_name["through"]["calls"] == ["g"]
     assert by_name["counts"]["changes_state"]
+    assert by_name["sets"]["changes_state"]
     assert by_name["any"]["capabilities"] == ["*"]
     assert not by_name["m.n/reads"]["pure"]

@@ -398,6 +398,7 @@ def test_an_answer_that_is_none_is_charged_with_what_the_server_says(server: Ope
     bench = Bench(OpenAICompatibleProvider(base_url=server.base_url), PRICE, usd=1)
     assert bench.ask(body=lambda: "body") == "body"
     bench.settled(calls=1, tokens=15, nano_usd=12 * 1000 + 3 * 2000)
+    assert bench.record.cost_usd == (12 * 1000 + 3 * 2000) / NANO
 
 
 def test_a_server_says_how_much_of_the_prompt_was_in_its_cache(server: OpenAIServer):

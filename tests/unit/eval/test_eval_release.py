@@ -11,7 +11,6 @@ import weakref
 import pytest
 
 from rtfs.config import STRATEGIES
-from rtfs.eval.compiled import places
 from rtfs.runtime import Runtime
 
 PROGRAMS = {
@@ -38,7 +37,6 @@ def test_a_runtime_is_freed(strategy: str, program: str) -> None:
     runtime.run(program)
     gone = weakref.ref(runtime)
     del runtime
-    places._positions.clear()  # of a bounded number of code objects
     gc.collect()
     assert gone() is None
 

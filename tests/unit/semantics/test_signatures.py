@@ -210,6 +210,7 @@ def test_effects_give_what_is_declared(tmp_path: Path):
             "reset!": [cell, 2],
             "swap!": [cell, PURE["inc"]],
             "compare-and-set!": [cell, 3, 4],
+            "with-budget": [runtime.run("{:calls 1}", raw=True), runtime.run("(fn [] 1)", raw=True)],
             "macroexpand-1": [List([Symbol("f")])],
             "macroexpand": [List([Symbol("f")])],
         }

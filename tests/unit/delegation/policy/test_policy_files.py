@@ -169,6 +169,13 @@ def test_a_file_that_is_gone_leaves_the_old_policy_until_there_is_one_again(sett
     assert setting.target(2) == TWO
 
 
+def test_functions_with_hints_follow_too(setting: Setting):
+    setting.write(policy("one") + "timeout_s = 7\n")
+    assert setting.engine.for_hint(CallContext("f"), TWO).settings.timeout_s is None
+    setting.now += 2
+    assert setting.engine.for_hint(CallContext("f"), TWO).settings.timeout_s == 7
+
+
 def test_a_clock_that_jumps_back_does_no_harm(setting: Setting):
     setting.write(policy("two"))
     assert setting.target(-1_000) == ONE

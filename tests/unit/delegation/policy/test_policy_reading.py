@@ -11,6 +11,7 @@ from rtfs.delegation.policy import fields
 from rtfs.delegation.policy.kinds import Kind, Named, Table, Tables
 from rtfs.delegation.policy.model import Conditions
 from rtfs.delegation.policy.reading import read_all, read_policy
+from rtfs.delegation.policy.resolving import MOST_RULES
 from rtfs.delegation.settings import CallSettings
 from rtfs.delegation.targets import LOCAL, LocalModel, RemoteModel
 from rtfs.errors import ConfigError, render
@@ -306,6 +307,10 @@ def test_the_report_shows_the_line_and_points_at_the_value():
         "  3 | retires = 1\n"
         "    | ^^^^^^^ hint: did you mean `retries`?"
     )
+
+
+def test_more_rules_than_anybody_writes():
+    assert mistakes(RULE * (MOST_RULES + 1))[0][1] == "`rules` has more than 10,000 rules"
 
 
 def test_arrays_deeper_than_the_stack_are_a_mistake():

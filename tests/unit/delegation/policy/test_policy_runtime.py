@@ -10,7 +10,7 @@ import pytest
 from rtfs.delegation.engine import ChainEngine, StaticEngine
 from rtfs.delegation.policy.engine import PolicyEngine
 from rtfs.delegation.policy.reading import read_policy
-from rtfs.errors import ConfigError, LimitExceeded
+from rtfs.errors import ConfigError, HostError, LimitExceeded
 from rtfs.models.registry import ModelRegistry
 from rtfs.runtime import Runtime
 from tests.unit.delegation.test_delegation_delegate import Scripted
@@ -97,6 +97,22 @@ def test_the_limits_of_a_policy_hold_for_a_whole_chain(make):
     assert runtime.run("[(f 1) (far 1) (near 1)]") == ["body 1", "far body", "from near"]
     with pytest.raises(LimitExceeded):
         runtime.run("(map near (range 5))")
+
+
+def test_a_program_cannot_write_its_own_policy(make, tmp_path: Path):
+    runtime = make('deny = "remote:*"\n', write=[tmp_path], read=[tmp_path], allow=["io.*"])
+    (tmp_path / "link.toml").symlink_to(tmp_path / "delegation.toml")
+    for name in ("delegation.toml", "link.toml"):
+        with pytest.raises(HostError) as caught:
+            runtime.run(f'(call :io.write-file "{tmp_path}/{name}" "")')
+        assert caught.value.kind == "security-violation"
+    runtime.run(f'(call :io.write-file "{tmp_path}/other.toml" "x")')
+    assert runtime.run(f'(call :io.read-file "{tmp_path}/delegation.toml")') == 'deny = "remote:*"\n'
+
+
+def test_the_length_of_operands_counts(make):
+    runtime = make('[[rules]]\nsymbol = "f"\nmin_chars = 10\ntarget = "local:near"\n')
+    assert runtime.run('[(f "short") (f "a long enough text") (f [1 2 3 4 5 6])]') == ["body short", "from near", "from near"]
 
 
 def test_a_file_that_is_wrong_is_an_error_before_anything_runs(make):
