@@ -192,8 +192,8 @@ def test_a_log_that_is_given_stays_open(path: Path):
 
 
 def test_nonsense_is_no_log():
-    with Runtime(environ={}, log=3) as runtime, pytest.raises(ConfigError, match="neither"):
-        runtime.run(PROGRAM + '(say "x")')
+    with pytest.raises(ConfigError, match="log=3 is neither"):
+        Runtime(environ={}, log=3)
 
 
 # --- size ---
@@ -499,6 +499,25 @@ def test_a_log_that_others_hold_is_waited_for(path: Path, monkeypatch: pytest.Mo
     assert [one["function"] for one in documents(path)] == ["a", "b"]
     assert len(said) == 1
     assert "locked" in said[0]
+
+
+def test_a_full_disk_costs_one_line_and_passes(path: Path):
+    said: list[str] = []
+    log = CallLog(path, report=said.append)
+    log.add(record(function="a"))
+    log.flush()
+    assert log._file is not None
+    db = log._file._db
+    db.execute(f"PRAGMA max_page_count={db.execute('PRAGMA page_count').fetchone()[0] + 1}")
+    for _ in range(3):
+        log.add(record(function="lost", error="x" * 15_000))
+        log.flush()
+    db.execute("PRAGMA max_page_count=1000000")
+    log.add(record(function="b"))
+    log.close()
+    assert [one["function"] for one in documents(path)] == ["a", "b"]
+    assert len(said) == 1
+    assert "full" in said[0]
 
 
 def test_a_row_has_what_its_document_says():
