@@ -80,7 +80,11 @@ RULE = Table(
 
 ENGINE = Table(
     (
-        Field("use", Text("the name of an engine"), "its entry point, in the group `rtfs.engines` of an installed package; NAME when left out"),
+        Field(
+            "use",
+            Text("the name of an engine"),
+            "its entry point, in the group `rtfs.engines` of an installed package; NAME when left out",
+        ),
         Field("options", Anything(), "what the engine itself takes"),
     )
 )
