@@ -7,6 +7,9 @@ the type down.  So a program without annotations is checked too, and one that ru
     program     the forms of a file: analysed, declared, checked in order; modules and imports
     infer       the type of an expression, with what is known about the names at that place (`flow`)
     functions   `fn`; arity, operands and results of calls; `unify` binds the type variables of built-ins
+    choice      `if`, `and`, `or`, `match`, `do`
+    loops       `loop`, `for`, `dotimes`
+    forms       the other special forms
     special     built-ins whose result depends on more than types can say (`get`, `assoc` with a literal key …)
     patterns    which values a pattern matches, and what it binds: unreachable clauses, cases that are missing
     narrowing   what a test says about the names in it

@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 from contextlib import contextmanager
 
+from rtfs.checker import choice as _choice
 from rtfs.checker import forms as _forms
 from rtfs.checker import functions as _functions
+from rtfs.checker import loops as _loops
 from rtfs.checker.allowed import Allowed
 from rtfs.checker.effects import CallGraph, FunctionEffects
 from rtfs.checker.flow import Flow
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-_RULES = (_forms, _functions)  # they register the rules of `infer`
+_RULES = (_choice, _forms, _functions, _loops)  # they register the rules of `infer`
 
 
 class ProgramChecker(Checker):

@@ -191,9 +191,10 @@ EXPLANATIONS: dict[str, Explanation] = {
         'Say what it gives: [text :string] : [:enum "calm" "angry"].',
     ),
     "missing-fallback": _e(
-        "A function that is carried out remotely gives nil or an error when nobody answers. A warning.",
-        '(defn mood ^:delegation :remote "m" [text :string] : string? nil)',
-        "Let the body give a value that callers can live with: it runs when no target answers.",
+        "The body of a remote function raises an error, or gives a nil that its type does not allow. A warning.",
+        '(defn mood ^:delegation :remote "m" [text :string] : string (throw "nobody answers"))',
+        "Let the body give a value that callers can live with: it runs when no target answers. "
+        "^{:strict true} says that the error is meant.",
     ),
     "untrusted-prompt": _e(
         "Text that a tool fetched goes into a prompt whose answer is free text: the model may obey what the text says. A warning.",
