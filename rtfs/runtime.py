@@ -135,6 +135,8 @@ class Runtime:
         self._delegate: Any = None
         self._records: Any = None
         self._sinks: Any = None
+        if not (log is None or isinstance(log, (bool, str, os.PathLike)) or hasattr(log, "add")):
+            raise ConfigError(f"log={log!r} is neither True nor a path, and takes no records")
         self._log, self._metrics = log, metrics
         if metrics and not hasattr(metrics, "add"):
             from rtfs.delegation.metrics import Metrics

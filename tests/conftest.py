@@ -56,6 +56,7 @@ def _empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _isolated(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, _empty_home: Path) -> Iterator[None]:
     """No keys, no proxies, an empty home; and sockets to this machine only."""
     if request.node.get_closest_marker("model") is not None:
+        monkeypatch.setenv("RTFS_STATE_DIR", str(_empty_home / "state"))
         yield
         return
     for name in list(os.environ):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benches import __main__ as command
-from benches import large, measuring, policies, printing, sections, suite
+from benches import delegation, large, measuring, policies, printing, sections, suite
 from benches.bars import Bar, bars
 from rtfs.runtime import Runtime
 from rtfs.source import Source
@@ -107,6 +107,12 @@ def test_the_section_on_reading_finds_the_same_forms(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sections, "READ_CHARACTERS", 20_000)
     names = [row["name"] for row in sections.run("reading", ONCE)["rows"]]
     assert names[:2] == [sections.BY_HAND, "rtfs"]
+
+
+def test_what_a_delegated_call_costs_beyond_its_provider(tmp_path: Path):
+    timings = delegation.measure(measuring.Plan(passes=1, batch_s=0.0), tmp_path)
+    assert all(timing.median_s > 0 for timing in timings.values())
+    assert timings["a typed call"].median_s > timings[delegation.BARE].median_s
 
 
 # --- command ---

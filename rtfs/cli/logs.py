@@ -112,7 +112,7 @@ def list_calls(path: str, options: Any, terminal: Terminal) -> int:
 
 def line_of(entry: Entry) -> list[str]:
     record = entry.record
-    who = record["answered_by"] or record["model"] or "-"
+    who = record["model"] or "-"
     if record["source"] != "model":
         who = f"{who}: {record['error_kind']}"
     return [

@@ -26,14 +26,13 @@ from rtfs.delegation.hedging import first_answer
 from rtfs.delegation.options import CallOptions
 from rtfs.delegation.prices import PriceTable
 from rtfs.delegation.record import Attempt, CallRecord, RecordSink
-from rtfs.delegation.requests import Requests
+from rtfs.delegation.requests import Requests, readable
 from rtfs.delegation.spending import Spending, budget_of_call
 from rtfs.delegation.tags import private_to_remote, tags_of
 from rtfs.delegation.targets import ExecTarget, LocalModel, ModelTarget, RemoteModel
 from rtfs.errors import DelegationError, LimitExceeded, RtfsError
 from rtfs.models.registry import ModelRegistry
 from rtfs.semantics.protocols import DelegatedCall
-from rtfs.values.printing import to_readable
 from rtfs.values.sequences import Vector
 
 
@@ -214,7 +213,7 @@ class ModelDelegate:
             error=self._redact(error.message) if error else None,
             error_kind=error.kind if error else None,
             request_hash=None if self._requests is None else self._requests.hash_of(call),
-            arguments=self._redact(to_readable(Vector(call.args))) if self._keep_arguments else None,
+            arguments=self._redact(readable(Vector(call.args)) or "too large") if self._keep_arguments else None,
         )
 
     # --- telling the person at the terminal ---

@@ -19,7 +19,7 @@ from typing import Any
 
 from rtfs.delegation.log_file import MAX_BYTES, LogFile, Row, row_of
 from rtfs.delegation.record import CallRecord
-from rtfs.delegation.requests import value_hash
+from rtfs.delegation.requests import readable, value_hash
 from rtfs.errors import ConfigError
 
 #: Seconds for which records are collected before they are written.
@@ -174,9 +174,9 @@ class CallLog:
 
     def _row(self, record: CallRecord) -> Row | None:
         try:
-            document = record.to_dict()
-            text = document.pop("value")
-            document["value_hash"] = None if record.source == "none" or record.body_error is not None else value_hash(text)
+            document = record.facts()
+            text = None if record.source == "none" or record.body_error is not None else readable(record.value)
+            document["value_hash"] = None if text is None else value_hash(text)
             if self.full:
                 document["value"] = text
             else:

@@ -54,7 +54,7 @@ def row_of(run: str, document: dict[str, Any]) -> Row:
 
     Args:
         run: which run of a program the call belongs to.
-        document: `CallRecord.to_dict()`, with what is to be kept of it.
+        document: `CallRecord.facts()`, and what else is to be kept.
     """
     attempts = document["attempts"]
     return (

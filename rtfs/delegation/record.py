@@ -108,6 +108,10 @@ class CallRecord:
 
     def to_dict(self) -> dict[str, Any]:
         """The record for JSON: plain Python values, the RTFS value as text that reads back."""
+        return {**self.facts(), "value": to_readable(self.value)}
+
+    def facts(self) -> dict[str, Any]:
+        """The same without the value."""
         return {
             "function": self.function,
             "target": self.target,
@@ -119,7 +123,6 @@ class CallRecord:
             "latency_s": round(self.latency_s, 6),
             "attempts": [a.to_dict() for a in self.attempts],
             "source": self.source,
-            "value": to_readable(self.value),
             "repairs": list(self.repairs),
             "score": self.score,
             "label_mass": self.label_mass,

@@ -1,7 +1,7 @@
-"""What a delegated call asks, as a hash: the same for the same question, on every machine, whoever is asked.
+"""What a delegated call asks, and what was answered, as hashes: the same for the same, on every machine.
 
-The hash is over the function's name, docstring, parameters with types, result, the types they name, the options that shape a reply,
-and the operands.  The model is no part of it, so that what two models made of one question can be compared.
+The hash of a request is over the function's name, docstring, parameters with types, result, the types they name, the options that
+shape a reply, and the operands.  The model is no part of it, so that what two models made of one question can be compared.
 """
 
 from __future__ import annotations
@@ -9,12 +9,16 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Any
 
+from rtfs.errors import LimitExceeded
 from rtfs.semantics.protocols import DelegatedCall
+from rtfs.values.meter import unmetered
 from rtfs.values.printing import to_readable
 
 #: Of the metadata: what the model sees, or what bounds its reply.
 _SHAPING = ("examples", "max-tokens", "temperature", "seed")
 _MOST_FUNCTIONS = 1_000
+#: Of a value's text. A small value can have an endless one, where parts of it are shared.
+_MOST_PIECES = 200_000
 
 
 class Requests:
@@ -25,12 +29,12 @@ class Requests:
         self._begun: dict[int, tuple[dict[str, Any], dict[str, Any], Any]] = {}
 
     def hash_of(self, call: DelegatedCall) -> str | None:
-        """32 hexadecimal digits; None for operands that are nested too deeply to be written."""
-        try:
-            state = self._fixed(call).copy()
-            state.update(repr([to_readable(arg) for arg in call.args]).encode())
-        except RecursionError:
+        """32 hexadecimal digits; None where an operand is too large to be written."""
+        texts = [readable(arg) for arg in call.args]
+        if None in texts:
             return None
+        state = self._fixed(call).copy()
+        state.update(repr(texts).encode())
         return str(state.hexdigest())
 
     def _fixed(self, call: DelegatedCall) -> Any:
@@ -44,7 +48,7 @@ class Requests:
             [(name, str(type_)) for name, type_ in call.parameters],
             str(call.result),
             sorted([(name, str(type_)) for name, type_ in call.aliases.items()]),
-            [(name, to_readable(call.options[name])) for name in _SHAPING if name in call.options],
+            [(name, readable(call.options[name])) for name in _SHAPING if name in call.options],
         ]
         state = blake2b(repr(parts).encode(), digest_size=16)
         if len(self._begun) >= _MOST_FUNCTIONS:
@@ -53,6 +57,15 @@ class Requests:
         return state
 
 
+def readable(value: Any) -> str | None:
+    """The text of a value, that reads back; None when it is too large. No step of the run that it belongs to."""
+    try:
+        text: str = unmetered(lambda: to_readable(value, _MOST_PIECES))
+        return text
+    except LimitExceeded:
+        return None
+
+
 def value_hash(text: str) -> str:
-    """The hash of a value that is written so that it reads back."""
+    """The hash of a value, by its text; 32 hexadecimal digits."""
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

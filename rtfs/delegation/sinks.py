@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from rtfs.delegation.record import CallRecord, Records, RecordSink
-from rtfs.errors import ConfigError
 from rtfs.folders import log_path
 
 
@@ -22,8 +20,6 @@ class Sinks:
         environ: where the state folder is looked for.
         redact: takes secrets out of texts, for a log that is opened here.
         report: takes a line for whoever runs the program.
-    Raises:
-        ConfigError: `log` is nothing of the kind.
     """
 
     def __init__(
@@ -43,14 +39,12 @@ class Sinks:
             if hasattr(log, "add"):
                 self.log = log
                 self._closing.append(getattr(log, "flush", lambda: None))
-            elif log is True or isinstance(log, (str, os.PathLike)):
+            else:
                 from rtfs.delegation.log import CallLog
 
                 path = log_path(environ) if log is True else log
                 self.log = CallLog(path, full=environ.get("RTFS_LOG") == "full", redact=redact, report=report)
                 self._closing.append(self.log.close)
-            else:
-                raise ConfigError(f"log={log!r} is neither True, a path, nor takes records")
             sinks.append(self.log)
         if metrics is not None:
             sinks.append(metrics)

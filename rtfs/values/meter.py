@@ -61,6 +61,18 @@ def metered(meter: Meter, work: Callable[[], Any]) -> Any:
             running -= 1
 
 
+def unmetered(work: Callable[[], Any]) -> Any:
+    """The value of `work()`, whose steps are nobody's: what is done about a run, and must not change where it stops."""
+    outer = getattr(here, "meter", None)
+    if outer is None:
+        return work()
+    del here.meter, here.steps
+    try:
+        return work()
+    finally:
+        here.meter, here.steps = outer, outer.stream
+
+
 def count_step() -> None:
     """Count a step of this thread's run, if it is limited."""
     if running and (meter := getattr(here, "meter", None)) is not None:

@@ -194,9 +194,13 @@ def _print(value: Any, readable: bool, pieces: int = _MAX_PIECES, cut: bool = Fa
             first = False
 
 
-def to_readable(value: Any) -> str:
-    """Text that reads back to an equal value of the same kind, for every value that has a literal."""
-    return _print(value, readable=True)
+def to_readable(value: Any, pieces: int = _MAX_PIECES) -> str:
+    """Text that reads back to an equal value of the same kind, for every value that has a literal.
+
+    Raises:
+        LimitExceeded: it has more than so many pieces.
+    """
+    return _print(value, readable=True, pieces=pieces)
 
 
 def to_text(value: Any) -> str:

@@ -148,7 +148,7 @@ def test_lines(capsys: pytest.CaptureFixture[str]):
     assert main(["logs"]) == 0
     out, err = capsys.readouterr()
     first, second = [" ".join(line.split()) for line in out.splitlines()]
-    assert first.endswith("support/f0 ok M-2026 500.0 ms 13 tok $0.25 confidence 0.50")
+    assert first.endswith("support/f0 ok m0 500.0 ms 13 tok $0.25 confidence 0.50")
     assert second.endswith("support/f1 own body m1: model-unavailable 500.0 ms 13 tok $0.25 score 0.25")
     assert err == ""
     assert main(["logs", "--failed", "--function", "none"]) == 0

@@ -17,12 +17,13 @@ from typing import Any
 import pytest
 
 from rtfs.capabilities.redaction import redactor
+from rtfs.config import Limits
 from rtfs.delegation import log as logs
 from rtfs.delegation import log_file
 from rtfs.delegation.log import CallLog
 from rtfs.delegation.log_file import LogFile, read, row_of
 from rtfs.delegation.record import Attempt, CallRecord
-from rtfs.errors import ConfigError
+from rtfs.errors import ConfigError, LimitExceeded
 from rtfs.runtime import Runtime
 from rtfs.values.sequences import Vector
 
@@ -155,7 +156,34 @@ def test_what_cannot_be_stored_as_it_is(path: Path):
     assert len(found[0]["error"]) == logs.LONGEST_TEXT + 1
     assert found[1]["attempts"][0]["prompt_tokens"] == 2**70
     assert found[-1]["function"] == "last"
-    assert len(found) + len(said) == 4  # what has no text is left out, and that is said
+    assert len(found) == 4
+    assert said == []
+
+
+def test_a_small_value_with_an_endless_text(path: Path):
+    said: list[str] = []
+    with Runtime(environ={}, log=path, on_warning=lambda message, span: said.append(message)) as runtime:
+        runtime.run(PROGRAM + '(defn grow ^:delegation :local-model "none" "?" [x :any] :-> :any [x x])')
+        runtime.run("(def big (reduce (fn [x _] [x x]) 0 (range 60))) (count (grow big))")
+    (one,) = documents(path)
+    assert (one["request_hash"], one["value_hash"], one["function"]) == (None, None, "grow")
+    assert not [text for text in said if "log" in text]
+
+
+@pytest.mark.parametrize("strategy", ["ir", "tree"])
+def test_a_log_does_not_change_where_a_limited_run_stops(tmp_path: Path, strategy: str):
+    program = PROGRAM + '(def big (vec (range 30000))) (defn f ^:delegation :local-model "none" "?" [x :any] :-> :int 1) '
+    rest = "(dotimes [i 3] (f [big big])) (loop [i 0] (recur (inc i)))"
+
+    def steps(log: Any) -> int:
+        with Runtime(environ={}, strategy=strategy, log=log, limits=Limits(max_steps=100_000), on_warning=lambda *_: None) as runtime:
+            counted = []
+            runtime.define("note", counted.append)
+            with pytest.raises(LimitExceeded):
+                runtime.run(program + rest.replace("(recur", "(note i) (recur"))
+            return len(counted)
+
+    assert steps(tmp_path / "calls.sqlite") == steps(None) > 1_000
 
 
 def test_the_log_is_for_the_user_alone(path: Path):
@@ -192,8 +220,8 @@ def test_a_log_that_is_given_stays_open(path: Path):
 
 
 def test_nonsense_is_no_log():
-    with Runtime(environ={}, log=3) as runtime, pytest.raises(ConfigError, match="neither"):
-        runtime.run(PROGRAM + '(say "x")')
+    with pytest.raises(ConfigError, match="log=3 is neither"):
+        Runtime(environ={}, log=3)
 
 
 # --- size ---
@@ -499,6 +527,25 @@ def test_a_log_that_others_hold_is_waited_for(path: Path, monkeypatch: pytest.Mo
     assert [one["function"] for one in documents(path)] == ["a", "b"]
     assert len(said) == 1
     assert "locked" in said[0]
+
+
+def test_a_full_disk_costs_one_line_and_passes(path: Path):
+    said: list[str] = []
+    log = CallLog(path, report=said.append)
+    log.add(record(function="a"))
+    log.flush()
+    assert log._file is not None
+    db = log._file._db
+    db.execute(f"PRAGMA max_page_count={db.execute('PRAGMA page_count').fetchone()[0] + 1}")
+    for _ in range(3):
+        log.add(record(function="lost", error="x" * 15_000))
+        log.flush()
+    db.execute("PRAGMA max_page_count=1000000")
+    log.add(record(function="b"))
+    log.close()
+    assert [one["function"] for one in documents(path)] == ["a", "b"]
+    assert len(said) == 1
+    assert "full" in said[0]
 
 
 def test_a_row_has_what_its_document_says():
