@@ -17,7 +17,8 @@ from rtfs.eval.compiled.ownership import enter, restarted
 from rtfs.eval.compiled.patterns import check
 from rtfs.eval.compiled.versions import forget, guards
 from rtfs.ir import nodes as ir
-from rtfs.ir.passes.kinds import Version, proves
+from rtfs.ir.passes.kinds import Version
+from rtfs.ir.proofs import proves, proves_value
 from rtfs.ir.scopes import results
 from rtfs.values.functions import Function
 from rtfs.values.scalars import Keyword
@@ -66,7 +67,7 @@ def define_function(g: Generator, fn: ir.Fn, name: str) -> str:
     assert node is not None
     # for operands of any kind: the body as it is written
     general = g.unit.plain if fn is g.unit.function and g.unit.plain is not None else fn
-    frame = Frame(general, _result_check(g, fn))
+    frame = Frame(general, None if proves_value(general.body, node.result) else _result_check(g, fn))
     defaults = []
     for var in fn.free:
         if var.boxed or ((var.in_loop or var.owner.loops) and not var.early and not var.assigned):

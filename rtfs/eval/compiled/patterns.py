@@ -8,7 +8,7 @@ from rtfs.eval.compiled import access
 from rtfs.eval.compiled.builder import is_const
 from rtfs.eval.compiled.generate import EFFECT, Destination, Generator, expression, statement
 from rtfs.ir import nodes as ir
-from rtfs.ir.passes.kinds import proves
+from rtfs.ir.proofs import proves_value
 from rtfs.syntax import nodes as ast
 from rtfs.types.nodes import Primitive
 from rtfs.values.scalars import Keyword
@@ -25,7 +25,7 @@ _PLAIN = {"int": " int", "string": " str", "bool": " bool"}
 @expression(ir.Check)
 def _check(g: Generator, node: ir.Check) -> Any:
     value = g.named(g.expr(node.value))
-    if not proves(node.value.known, node.type):
+    if not proves_value(node.value, node.type):
         if node.place is not None:  # of a function whose body stands here, about an operand of its call
             from rtfs.eval.compiled.calls import place_of
 

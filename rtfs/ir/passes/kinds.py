@@ -208,11 +208,6 @@ def checked_parameters(fn: ir.Fn) -> dict[ir.Var, Known]:
     return found
 
 
-def proves(known: Known, type_: Any) -> bool:
-    """Whether a value of which so much is known surely belongs to a type."""
-    return type(type_) is Primitive and type_.name in _CHECKED and fits(known, _CHECKED[type_.name])
-
-
 def _stores(unit: ir.Unit, node: ir.Node, given: dict[ir.Var, list[Any]], emitted: dict[ir.Var, list[ir.Node]]) -> None:
     if isinstance(node, ir.Set):
         given.setdefault(node.var, []).append(node.value)

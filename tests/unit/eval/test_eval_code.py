@@ -11,6 +11,41 @@ from tests.support.code import python_of
 
 #: (definitions, name of the function, text that is in its code, text that is not, calls)
 CASES = {
+    "a result whose type is known is not checked": (
+        "(defn f [w :number h :number] : :number (* w h))",
+        "f",
+        "parameter w",
+        "result",
+        ["(f 3 0.5)", "(f 3 :x)", f"(f {10**40} 2.0)"],
+    ),
+    "a count needs no check of being a natural number": (
+        "(defn f [x] : [:and int [:>= 0]] (let [m : [:union int string] (count x)] m))",
+        "f",
+        "",
+        "mismatch",
+        ["(f [1 2])", '(f "")', "(f 5)"],
+    ),
+    "a literal that fits its annotation is not checked": (
+        "(defn g [xs : [:vector int] n : [:and int [:> 2]]] (+ n (count xs))) (defn f [] (g [1 2] 3))",
+        "f",
+        "",
+        "mismatch",
+        ["(f)"],
+    ),
+    "one that does not fit is": (
+        '(defn g [xs : [:vector int]] (count xs)) (defn f [] (g [1 "a"]))',
+        "f",
+        "mismatch",
+        "",
+        ["(f)"],
+    ),
+    "a refinement that is not known to hold is checked": (
+        "(defn f [n :int] : [:and int [:> 5]] (+ n 1))",
+        "f",
+        "result",
+        "",
+        ["(f 5)", "(f 4)", f"(f {2**70})"],
+    ),
     "a quotient that only meets floats stays one, without a negative zero": (
         "(defn f [a b] (let [q (/ (+ a 0.5) b)] (* q (+ b 0.25))))",
         "f",
