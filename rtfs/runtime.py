@@ -127,6 +127,7 @@ class Runtime:
         self._models = models
         self._delegate: Any = None
         self._records: Any = None
+        self._making = RLock()  # not the lock of runs: a thread that works for one may be the first to need what is made late
         self._budgets = (budget, run_budget)
         self._accounts: Any = None
         if budget is not None or run_budget is not None or policy is not None:
@@ -394,7 +395,7 @@ class Runtime:
             from rtfs.delegation.delegate import ModelDelegate
             from rtfs.delegation.record import Records
 
-            with self._lock:
+            with self._making:
                 if self._delegate is None:
                     self._records = Records()
                     self._delegate = ModelDelegate(
@@ -416,7 +417,9 @@ class Runtime:
         if self._accounts is None:
             from rtfs.delegation.accounts import Accounts
 
-            self._accounts = Accounts(*self._budgets, self._environ)
+            with self._making:
+                if self._accounts is None:
+                    self._accounts = Accounts(*self._budgets, self._environ)
         return self._accounts
 
     def _make_budget(self, outer: Any, limits: Any) -> Any:

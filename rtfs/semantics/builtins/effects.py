@@ -141,8 +141,8 @@ def effect_builtins(machine: Machine, *, mutation: bool = True) -> dict[str, Bui
         with_budget,
         2,
         2,
-        "`(with-budget {:usd 1.0 :tokens 20000 :calls 50 :seconds 60} body…)`: the value of the body; what it delegates may use up so "
-        "much and not more. As a value, it takes a function without parameters for the body.",
+        "`(with-budget {:usd 1.0 :tokens 20000 :calls 50 :seconds 60} body…)`: the value of the body; what it delegates may use up "
+        "so much and not more. As a value, it takes a function without parameters for the body.",
         "[:fn [map [:fn [] a]] a]",
     )
     table["task-context/get"], table["task-context/set"] = table["context/get"], table["context/set"]
