@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cache": ("rtfs.cli.cache", "where compiled programs are kept; remove them"),
     "models": ("rtfs.cli.models", "list the models that functions can delegate to; install local ones"),
     "policy": ("rtfs.cli.policy", "check the rules that say where calls go, and explain what they decide"),
+    "route": ("rtfs.cli.route", "measure on recorded outcomes how well a router chooses between models, or train one"),
     "logs": ("rtfs.cli.logs", "list, show and export the records of delegated calls"),
     "status": ("rtfs.cli.status", "which models can be reached, the policy in force, what calls have used and which targets fail"),
     "caps": ("rtfs.cli.caps", "list the capabilities that programs can ask for"),

@@ -144,9 +144,9 @@ def explain(name: str, texts: list[str], options: Any, terminal: Terminal) -> in
 
 
 def call_context(name: str, args: tuple[Any, ...], tags: frozenset[str], tenant: str) -> CallContext:
-    from rtfs.delegation.context import CallContext, fingerprint, semantic_hash, text_length
+    from rtfs.delegation.context import CallContext, fingerprint, prompt_text, semantic_hash, text_length
 
-    return CallContext(name, fingerprint(args), 0, semantic_hash(args), tags, tenant, text_length(args))
+    return CallContext(name, fingerprint(args), 0, semantic_hash(args), tags, tenant, text_length(args), prompt=prompt_text(args))
 
 
 def value_of(text: str) -> Any:

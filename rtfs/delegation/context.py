@@ -44,6 +44,7 @@ class CallContext(Struct):
         tenant: on whose behalf the program runs.
         prompt_chars: how long the operands are as text; what it costs and whether it fits depends on it.
         metadata: see `DelegationMetadata`.
+        prompt: the operands as text, for engines that look at what is asked; empty when nobody asked for it. No part of the identity.
     """
 
     symbol: str
@@ -54,6 +55,7 @@ class CallContext(Struct):
     tenant: str = ""
     prompt_chars: int = 0
     metadata: DelegationMetadata | None = None
+    prompt: str = ""
 
     def _key(self) -> tuple[Any, ...]:
         return self.symbol, self.fingerprint, self.runtime, self.semantic, self.tags, self.tenant
@@ -99,6 +101,15 @@ def fingerprint(args: tuple[Any, ...]) -> int:
 def text_length(args: tuple[Any, ...]) -> int:
     """How many characters operands have as text: of a string its own, of others those with which they print."""
     return sum([len(arg) if type(arg) is str else len(to_readable(arg)) for arg in args])
+
+
+#: Characters of a prompt that engines see.
+MOST_PROMPT_CHARS = 64_000
+
+
+def prompt_text(args: tuple[Any, ...]) -> str:
+    """The operands as one text, cut off where it gets long: strings as they are, others as they print, a line break between two."""
+    return "\n".join([arg if type(arg) is str else to_readable(arg) for arg in args])[:MOST_PROMPT_CHARS]
 
 
 def semantic_hash(args: tuple[Any, ...]) -> int:

@@ -7,7 +7,7 @@ functions are defined anew.
 
 from __future__ import annotations
 
-from rtfs.delegation.context import CallContext, DelegationMetadata, fingerprint, semantic_hash, text_length
+from rtfs.delegation.context import CallContext, DelegationMetadata, fingerprint, prompt_text, semantic_hash, text_length
 from rtfs.delegation.engine import Decision, DelegationEngine
 from rtfs.delegation.tags import tags_of
 from rtfs.delegation.targets import ExecTarget, LocalPure, of_hint
@@ -127,6 +127,7 @@ class Asked:
                 tenant=linker.tenant,
                 prompt_chars=text_length(args) if needs is None or "prompt_chars" in needed else 0,
                 metadata=metadata_of(options),
+                prompt=prompt_text(args) if "prompt" in needed else "",
             )
         return self._context
 

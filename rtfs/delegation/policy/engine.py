@@ -314,7 +314,7 @@ class _Active:
             if len(rule.options) > 1:
                 found.add("semantic")
             if rule.engine is not None:
-                found |= {"fingerprint", "semantic", "prompt_chars", "metadata", "runtime"}
+                found |= {"fingerprint", "semantic", "prompt_chars", "metadata", "runtime", "prompt"}
         return frozenset(found)
 
     def for_hint(self, context: CallContext, hint: ExecTarget) -> Decision:
