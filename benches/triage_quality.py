@@ -1,4 +1,4 @@
-"""How often `examples/triage.rtfs` is right, by the model and by the rules in its body.
+"""How often `examples/triage.rtfs` is right, by a model, by its rules, and by both.
 
     python benches/triage_quality.py                    the 308 rows of benches/data/banking77_held_out.csv
     python benches/triage_quality.py train.csv          rows of a file with the columns text and category (or intent)
@@ -72,9 +72,16 @@ def read_rows(path: Path) -> list[tuple[str, str]]:
     return rows
 
 
-def tickets(texts: list[str], *, with_model: bool) -> tuple[list[dict[str, Any]], Any]:
-    """What `triage` gives for each text, and the totals of the delegated calls."""
-    models = "default" if with_model else rtfs.ModelRegistry()  # an empty registry: the body answers
+def tickets(texts: list[str], way: str) -> tuple[list[dict[str, Any]], list[Any]]:
+    """What `triage` gives for each text, and the records of the calls.
+
+    Args:
+        way: `model`, `rules`, or `both`: the model where the rules are not sure.
+    """
+    examples = ROOT / "examples"
+    program = (examples / "triage.rtfs").read_text(encoding="utf-8")
+    if way == "model":  # asked for every message
+        program = program.replace(':local-model "rules"', ':local-model "smollm2"')
     with tempfile.TemporaryDirectory() as folder:
         inbox = Path(folder, "messages.txt")
         inbox.write_text("\n".join(texts) + "\n", encoding="utf-8")
@@ -82,10 +89,10 @@ def tickets(texts: list[str], *, with_model: bool) -> tuple[list[dict[str, Any]]
             allow=["io.read-lines"],
             read=[folder],
             context={"args": [str(inbox)]},
-            models=models,
+            policy=examples / "delegation.toml" if way == "both" else None,
             on_warning=lambda message, span: None,
         ) as runtime:
-            return runtime.run_file(ROOT / "examples" / "triage.rtfs"), runtime.records.totals
+            return runtime.run(program), runtime.records.calls
 
 
 def show(name: str, rows: list[tuple[str, str]], found: list[dict[str, Any]], seconds: float) -> None:
@@ -107,12 +114,16 @@ def main(argv: list[str]) -> None:
     urgent = sum(intent in GONE_WRONG for _, intent in rows)
     n = len(rows)
     print(f"{n} messages; floor: topic {most_frequent / n:.3f}, urgent {max(urgent, n - urgent) / n:.3f}")
-    for name, with_model in (("model", True), ("rules", False)):
+    for name in ("model", "rules", "both"):
         begin = time.perf_counter()
-        found, totals = tickets([text for text, _ in rows], with_model=with_model)
-        if with_model and totals.by_model != n:
-            sys.exit(f"the model answered {totals.by_model} of {n} calls: install it with `rtfs models add smollm2`")
+        found, calls = tickets([text for text, _ in rows], name)
+        outcomes = [[a.outcome for a in call.attempts if a.provider == "llama.cpp"] for call in calls]
+        asked, answered = sum(map(bool, outcomes)), sum("answered" in of_call for of_call in outcomes)
+        if answered < asked or (name == "model" and asked < n):
+            sys.exit(f"the model answered {answered} of {n} calls: install it with `rtfs models add smollm2`")
         show(name, rows, found, time.perf_counter() - begin)
+        if name == "both":
+            print(f"       the model was asked for {asked} of {n} messages")
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ def test_a_program_imports_its_module(strategy: str):
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_triage_gives_a_ticket_for_every_message_by_its_rules_when_there_is_no_model(strategy: str):
+def test_triage_gives_a_ticket_for_every_message_by_its_rules(strategy: str):
     value, warnings = run("triage.rtfs", strategy=strategy)
     messages = (EXAMPLES / "data" / "messages.txt").read_text(encoding="utf-8").splitlines()
     assert [ticket["message"] for ticket in value] == messages
@@ -133,9 +133,41 @@ def test_triage_gives_a_ticket_for_every_message_by_its_rules_when_there_is_no_m
     assert all(list(ticket) == ["message", "topic", "urgent"] for ticket in value)
     assert {ticket["topic"] for ticket in value} == TOPICS
     assert {type(ticket["urgent"]) for ticket in value} == {bool}
-    told = [warning for warning in warnings if "the function's own body answered" in warning]
-    assert len(told) == 1
-    assert "rtfs models add smollm2" in told[0]
+    assert warnings == []
+
+
+def test_triage_escalates_from_its_rules_to_the_model(tmp_path: Path):
+    """With a model that answers offline in the place of the small one."""
+    policy = tmp_path / "delegation.toml"
+    text = (EXAMPLES / "delegation.toml").read_text(encoding="utf-8")
+    policy.write_text(text.replace("local:smollm2", "local:echo"), encoding="utf-8")
+    inbox = tmp_path / "inbox.txt"
+    inbox.write_text("My card was stolen!\nWho are you?\n", encoding="utf-8")
+    environ = os.environ | {"RTFS_STATE_DIR": str(tmp_path / "state")}
+
+    def rtfs_prints(*argv: str) -> list[Any]:
+        command = [sys.executable, "-m", "rtfs", *argv]
+        done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120)
+        assert (done.returncode, done.stderr) == (0, "")
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    assert rtfs_prints("run", "--json", "--quiet", "--policy", str(policy), "examples/triage.rtfs", str(inbox)) == [
+        {"message": "My card was stolen!", "topic": "card", "urgent": True},
+        {"message": "Who are you?", "topic": "card", "urgent": False},  # the first label: what echo makes up
+    ]
+    sure, unsure = rtfs_prints("logs", "-n", "3", "--json")
+    for record in (sure, unsure):
+        assert record["decision"]["target"] == "local_model:rules"
+        assert record["decision"]["fallbacks"] == ["local_model:echo"]
+        assert "rule `triage` of delegation.toml" in record["decision"]["reasoning"]
+        assert record["cost_usd"] == 0
+    assert (sure["answered_by"], sure["score"], len(sure["attempts"])) == ("rules", 0.9, 1)
+    assert unsure["answered_by"] == "echo"
+    assert [(attempt["target"], attempt["outcome"], attempt["score"]) for attempt in unsure["attempts"]] == [
+        ("local_model:rules", "answered", 0.3),
+        ("local_model:rules", "unsure", 0.3),
+        ("local_model:echo", "answered", None),
+    ]
 
 
 def test_triage_reads_the_file_that_it_is_given(tmp_path: Path):
@@ -228,7 +260,8 @@ def test_triage_with_the_model():
         on_warning=lambda message, span: warnings.append(message),
     )
     with runtime:
-        value = runtime.run_file(EXAMPLES / "triage.rtfs")
+        program = (EXAMPLES / "triage.rtfs").read_text(encoding="utf-8")
+        value = runtime.run(program.replace(':local-model "rules"', ':local-model "smollm2"'))
         totals = runtime.records.totals
         assert (totals.calls, totals.by_model, totals.by_body) == (40, 40, 0)
         assert all(0 < record.score <= 1 for record in runtime.records.calls)

@@ -9,6 +9,7 @@
 | `:seed`        | integer                                   | 0       |
 | `:timeout-s`   | positive number of seconds, each request  | 60      |
 | `:examples`    | vector of `[args result]`                 | none    |
+| `:rules`       | patterns and tables for model `rules`     | none    |
 | `:budget`      | limits for all calls in one run           | none    |
 | `:call-budget` | limits for each call                      | none    |
 
@@ -20,7 +21,7 @@ somebody else's; one that looks like a slip of the pen gives a warning.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rtfs.delegation.allowance import Allowance
 from rtfs.errors import ConfigError, EvalError, nearest
@@ -30,8 +31,11 @@ from rtfs.values.printing import preview
 from rtfs.values.scalars import Keyword
 from rtfs.values.sequences import List, Vector
 
+if TYPE_CHECKING:
+    from rtfs.models.rules import RuleSet
+
 Example = tuple[tuple[Any, ...], Any]
-_NAMES = ("max-tokens", "temperature", "seed", "timeout-s", "examples", "budget", "call-budget")
+_NAMES = ("max-tokens", "temperature", "seed", "timeout-s", "examples", "rules", "budget", "call-budget")
 _MOST_TOKENS = 1_000_000
 
 
@@ -44,6 +48,8 @@ class CallOptions:
     seed: int = 0
     timeout_s: float = 60.0
     examples: tuple[Example, ...] = ()
+    rules: RuleSet | None = None
+    """What the provider `rules` goes by (`models.rules`)."""
     budget: Allowance | None = None
     """For all calls of the function in one run."""
     call_budget: Allowance | None = None
@@ -73,6 +79,8 @@ class CallOptions:
             values["timeout_s"] = float(seconds)
         if "examples" in found:
             values["examples"] = _examples(call)
+        if "rules" in found:
+            values["rules"] = _rules(call)
         for name in ("budget", "call-budget"):
             if name in found:
                 values[name.replace("-", "_")] = _allowance(call, name)
@@ -119,6 +127,30 @@ def _allowance(call: DelegatedCall, name: str) -> Allowance:
     except ConfigError as error:
         message = f"{call.name}: the option `:{name}`: {error.message}"
         raise EvalError(message, kind="invalid-delegation", span=call.span, hint=error.hint) from None
+
+
+#: identity of the rules in a program -> (they themselves, so that they stay; what they say)
+_READ_RULES: dict[int, tuple[Any, RuleSet]] = {}
+_MOST_READ = 1_000
+
+
+def _rules(call: DelegatedCall) -> RuleSet:
+    """The rules in the metadata; read once for each function."""
+    from rtfs.models.rules import RuleSet
+
+    given = call.options["rules"]
+    read = _READ_RULES.get(id(given))
+    if read is not None:
+        return read[1]
+    try:
+        rules = RuleSet.of(given)
+    except ConfigError as error:
+        message = f"{call.name}: the option `:rules`: {error.message}"
+        raise EvalError(message, kind="invalid-delegation", span=call.span, hint=error.hint) from None
+    if len(_READ_RULES) >= _MOST_READ:
+        _READ_RULES.clear()
+    _READ_RULES[id(given)] = (given, rules)
+    return rules
 
 
 def _examples(call: DelegatedCall) -> tuple[Example, ...]:

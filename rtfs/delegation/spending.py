@@ -62,7 +62,7 @@ class Spending:
         free = local or getattr(provider, "free", False)
         price: Price | None = None
         estimate = Amounts(0, 0, 1)
-        if (budget.limits_money and not free) or budget.limits_tokens:
+        if ((budget.limits_money and not free) or budget.limits_tokens) and getattr(provider, "uses_tokens", True):
             prompt = prompt_tokens(provider, request)
             if budget.limits_money and not free:
                 price = self.prices.find(server_of(provider), request.model, prompt)

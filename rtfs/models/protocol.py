@@ -8,9 +8,12 @@ deciding what to do when that fails is not the provider's business (`models/coer
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rtfs.types.nodes import Type
+
+if TYPE_CHECKING:
+    from rtfs.models.rules import RuleSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,8 @@ class ModelRequest:
     """What the `TypeRef`s in `result` and `parameters` stand for."""
     examples: tuple[tuple[tuple[Any, ...], Any], ...] = ()
     """Worked examples from the function's metadata: (argument values, result value)."""
+    rules: RuleSet | None = None
+    """The patterns and tables in the function's metadata: what the provider `rules` goes by."""
     max_tokens: int = 256
     temperature: float = 0.0
     seed: int = 0
@@ -105,7 +110,7 @@ class ModelProvider(Protocol):
     `usage` where it is known) and nothing else for whatever goes wrong outside RTFS.
 
     For budgets, a provider may also have `count_tokens(request) -> int`, the tokens of a request's prompt; `server`, the host that
-    bills; and `free = True` when nobody does.
+    bills; `free = True` when nobody does, and `uses_tokens = False` when it has none.
     """
 
     name: str

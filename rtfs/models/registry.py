@@ -6,7 +6,7 @@ provider is first asked for: listing and resolving import no model library.
 Every entry is `local`, `remote` or `any`, and a hint reaches only its own side: a function that says `:local-model` is
 never answered by another machine, whatever the host registered under that name.  One entry of each side may be its
 *default*: it answers for all model ids that are not registered by name (`llama.cpp` for local ones, `openai-compatible`
-for remote ones) and is not itself a model name.  `echo` is registered by name for both sides.
+for remote ones) and is not itself a model name.  `echo` is registered by name for both sides, `rules` for the local one.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ class ModelRegistry:
 
 
 def default_registry(environ: Mapping[str, str], data_dir: Path, cache_dir: Path) -> ModelRegistry:
-    """The registry of a runtime that was told nothing else: `echo`, llama.cpp and the OpenAI-compatible server.
+    """The registry of a runtime that was told nothing else: `echo`, `rules`, llama.cpp and the OpenAI-compatible server.
 
     Args:
         environ: where base URL, key and model path are read (`RTFS_…`); never `os.environ` itself in here.
@@ -222,6 +222,11 @@ def default_registry(environ: Mapping[str, str], data_dir: Path, cache_dir: Path
         from rtfs.models.echo import EchoProvider
 
         return EchoProvider()
+
+    def rules() -> ModelProvider:
+        from rtfs.models.rules import RulesProvider
+
+        return RulesProvider()
 
     def local() -> ModelProvider:
         from rtfs.models.llama_cpp import LlamaCppProvider
@@ -250,6 +255,7 @@ def default_registry(environ: Mapping[str, str], data_dir: Path, cache_dir: Path
 
     registry = ModelRegistry()
     registry.register("echo", echo, kind="any")
+    registry.register("rules", rules, kind="local")
     registry.register("llama.cpp", local, kind="local", default=True, models=local_models, knows=is_local_model)
     registry.register("openai-compatible", remote, kind="remote", default=True)
     return registry
