@@ -142,6 +142,7 @@ class Runtime:
             from rtfs.delegation.metrics import Metrics
 
             self._metrics = Metrics(metrics)
+        self._making = RLock()  # not the lock of runs: a thread that works for one may be the first to need what is made late
         self._budgets = (budget, run_budget)
         self._accounts: Any = None
         if budget is not None or run_budget is not None or policy is not None:
@@ -410,7 +411,7 @@ class Runtime:
             from rtfs.delegation.record import Records
             from rtfs.delegation.sinks import Sinks
 
-            with self._lock:
+            with self._making:
                 if self._delegate is None:
                     redact = redactor(self._environ)
 
@@ -440,7 +441,9 @@ class Runtime:
         if self._accounts is None:
             from rtfs.delegation.accounts import Accounts
 
-            self._accounts = Accounts(*self._budgets, self._environ)
+            with self._making:
+                if self._accounts is None:
+                    self._accounts = Accounts(*self._budgets, self._environ)
         return self._accounts
 
     def _make_budget(self, outer: Any, limits: Any) -> Any:

@@ -8,6 +8,7 @@ time and memory are `fuel`.
 from __future__ import annotations
 
 import time
+from _thread import _local, allocate_lock, get_ident
 from collections.abc import Callable
 
 from rtfs.config import DEFAULT_LIMITS, Limits
@@ -50,9 +51,12 @@ class Machine:
         self.make_modules: Callable[[], Any] = _unset
         self._modules: Any = None
         self.current: Namespace | None = None  # of the program that runs
-        #: The innermost budget (`delegation.budget.Budget`) of what runs now; None until one is needed. Like `depth`, it belongs to
-        #: the one thread that runs; a delegated call takes it along.
+        #: The innermost budget (`delegation.budget.Budget`) of what runs now; None until one is needed. A delegated call takes it
+        #: along; other threads that work for the run are in it too, and in what they open themselves.
         self.budget: Any = None
+        self._runner = 0  # the thread that runs
+        self._scopes = _local()  # .budget: the innermost that another thread has opened
+        self._opening = allocate_lock()
         #: set by the runtime: (budget around it or None, limits or None) -> budget; without limits, that of a run
         self.make_budget: Callable[[Any, Any], Any] = _no_budget
         self._fresh = 0
@@ -65,6 +69,7 @@ class Machine:
         """Reset the counters for a new run."""
         self.fuel.cleaning = False
         self.budget = None
+        self._runner = get_ident()
         if self.metered:
             self.fuel.start()
 
@@ -74,9 +79,14 @@ class Machine:
         return None if deadline is None else max(0.0, deadline - time.monotonic())
 
     def spending(self) -> Any:
-        """The budget that pays for what is asked now."""
+        """The budget that pays for what is asked now, in this thread."""
+        own = getattr(self._scopes, "budget", None)
+        if own is not None:
+            return own
         if self.budget is None:
-            self.budget = self.make_budget(None, None)
+            with self._opening:
+                if self.budget is None:
+                    self.budget = self.make_budget(None, None)
         return self.budget
 
     def within_budget(self, limits: Any, work: Callable[[], Any]) -> Any:
@@ -86,11 +96,13 @@ class Machine:
             EvalError: `invalid-argument`, the limits are none.
         """
         outer = self.spending()
-        self.budget = self.make_budget(outer, limits)
+        holder: Any = self if get_ident() == self._runner else self._scopes
+        before = getattr(holder, "budget", None)
+        holder.budget = self.make_budget(outer, limits)
         try:
             return work()
         finally:
-            self.budget = outer
+            holder.budget = before
 
     def clean_up(self, work: Callable[[], Any]) -> None:
         """Run a `finally` or a release on the way of a limit, which stays a limit whatever the clean-up does.

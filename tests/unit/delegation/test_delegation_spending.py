@@ -27,6 +27,7 @@ from rtfs.models.echo import EchoProvider
 from rtfs.models.openai_compatible import OpenAICompatibleProvider
 from rtfs.models.protocol import NO_USAGE, ModelReply, ModelRequest, Parameter, Usage
 from rtfs.models.registry import ModelRegistry
+from rtfs.semantics.calls import call as run
 from rtfs.source import Source, Span
 from rtfs.types.nodes import INT, STRING
 from rtfs.values.maps import Map
@@ -489,6 +490,42 @@ def test_callbacks_of_the_host_pay_from_the_scope_they_are_called_in(strategy: s
         with pytest.raises(LimitExceeded):
             runtime.run("(with-budget {:calls 2} (from-python 1) (ask 1) (from-python 2))")
         assert runtime.run("(from-python 1)") == 0
+
+
+@pytest.mark.parametrize("strategy", ["ir", "tree"])
+def test_branches_in_threads_are_in_the_scope_around_them_and_in_scopes_of_their_own(strategy: str):
+    """What a form that runs functions in threads would do: each thread calls the function that it was given."""
+
+    def in_threads(function: Any) -> list[str]:
+        def branch(_: int) -> str:
+            try:
+                run(function, [])
+                return "done"
+            except LimitExceeded:
+                return "stopped"
+
+        with ThreadPoolExecutor(4) as pool:
+            return list(pool.map(branch, range(4)))
+
+    with rtfs.Runtime(strategy=strategy) as runtime:
+        runtime.define("in-threads", in_threads)
+        runtime.run('(defn ask ^:delegation :local-model "echo" [n : int] : int n)')
+        runtime.run("(defn three [] (with-budget {:calls 3} (dotimes [i 3] (ask i))))")
+        runtime.run("(defn more [] (with-budget {:calls 3} (dotimes [i 9] (ask i))))")
+
+        def calls_of(text: str) -> tuple[list[str], int]:
+            before = runtime.budget.spent.calls
+            return runtime.run(text), runtime.budget.spent.calls - before
+
+        assert calls_of("(in-threads three)") == (["done"] * 4, 12)
+        assert calls_of("(in-threads more)") == (["stopped"] * 4, 12)
+        assert calls_of("(with-budget {:calls 12} (in-threads three))") == (["done"] * 4, 12)
+        outcomes, calls = calls_of("(with-budget {:calls 7} (in-threads three))")
+        assert "stopped" in outcomes
+        assert calls == 7
+        assert calls_of("(ask 1)") == (0, 1)
+        assert runtime.machine.budget is None
+        assert runtime.budget.reserved == Amounts()
 
 
 def test_policies_have_budgets_for_runs_tenants_and_calls(tmp_path: Path):
