@@ -7,6 +7,7 @@ import re
 from typing import Any
 from unittest.mock import patch
 
+from rtfs.eval.compiled.builder import SENTINEL
 from rtfs.eval.compiled.generate import Generator
 from rtfs.runtime import Runtime
 
@@ -20,7 +21,7 @@ def python_of(text: str, name: str) -> str:
     module = Generator.module
 
     def keeping(self: Generator, *args: Any) -> ast.Module:
-        made.append(module(self, *args))
+        made.append(_Constants(self).visit(module(self, *args)))
         return made[-1]
 
     runtime = Runtime(strategy="ir", models=None)
@@ -49,3 +50,17 @@ def _plain(node: Any) -> Any:
         elif isinstance(part, ast.Constant) and not isinstance(part.value, (int, float, str, bool, type(None))):
             part.value = "constant"
     return node
+
+
+class _Constants(ast.NodeTransformer):
+    """Types that stand in the code as names."""
+
+    def __init__(self, generator: Generator) -> None:
+        self.generator = generator
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> Any:
+        first = node.values[0]
+        if len(node.values) == 1 and isinstance(first, ast.Constant) and str(first.value).startswith(SENTINEL):
+            value = self.generator.constants[int(str(first.value)[len(SENTINEL) :])]
+            return ast.copy_location(ast.Name(value.__name__, ast.Load()), node) if isinstance(value, type) else node
+        return self.generic_visit(node)

@@ -8,6 +8,7 @@ from types import CodeType
 
 from rtfs.eval.cached.layout import (
     CHECK,
+    HELPER,
     IMPORT,
     KEYWORD,
     PLACES,
@@ -31,7 +32,7 @@ from rtfs.eval.cached.layout import (
 )
 from rtfs.eval.cached.store import piece
 from rtfs.eval.compiled.places import Places
-from rtfs.eval.compiled.support import Template
+from rtfs.eval.compiled.support import NAMES, Template
 from rtfs.semantics.typecheck import LateCheck
 from rtfs.source import Span
 from rtfs.values.maps import Map
@@ -63,6 +64,7 @@ class Constants:
             PLACES: self._places,
             TUPLE: self._tuple,
             IMPORT: self._import,
+            HELPER: NAMES.__getitem__,
         }
 
     def code(self, known: tuple[int, int, bytes]) -> CodeType | None:

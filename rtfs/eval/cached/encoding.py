@@ -13,6 +13,7 @@ from types import CodeType
 from rtfs.eval.cached.layout import (
     CHECK,
     CODE,
+    HELPER,
     IMPORT,
     KEYWORD,
     LITERAL,
@@ -42,7 +43,7 @@ from rtfs.eval.cached.recording import FormNotes, Level, Recording, UnitNotes, t
 from rtfs.eval.cached.store import section
 from rtfs.eval.compiled.builder import SENTINEL
 from rtfs.eval.compiled.places import Place
-from rtfs.eval.compiled.support import Template
+from rtfs.eval.compiled.support import COMPARED, NAMES, Template
 from rtfs.ir.artefact.writing import Writer
 from rtfs.semantics.typecheck import LateCheck
 from rtfs.source import Source, Span
@@ -57,6 +58,9 @@ from rtfs.values.struct import Struct
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+#: By identity, the names of what generated code compares things with.
+_HELPERS = {id(NAMES[name]): name for name in COMPARED}
 
 _TYPES = "rtfs.types.nodes"
 
@@ -376,6 +380,8 @@ class _Encoder:
             return IMPORT, self.span(value.span), value.module, value.alias, value.only, value.version
         if type(value) is tuple and any(type(item) is Span or type(item) is tuple for item in value):
             return TUPLE, tuple([self.constant(item) for item in value])
+        if id(value) in _HELPERS:
+            return HELPER, _HELPERS[id(value)]
         return VALUE, self.value(value)
 
     def value(self, value: Any) -> Any:

@@ -13,7 +13,8 @@ CODE, LITERAL, WALKED, MODULE = range(4)
 # Constants that are made when the code is loaded: a tuple of one of these numbers, and what it takes.
 # (name) (start, end) (value) (type) (number of the function, name, parameters, whether there is a rest parameter, metadata)
 # (table, name of the function, its number or -1) (numbers of constants) (place, module, alias, only, version)
-KEYWORD, SPAN, VALUE, CHECK, TEMPLATE, PLACES, TUPLE, IMPORT = range(8)
+# (name in `support`)
+KEYWORD, SPAN, VALUE, CHECK, TEMPLATE, PLACES, TUPLE, IMPORT, HELPER = range(9)
 
 # A value that Python does not have: a tuple of one of these numbers, and a name, a text, or a tuple of values; of a type its class
 # and its fields.

@@ -85,7 +85,7 @@ def stored_key(g: Generator, node: ir.Node, key: Any) -> Any:
         return key
     if node.kind in ("float", "bool"):
         return g.call(" encode", key)
-    plain = g.both(g.is_not(g.call(" type", key), g.load(" float")), g.is_not(g.call(" type", key), g.load(" bool")))
+    plain = g.both(g.not_of_type(key, " float"), g.not_of_type(key, " bool"))
     return g.choose(plain, key, g.call(" encode", key))
 
 

@@ -6,6 +6,7 @@ import ast as py
 from collections.abc import Callable
 
 from rtfs.eval.compiled.places import Place, Places
+from rtfs.eval.compiled.support import COMPARED, NAMES
 from rtfs.source import Span
 
 TYPE_CHECKING = False
@@ -116,10 +117,14 @@ class Builder:
         return self.put(py.Compare(a, [op], [b]))
 
     def is_(self, a: Any, b: Any) -> Any:
-        return self.compare(self._unfolded(a), py.Is(), b)
+        return self.compare(self._unfolded(a), py.Is(), self._compared(b))
 
     def is_not(self, a: Any, b: Any) -> Any:
-        return self.compare(self._unfolded(a), py.IsNot(), b)
+        return self.compare(self._unfolded(a), py.IsNot(), self._compared(b))
+
+    def _compared(self, value: Any) -> Any:
+        """A name of `support` that things are compared with as a constant, which takes no look-up."""
+        return self.const(NAMES[value.id]) if type(value) is py.Name and value.id in COMPARED else value
 
     def _unfolded(self, value: Any) -> Any:
         """Python warns of `is` with a number, also with one that it has worked out itself."""
@@ -144,8 +149,15 @@ class Builder:
         return self.put(py.BinOp(a, op, b))
 
     def of_type(self, value: Any, name: str) -> Any:
-        """`type(value) is name`"""
-        return self.is_(self.call(" type", value), self.load(name))
+        """`type(value) is name`, for a value that nearly always has the same type at this place.
+
+        Every value of a program says its true class.  Where its type stays the same, Python (from 3.11 on) reads `__class__` as it
+        reads a slot: 3 ns, and 6 for `type(…)`; with another type at each turn 10.
+        """
+        return self.is_(self.attribute(value, "__class__"), self.load(name))
+
+    def not_of_type(self, value: Any, name: str) -> Any:
+        return self.is_not(self.attribute(value, "__class__"), self.load(name))
 
     # --- statements ---
 

@@ -202,6 +202,12 @@ class Tree:
         if known is not None:
             return known
         if step.op == "type":
+            key = "type", part
+            if key not in self.scope and key not in self.later:  # no other test of what it is
+                found = self.value(part, inline=inline, again=value == "seq")
+                if value != "seq":
+                    return g.of_type(found, _PYTHON[value])
+                return g.either(g.of_type(found, " Vector"), g.of_type(self.value(part), " List"))
             first = self.type_of(part, inline)
             if value != "seq":
                 return g.is_(first, g.load(_PYTHON[value]))

@@ -97,7 +97,7 @@ def _times(g: Generator, node: ir.Times, to: Destination) -> None:
     count = g.named(g.expr(node.count))
     g.at = g.position(node.count.span)
     g.when(
-        g.is_not(g.call(" type", count), g.load(" int")),
+        g.not_of_type(count, " int"),
         [g.put(py.Expr(g.call(" not_integer", count, g.const(node.count.span))))],
     )
     result = Destination(g.temp()) if to is not EFFECT else EFFECT

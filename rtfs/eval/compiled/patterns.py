@@ -42,7 +42,7 @@ def check(g: Generator, node: ir.Check, value: Any) -> None:
     fail = g.call(" mismatch", g.const(found), value, g.const(node.what), g.const(node.at), g.const(node.operand))
     plain = _PLAIN.get(node.type.name) if type(node.type) is Primitive else None
     if plain is not None:
-        g.when(g.is_not(g.call(" type", value), g.load(plain)), [g.put(py.Expr(fail))])
+        g.when(g.not_of_type(value, plain), [g.put(py.Expr(fail))])
     else:
         g.do(fail)
 
@@ -134,7 +134,7 @@ def _plain_name(g: Generator, pattern: ast.Pattern) -> str | None:
 
 def _bind_map(g: Generator, pattern: ast.MapPattern, value: Any, place: str) -> None:
     fail = g.call(" not_a_map", g.const(place), value, g.const(pattern.span))
-    g.when(g.is_not(g.call(" type", value), g.load(" Map")), [g.put(py.Expr(fail))])
+    g.when(g.not_of_type(value, " Map"), [g.put(py.Expr(fail))])
     for entry in pattern.entries:
         if entry.default is None:
             part = access.entry(g, value, entry.key, g.const(None))

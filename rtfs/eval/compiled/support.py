@@ -454,3 +454,7 @@ NAMES: dict[str, Any] = {
     " look_up": look_up,
     " encode": encode,
 }
+#: Those that values or their types are compared with.
+COMPARED = frozenset(
+    (*(" int", " float", " str", " bool"), *(" Map", " Vector", " List", " Keyword", " Function"), *(" UNBOUND", " ABSENT"))
+)

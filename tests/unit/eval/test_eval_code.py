@@ -192,8 +192,12 @@ CASES = {
         "(defn f [xs] (reduce conj {} xs))", "f", "", "out", ["(f [])", "(f [[1 2]])", "(f [{:a 1}])"],
     ),
     "`count` of vectors and strings": (
-        "(defn f [x] (+ (count x) 1))", "f", "len(x) if type(x) is str", "",
+        "(defn f [x] (+ (count x) 1))", "f", "len(x) if x.__class__ is str", "",
         ["(f [1 2])", '(f "äb")', "(f {})", "(f {:a 1})", "(f '(1))", "(f nil)", "(f 5)", "(f (rest [1 2]))"],
+    ),
+    "what a value is, its class tells": (
+        "(defn f [x] (+ (match x [a] (+ a 1) _ 0) (if (= x :x) 1 2)))", "f", "x.__class__ is Vector or x.__class__ is List", "type(",
+        ["(f [1])", "(f '(2.5))", "(f [true])", '(f ["s"])', "(f :x)", "(f {})", "(map f [[1] '(2) 3 nil [4] {} :x [5]])"],
     ),
     "a key is looked at once for a change that reads before it writes": (
         "(defn f [xs] (reduce (fn [seen x] (update seen x (fn [n] (if (nil? n) 1 (inc n))))) {} xs))", "f", "", "",
