@@ -79,8 +79,12 @@ _SIMPLE = (
 )  # fmt: skip
 
 
-def is_simple(spec: ast.Fn, size: int) -> bool:
-    """Whether a function's body may stand in the place of a call: plain parameters, plain forms, at most `size` of them."""
+def is_simple(spec: ast.Fn, size: int, *, once: list[ast.Binding] | None = None) -> bool:
+    """Whether a function's body may stand in the place of a call: plain parameters, plain forms, at most `size` of them.
+
+    Args:
+        once: for a body that will stand in its unit once; its forms may be `match` too, whose names are added here.
+    """
     if spec.rest is not None or (spec.hint is not None and spec.hint.target != "local"):
         return False
     if not all(isinstance(p.pattern, (ast.BindPattern, ast.WildcardPattern)) for p in spec.params):
@@ -97,6 +101,12 @@ def is_simple(spec: ast.Fn, size: int) -> bool:
             waiting.append(item.value)
             continue
         count += 1
+        if isinstance(item, ast.Match) and once is not None and _is_plain(item):
+            waiting.append(item.value)
+            for clause in item.clauses:
+                waiting += [clause.body, *([clause.guard] if clause.guard is not None else [])]
+                once += bindings(clause.pattern)
+            continue
         if count > size or not isinstance(item, _SIMPLE) or (isinstance(item, ast.Let) and item.recursive):
             return False
         for field in item._fields:
@@ -105,6 +115,26 @@ def is_simple(spec: ast.Fn, size: int) -> bool:
                 waiting.extend([part for part in value if isinstance(part, (ast.Node, ast.LetBinding))])
             elif isinstance(value, ast.Node):
                 waiting.append(value)
+    return True
+
+
+def _is_plain(match: ast.Match) -> bool:
+    """Whether there is nothing to evaluate in the patterns of a `match`, and no name that is read late."""
+    waiting: list[Any] = []
+    for clause in match.clauses:
+        if any(binding.late for binding in clause.scope.bindings):
+            return False
+        waiting.append(clause.pattern)
+    while waiting:
+        pattern = waiting.pop()
+        if isinstance(pattern, ast.VectorPattern):
+            waiting += [*pattern.items, *([pattern.rest] if pattern.rest is not None else [])]
+        elif isinstance(pattern, ast.MapPattern):
+            if any(entry.default is not None for entry in pattern.entries):
+                return False
+            waiting += [entry.pattern for entry in pattern.entries]
+        elif not isinstance(pattern, (ast.BindPattern, ast.WildcardPattern, ast.LiteralPattern)):
+            return False
     return True
 
 

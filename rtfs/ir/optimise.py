@@ -63,7 +63,8 @@ PASSES: tuple[tuple[str, str], ...] = (
     ("pipelines", "basic"),
     ("updates", "basic"),
     ("inlining", "basic"),
-    ("updates", "basic"),  # of what was inlined
+    ("arithmetic", "basic"),  # of what was inlined
+    ("updates", "basic"),
     ("constants", "basic"),
     ("scalars", "aggressive"),
     ("cases", "basic"),

@@ -19,6 +19,7 @@ def run(unit: ir.Unit, facts: Facts) -> Counts:
         if (
             isinstance(node, ir.Call)
             and len(node.args) > 2
+            and node.place is None
             and isinstance(node.function, ir.GlobalGet)
             and node.function.name in ("+", "-", "*")
             and all(isinstance(arg, ir.Const) or (isinstance(arg, ir.Get) and not arg.checked) for arg in node.args[2:])

@@ -26,6 +26,8 @@ _BUDGET = 400
 _LEVELS = 4
 #: Nodes of one that gives a collection changed: where it is called, the change may be made in place.
 _CHANGING = 60
+#: The same of one that only looks at what its operand is.
+_MATCHING = 30
 _CHANGES = frozenset(("assoc", "assoc-in", "update", "update-in", "conj", "dissoc", "merge", "into"))
 _LOOPS = (ir.Loop, ir.Scan, ir.Each, ir.Times)
 
@@ -102,7 +104,11 @@ class _Calls:
         if head.name in self.inside or len(self.inside) > _LEVELS:
             return node
         spec = self.facts.function(head.name)
-        if spec is None or len(spec.params) != len(node.args) or not is_simple(spec, _CHANGING if _changes(spec) else SMALL):
+        if spec is None or len(spec.params) != len(node.args):
+            return node
+        names: list[ast.Binding] = []  # of `match`: the unit has one variable for each
+        size = _CHANGING if _changes(spec) else _MATCHING if isinstance(spec.body, ast.Match) else SMALL
+        if not is_simple(spec, size, once=names) or any(name in self.unit.vars for name in names):
             return node
         made = lower_function(self.unit, spec, fn)
         if made is None or made.loops:

@@ -199,6 +199,20 @@ CASES = {
         "(defn f [x] (+ (match x [a] (+ a 1) _ 0) (if (= x :x) 1 2)))", "f", "x.__class__ is Vector or x.__class__ is List", "type(",
         ["(f [1])", "(f '(2.5))", "(f [true])", '(f ["s"])', "(f :x)", "(f {})", "(map f [[1] '(2) 3 nil [4] {} :x [5]])"],
     ),
+    "a function that matches stands where a loop calls it": (
+        "(defn area [s] (match s [:square n] (* n n) {:kind :circle :r r} (* 3 r r) [:box a b c] when (> a 0) (* a b c) [] 0))\n"
+        "(defn f [xs] (map (fn [x] (+ 1 (area x))) xs))",
+        "f", "_table.get(", "area",
+        ["(f [[:square 3] {:kind :circle :r 2} [:box 1 2 3] [] [:square 4]])", "(f [[:box 0 1 2]])", "(f [[:square :x]])", "(f [1])",
+         "(do (f [[:square 3]]) (defn area [s] 7) (f [[:square 3]]))", "(f [{:kind :circle :r {}}])", "(f [[:box 2 2 []]])"],
+    ),
+    "of two calls, one": (
+        "(defn size [s] (match s [a b] (+ a b) [a] a _ 0))\n(defn f [xs] (map (fn [x] [(size x) (size (rest x))]) xs))",
+        "f", "size_1(", "", ["(f [[1 2] [3] [] [4 5 6]])", "(f [[:x 1]])", "(f [[1 :x]])", "(f [5])"],
+    ),
+    "a product of three in a function that stands where a loop calls it": (
+        "(defn cube [x] (* x x x))\n(defn f [n] (map (fn [i] (cube i)) (range n)))", "f", "", "3(i, i, i)", ["(f 4)", "(f 0)", "(f :x)"],
+    ),
     "a key is looked at once for a change that reads before it writes": (
         "(defn f [xs] (reduce (fn [seen x] (update seen x (fn [n] (if (nil? n) 1 (inc n))))) {} xs))", "f", "", "",
         ["(f [1 2 1])", "(f [1 1.0 true 1.0 nil :a [1] [1]])", "(f [])"],
