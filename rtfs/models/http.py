@@ -63,6 +63,8 @@ class HttpProvider:
     """One server. Safe to use from several threads; they share a pool of connections."""
 
     name = "http"
+    #: Nobody bills.
+    free = False
     #: Below the base URL.
     path = "/"
     #: How base URLs usually look, for hints.
