@@ -164,13 +164,23 @@ class HttpProvider:
             return Availability(usable=False, detail=missing.message, hint=missing.hint)
         return Availability(usable=True, detail=self.address + ("" if self._key else " (no key)"))
 
+    def preview(self, request: ModelRequest) -> dict[str, Any]:
+        """What `complete` would send first, without the key; nothing is sent."""
+        shape = ReplyShape.of(request.result, request.aliases.get)
+        body = json.loads(self._spoken(request, shape).payload(request, shape))
+        headers = {"Content-Type": "application/json", **self._credentials()}
+        if self._key:
+            headers = {name: value.replace(self._key, f"[{self._key_name}]") for name, value in headers.items()}
+        url = self.address + self.path if self._base_url else "(no address)"
+        return {"method": "POST", "url": url, "headers": headers, "body": body}
+
     def complete(self, request: ModelRequest) -> ModelReply:
         self._check_settings()
         client = self._opened()
         shape = ReplyShape.of(request.result, request.aliases.get)
         schema = None if shape.schema is None else json.dumps(shape.schema)
         deadline = self._clock() + request.timeout_s
-        dialect = self._dialects.get((request.model, schema)) or self._dialects.get((request.model, None)) or self._dialect
+        dialect = self._spoken(request, shape)
         learnt: tuple[str, str | None] | None = None
         while True:
             answer, data = self._ask(client, dialect.payload(request, shape), request, deadline)
@@ -185,6 +195,11 @@ class HttpProvider:
             # a fault of this schema says nothing about the others
             learnt = (request.model, schema if "invalid schema" in complaint or "invalid_json_schema" in complaint else None)
             dialect = following
+
+    def _spoken(self, request: ModelRequest, shape: ReplyShape) -> Dialect:
+        """The dialect in which a request begins: what was learnt of its model, and of its schema."""
+        schema = None if shape.schema is None else json.dumps(shape.schema)
+        return self._dialects.get((request.model, schema)) or self._dialects.get((request.model, None)) or self._dialect
 
     def close(self) -> None:
         with self._lock:

@@ -1,6 +1,7 @@
 """Servers by name: `kimi:kimi-k2.6` is model `kimi-k2.6` at Moonshot, with its address, key and quirks.
 
-A preset whose server is on this machine answers for local hints too; once its variable names another host, for remote ones only.
+A preset whose server usually runs on this machine, and does, answers for local hints too; once its variable names another host,
+for remote ones only.
 """
 
 from __future__ import annotations
@@ -44,8 +45,12 @@ class Preset:
         return url
 
     def kind(self, environ: Mapping[str, str]) -> str:
-        """Which hints reach it: `any` when the server is on this machine, else `remote`."""
-        return "any" if is_loopback(self.address(environ)) else "remote"
+        """Which hints reach it: `any` when the model runs on this machine, else `remote`."""
+        return "any" if self.is_here(environ) else "remote"
+
+    def is_here(self, environ: Mapping[str, str]) -> bool:
+        """Whether the model runs on this machine. Behind a hosted server's name, even an address of this machine is a proxy."""
+        return is_loopback(self.base_url) and is_loopback(self.address(environ))
 
     def provider(self, environ: Mapping[str, str]) -> ModelProvider:
         key = environ.get(self.key_variable, "").strip() if self.key_variable else ""
@@ -67,7 +72,7 @@ class Preset:
             needs_key=self.needs_key,
         )
         provider.name = self.name
-        provider.free = is_loopback(self.address(environ))
+        provider.free = self.is_here(environ)
         return provider
 
 

@@ -89,7 +89,7 @@ def test_a_server_on_this_machine_answers_for_local_hints_and_another_never_does
     with pytest.raises(DelegationError, match="model `vllm:m` is a remote model"):
         run("vllm:m", {"VLLM_BASE_URL": "http://10.1.2.3:8000/v1"}, ":local-model")
     with pytest.raises(DelegationError, match="model `openai:m` is a remote model"):
-        run("openai:m", {"OPENAI_API_KEY": "k"}, ":local-model")
+        run("openai:m", {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": server.base_url}, ":local-model")  # a proxy, which passes it on
 
 
 @pytest.mark.parametrize(
