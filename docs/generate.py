@@ -318,12 +318,38 @@ def repairs() -> str:
     return "\n".join(out)
 
 
+def presets() -> str:
+    from rtfs.models.presets import PRESETS
+
+    rows = [
+        (
+            f"`{p.name}:{p.example}`",
+            p.server,
+            p.base_url,
+            f"`{p.url_variable}`",
+            f"`{p.key_variable}`" + ("" if p.needs_key else ", if the server wants one") if p.key_variable else "none",
+            p.quirks,
+        )
+        for p in PRESETS
+    ]
+    return "\n".join(
+        [
+            NOTE,
+            "# Presets\n",
+            "The word before the colon of a model id says [which server](../delegation.md#remote-models) is asked; what follows is "
+            "the server's own name for the model.\n",
+            table(("such as", "server", "address", "another address in", "key in", "what is special"), rows),
+        ]
+    )
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "reference/standard-library.md": standard_library,
     "reference/special-forms.md": special_forms,
     "reference/capabilities.md": capabilities,
     "reference/repairs.md": repairs,
     "reference/policy.md": policy,
+    "reference/presets.md": presets,
     "errors.md": errors,
     "cli.md": command_line,
     "performance.md": performance,

@@ -361,6 +361,16 @@ class Runtime:
             )
         return self._models
 
+    def replace_models(self, registry: Any) -> None:
+        """Ask the models of another registry from now on. Before the first delegated call only.
+
+        Raises:
+            ConfigError: a call has been made.
+        """
+        if self._delegate is not None:
+            raise ConfigError("models are replaced before the first delegated call")
+        self._models = registry
+
     def _policy_engine(
         self, path: str | os.PathLike[str], environment: str, engine: DelegationEngine | None
     ) -> DelegationEngine:

@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compile": ("rtfs.cli.compile", "store a program in a form that runs without being read and analysed again"),
     "cache": ("rtfs.cli.cache", "where compiled programs are kept; remove them"),
     "models": ("rtfs.cli.models", "list the models that functions can delegate to; install local ones"),
+    "query": ("rtfs.cli.query", "ask a model one thing"),
     "policy": ("rtfs.cli.policy", "check the rules that say where calls go, and explain what they decide"),
     "route": ("rtfs.cli.route", "measure on recorded outcomes how well a router chooses between models, or train one"),
     "logs": ("rtfs.cli.logs", "list, show and export the records of delegated calls"),

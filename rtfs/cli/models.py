@@ -76,21 +76,16 @@ def list_models(options: Any, terminal: Terminal) -> int:
 def model_lines(entries: list[Any]) -> list[str]:
     """What `rtfs models` and `:models` print."""
     lines: list[str] = []
-    labels = [f"(other {entry.kind} ids)" if _takes_any_id(entry) else entry.name for entry in entries]
+    labels = [f"(other {entry.kind} ids)" if entry.default else entry.name for entry in entries]
     width = max([len(label) for label in labels], default=0)
     for entry, label in zip(entries, labels, strict=True):
         found = entry.availability
         state = "usable" if found.usable else "not usable"
-        by = f"{entry.provider}: " if entry.provider != entry.name or _takes_any_id(entry) else ""
+        by = f"{entry.provider}: " if entry.default or entry.provider != entry.name.removesuffix(":…") else ""
         lines.append(f"{label:<{width}}  {entry.kind:<6}  {state:<10}  {by}{found.detail}")
         if found.hint:
             lines.append(" " * (width + 2) + f"hint: {found.hint}")
     return lines
-
-
-def _takes_any_id(entry: Any) -> bool:
-    """Whether the line stands for a default, whose name is the provider's and not a model's."""
-    return bool(entry.name == entry.provider and entry.kind != "any")
 
 
 def add_model(name: str, options: Any, terminal: Terminal) -> int:

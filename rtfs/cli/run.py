@@ -5,6 +5,9 @@ nil prints nothing, a vector of maps prints a line for each, everything else is 
 
 It may print, log, look at the clock, and read files in its folder and those given to it; everything else must be allowed. What
 follows `--` is for the program even when it looks like an option.
+
+With --dry-run nothing is sent to any model: standard output has the requests instead, those to the targets of a chain one after the
+other as if each had failed, and the bodies of the functions answer. Everything else that the program does, it does.
 """
 
 from __future__ import annotations
@@ -25,6 +28,9 @@ def arguments(parser: Any) -> None:
     add_output(parser)
     add_checking(parser)
     parser.add_argument("--summary", action="store_true", help="totals of delegated calls, at the end")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show each request to a model and its estimated price; send none, bodies answer"
+    )
     add_running(parser)
 
 

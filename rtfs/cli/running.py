@@ -39,8 +39,15 @@ def run_program(
     from rtfs.cli.main import FAILED, FINE, report
 
     screen = terminal.is_screen(terminal.stderr) and terminal.is_screen(terminal.stdout)
-    stdout = WipingStream(terminal) if screen and not options.quiet else None
+    stdout: Any = WipingStream(terminal) if screen and not options.quiet else None
+    dry_run = getattr(options, "dry_run", False)
+    if dry_run:
+        stdout = terminal.stderr  # standard output is for the requests
     runtime = make_runtime(options, terminal, folder=folder, read=read, context=context, stdout=stdout)
+    if dry_run:
+        from rtfs.cli.query import show_requests
+
+        show_requests(runtime, options, terminal)
     warnings = Warnings(terminal)
     runtime.on_analysis_warning = warnings.take
     delegations = Delegations(runtime, terminal, warnings, quiet=options.quiet)
@@ -49,8 +56,9 @@ def run_program(
             return FAILED
         try:
             value = runtime.run_source(source)
-            for line in json_lines(value) if options.json else lines(value):
-                terminal.result(line)
+            if not dry_run:  # what the bodies make of it is not what the program would give
+                for line in json_lines(value) if options.json else lines(value):
+                    terminal.result(line)
         except RtfsError as error:
             warnings.flush(error)
             return report(error, terminal)

@@ -127,6 +127,9 @@ class Asking:
         provider = self._registry.resolve(target.kind, target.model)
         trace.provider = provider.name
         request = request_of(call, target, options, settings)
+        served = self._registry.served_id(target.model)
+        if served != target.model:
+            request = replace(request, model=served)
         left_s = trace.budget.remaining_s()
         deadline = self._timer() + (request.timeout_s if left_s is None else min(request.timeout_s, left_s))
         retries = 0 if self.breakers.is_shaken(target.printed) else settings.retries

@@ -52,7 +52,7 @@ def llm_execute(registry: ModelRegistry, spending: Spending, budget: Budget, mod
     if provider is None:
         raise HostError(f"llm-execute: no model is called {model!r}", kind="unknown-capability", hint=hint)
     request = ModelRequest(
-        model=model,
+        model=registry.served_id(model),
         function="llm-execute",
         doc=system or "",
         parameters=(Parameter(name="prompt", type=STRING, value=prompt),),

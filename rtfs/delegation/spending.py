@@ -194,6 +194,11 @@ def prompt_tokens(provider: ModelProvider, request: ModelRequest) -> int:
     count = getattr(provider, "count_tokens", None)
     if count is not None:
         return int(count(request))
+    return generous_tokens(request)
+
+
+def generous_tokens(request: ModelRequest) -> int:
+    """A high estimate of the tokens of a request's prompt, for any model."""
     shape = ReplyShape.of(request.result, request.aliases.get)
     messages = chat_messages(request, shape)
     schema = 0 if shape.schema is None else estimated_tokens(json.dumps(shape.schema))

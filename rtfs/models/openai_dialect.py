@@ -12,12 +12,12 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+from rtfs.models.http import is_too_long
 from rtfs.models.prompt import ReplyShape, chat_messages
 from rtfs.models.protocol import ModelRequest
 
 _UNSUPPORTED = ("unsupported", "not support", "unrecognized", "unknown", "extra", "not permitted", "unexpected")
 _ABOUT_FORMAT = ("response_format", "schema", "structured output", "json mode", "json_object", "grammar")
-_TOO_LONG = ("context_length", "context length", "maximum context", "context window", "context size", "exceed_context")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ class Dialect:
         if self.tokens == "max_tokens" and "max_tokens" in complaint:
             if unsupported or "max_completion_tokens" in complaint:
                 return replace(self, tokens="max_completion_tokens")
-        if self.temperature and "temperature" in complaint and unsupported:
+        # `invalid temperature: only 1 is allowed for this model`, says Moonshot
+        if self.temperature and "temperature" in complaint and (unsupported or "only 1 is allowed" in complaint):
             return replace(self, temperature=False)
         if self.seed and re.search(r"\bseed\b", complaint) and unsupported:
             return replace(self, seed=False)
@@ -69,8 +70,3 @@ class Dialect:
             following = {"json_schema": "json_object", "json_object": "none"}.get(self.format)
             return replace(self, format=following) if following else None
         return None
-
-
-def is_too_long(complaint: str) -> bool:
-    """Whether a server's words, in lower case, say that the prompt does not fit into the model's context."""
-    return any(words in complaint for words in _TOO_LONG)

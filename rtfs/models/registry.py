@@ -6,7 +6,8 @@ provider is first asked for: listing and resolving import no model library.
 Every entry is `local`, `remote` or `any`, and a hint reaches only its own side: a function that says `:local-model` is
 never answered by another machine, whatever the host registered under that name.  One entry of each side may be its
 *default*: it answers for all model ids that are not registered by name (`llama.cpp` for local ones, `openai-compatible`
-for remote ones) and is not itself a model name.  `echo` is registered by name for both sides, `rules` for the local one.
+for remote ones) and is not itself a model name.  A *preset* answers for all ids that begin with its name and a colon,
+`kimi:kimi-k2.6`, and is asked for what follows.  `echo` is registered by name for both sides, `rules` for the local one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from rtfs.errors import ConfigError, DelegationError, nearest
@@ -36,6 +38,8 @@ class ModelEntry:
     provider: str
     """The entry of the registry that answers for it."""
     availability: Availability
+    default: bool = False
+    """It stands for all ids of its side that have no entry of their own."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +51,8 @@ class _Entry:
     factory: Factory | None
     models: Callable[[], Iterable[str]] | None
     knows: Callable[[str], bool] | None
+    prefix: bool = False
+    """It answers for ids that begin with its name and a colon."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -65,6 +71,7 @@ class ModelRegistry:
         *,
         kind: str = "any",
         default: bool = False,
+        prefix: bool = False,
         models: Callable[[], Iterable[str]] | None = None,
         knows: Callable[[str], bool] | None = None,
         replace: bool = False,
@@ -75,6 +82,7 @@ class ModelRegistry:
             kind: which hints reach it: `local`, `remote` or `any` (both).
             default: it answers for the model ids of its side that have no entry of their own; `name` is then the name
                 of the provider, not of a model.
+            prefix: it answers for the ids that begin with its name and a colon, and is asked for what follows the colon.
             models: for a default: the ids to list and to suggest.
             knows: for a default: whether it can be asked for an id; without it, those that `models` gives, and without
                 that, any.
@@ -97,8 +105,17 @@ class ModelRegistry:
             def knows(model: str) -> bool:
                 return model in set(listed())
 
+        if prefix and (default or ":" in name):
+            raise ConfigError(f"`{name}` cannot stand before a colon", hint="a preset is no default, and has no colon in its name")
         entry = _Entry(
-            name=name, kind=kind, default=default, provider=ready, factory=factory, models=models, knows=knows  # type: ignore[arg-type]
+            name=name,
+            kind=kind,
+            default=default,
+            prefix=prefix,
+            provider=ready,  # type: ignore[arg-type]
+            factory=factory,  # type: ignore[arg-type]
+            models=models,
+            knows=knows,
         )
         with self._lock:
             previous = self._entries.get(name)
@@ -124,9 +141,9 @@ class ModelRegistry:
         """
         side = SIDES[target]
         with self._lock:
-            found = self._entries.get(model)
+            found = self._named(model)
             fallback = next(iter(self._defaults(side)), None)
-        if found is not None and not found.default:
+        if found is not None:
             if found.kind in (side, "any"):
                 return self._provider(found)
             other = "remote" if found.kind == "remote" else "local-model"
@@ -139,12 +156,27 @@ class ModelRegistry:
             raise self._unknown(side, model)
         return self._provider(fallback)
 
+    def served_id(self, model: str) -> str:
+        """What the provider of a model calls it: the id, without the name of a preset before it."""
+        with self._lock:
+            found = self._named(model)
+        return model.partition(":")[2] if found is not None and found.prefix else model
+
+    def _named(self, model: str) -> _Entry | None:
+        """The entry that is registered for a model, or for ids that begin as its does."""
+        found = self._entries.get(model)
+        if found is None:
+            name, colon, rest = model.partition(":")
+            found = self._entries.get(name) if colon and rest else None
+            return found if found is not None and found.prefix else None
+        return None if found.default or found.prefix else found
+
     def names(self, target: str) -> list[str]:
         """The model ids that a hint of this target reaches and that are known by name, sorted."""
         side = SIDES[target]
         with self._lock:
             entries = [e for e in self._entries.values() if e.kind in (side, "any")]
-        known = {e.name for e in entries if not e.default}
+        known = {e.name for e in entries if not e.default and not e.prefix}
         for entry in entries:
             if entry.default and entry.models is not None:
                 known.update(entry.models())
@@ -161,8 +193,12 @@ class ModelRegistry:
         for entry in entries:
             names = sorted(entry.models()) if entry.default and entry.models is not None else []
             for name in names or [entry.name]:
+                name = f"{name}:…" if entry.prefix else name
                 availability = self._availability(entry, "" if entry.default and not names else name)
-                lines.append(ModelEntry(name=name, kind=entry.kind, provider=entry.name, availability=availability))
+                rest = entry.default and not names
+                lines.append(
+                    ModelEntry(name=name, kind=entry.kind, provider=entry.name, availability=availability, default=rest)
+                )
         return lines
 
     def close(self) -> None:
@@ -210,7 +246,7 @@ class ModelRegistry:
 
 
 def default_registry(environ: Mapping[str, str], data_dir: Path, cache_dir: Path) -> ModelRegistry:
-    """The registry of a runtime that was told nothing else: `echo`, `rules`, llama.cpp and the OpenAI-compatible server.
+    """The registry of a runtime that was told nothing else: `echo`, `rules`, presets, llama.cpp and the OpenAI-compatible server.
 
     Args:
         environ: where base URL, key and model path are read (`RTFS_…`); never `os.environ` itself in here.
@@ -253,9 +289,13 @@ def default_registry(environ: Mapping[str, str], data_dir: Path, cache_dir: Path
 
         return OpenAICompatibleProvider.from_env(environ)
 
+    from rtfs.models.presets import PRESETS
+
     registry = ModelRegistry()
     registry.register("echo", echo, kind="any")
     registry.register("rules", rules, kind="local")
+    for preset in PRESETS:
+        registry.register(preset.name, partial(preset.provider, environ), kind=preset.kind(environ), prefix=True)
     registry.register("llama.cpp", local, kind="local", default=True, models=local_models, knows=is_local_model)
     registry.register("openai-compatible", remote, kind="remote", default=True)
     return registry

@@ -76,6 +76,19 @@ def openai_compatible(tmp_path: Path) -> Iterator[ModelProvider]:
         yield OpenAICompatibleProvider.from_env({"RTFS_REMOTE_BASE_URL": server.base_url})
 
 
+def anthropic(tmp_path: Path) -> Iterator[ModelProvider]:
+    pytest.importorskip("httpx2")
+    from rtfs.models.anthropic import AnthropicProvider
+    from tests.support.anthropic_server import AnthropicServer
+
+    def answer(sent: dict[str, Any]) -> Any:
+        schema = sent["tools"][0]["input_schema"] if "tools" in sent else None
+        return "some text" if schema is None else smallest(schema, schema.get("$defs", {}))
+
+    with AnthropicServer(answer) as server:
+        yield AnthropicProvider(base_url=server.base_url, api_key="a-key")
+
+
 def llama_cpp(tmp_path: Path) -> Iterator[ModelProvider]:
     pytest.importorskip("llama_cpp")
     tiny_gguf = pytest.importorskip("tests.support.tiny_gguf")
@@ -88,7 +101,7 @@ def llama_cpp(tmp_path: Path) -> Iterator[ModelProvider]:
 Make = Callable[[Path], Iterator[ModelProvider]]
 
 
-@pytest.fixture(params=[echo, openai_compatible, llama_cpp], ids=lambda make: make.__name__)
+@pytest.fixture(params=[echo, openai_compatible, anthropic, llama_cpp], ids=lambda make: make.__name__)
 def provider(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelProvider]:
     for name in ("HTTP_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)

@@ -107,6 +107,8 @@ Entry = Say | Status | Raw | Drop
 class OpenAIServer:
     """Starts on entry, stops on exit. `requests` holds what arrived, in order."""
 
+    route = "/chat/completions"
+
     def __init__(self, answer: Callable[[dict[str, Any]], str] = lambda request: "ok") -> None:
         self.answer = answer
         self.requests: list[Seen] = []
@@ -176,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
         seen = Seen(self.path, {k.lower(): v for k, v in self.headers.items()}, body, time.monotonic())
-        if not self.path.endswith("/chat/completions"):
+        if not self.path.endswith(self.server_of.route):
             self._reply(404, b'{"error": {"message": "no such route"}}')
             return
         self._play(self.server_of.take(seen))

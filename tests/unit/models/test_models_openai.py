@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtfs.errors import DelegationError
-from rtfs.models.openai_compatible import OpenAICompatibleProvider, _Answer
+from rtfs.models.http import Answer
+from rtfs.models.openai_compatible import OpenAICompatibleProvider
 from rtfs.models.prompt import ReplyShape
 from rtfs.models.protocol import ModelRequest, Parameter
 from rtfs.types.nodes import BOOL, INT, STRING, Entry, EnumType, RecordType, Type
@@ -482,7 +483,7 @@ JSON = st.recursive(
 )
 def test_whatever_a_server_says_is_a_reply_or_a_delegation_error(data: Any, status: int) -> None:
     provider = OpenAICompatibleProvider(base_url="http://localhost/v1", api_key=KEY)
-    answer = _Answer(status=status, retry_after=None, body=json.dumps(data).encode())
+    answer = Answer(status=status, retry_after=None, body=json.dumps(data).encode())
     assert isinstance(provider._refusal(answer, request()), DelegationError)
     for result in (STRING, LABELS):
         try:
@@ -499,7 +500,7 @@ def test_bytes_that_are_no_json_are_a_delegation_error(body: bytes) -> None:
     provider = OpenAICompatibleProvider(base_url="http://localhost/v1")
     with contextlib.suppress(DelegationError):
         provider._content(body)
-    assert "\n" not in provider._refusal(_Answer(status=500, retry_after=None, body=body), request()).message
+    assert "\n" not in provider._refusal(Answer(status=500, retry_after=None, body=body), request()).message
 
 
 def test_a_programming_error_passes_the_edge(provider: OpenAICompatibleProvider) -> None:
