@@ -235,7 +235,7 @@ def _target(target: ExecTarget | str) -> ExecTarget:
     return parse_target(target) if isinstance(target, str) else target
 
 
-#: Engines that RTFS brings: name -> module, and the function in it from options to an engine. An installed package cannot take such a name.
+#: Engines that RTFS brings: name -> module, and the function in it from options to an engine. No package can take their names.
 _BROUGHT = {"costed": ("rtfs.delegation.router.options", "router_of")}
 
 

@@ -2,9 +2,9 @@
 
     score = quality weight x quality - latency weight x latency / latency scale - cost weight x tokens / token scale
 
-Quality is the calibrated probability of a right answer, times the share of requests that end in an answer at all; latency and tokens are
-means of what calls have shown; both quotients end at 1.  Tokens of a target count by its price: as many as the dearest target would
-give for the same money.  Limits come first: what they reject has no score.
+Quality is the calibrated probability of a right answer, times the share of requests that end in an answer at all; latency and
+tokens are means of what calls have shown; both quotients end at 1.  Tokens of a target count by its price: as many as the dearest
+target would give for the same money.  Limits come first: what they reject has no score.
 
 With `escalate`, targets are asked from the cheapest on, and an answer that is less sure than that leads to the next.
 
@@ -208,7 +208,7 @@ class CostedRouter(Listeners):
     def _estimate(self, one: Candidate, context: CallContext, predicted: Mapping[str, float]) -> Estimate:
         known, function, target = self._known, context.symbol, one.target.printed
         name = self._names[one.target]
-        if name in predicted:
+        if name is not None and name in predicted:
             quality, fitted = predicted[name], True
         else:
             quality = known.estimate(QUALITY, function, target, one.quality)
@@ -229,7 +229,7 @@ class CostedRouter(Listeners):
         one = next((one for one in self.candidates if one.target == target), None)
         if one is None:  # by a function's hint: the router's limits are about its own targets, but private is private
             return self._private(target, context)
-        return self._estimate(one, context, dict.fromkeys(self._names.values(), 0.0)).rejected
+        return self._estimate(one, context, {}).rejected  # no limit looks at the quality
 
     def _private(self, target: ExecTarget, context: CallContext) -> str | None:
         private = context.tags & self._private_tags
@@ -254,13 +254,13 @@ class CostedRouter(Listeners):
 
     def _score(self, quality: float, latency_s: float, tokens: float, usd: float | None) -> float:
         weights = self.weights
-        if usd is not None and self._dearest:  # else an unknown price counts as the highest, and without prices all tokens are alike
+        if usd is not None and self._dearest:  # an unknown price counts as the highest; without prices all tokens are alike
             tokens = usd * 1e6 / self._dearest
         latency, cost = min(latency_s / weights.latency_scale_s, 1.0), min(tokens / weights.token_scale, 1.0)
         return weights.quality * quality - weights.latency * latency - weights.cost * cost
 
     def _by_cost(self, allowed: list[Estimate]) -> list[Estimate]:
-        """From the cheapest on; those that are expected to be no better than a cheaper one come last, when all others have failed."""
+        """From the cheapest on; those that are expected to be no better than a cheaper one come last."""
         order = sorted(allowed, key=lambda one: (float("inf") if one.usd is None else one.usd, one.latency_s))
         better: list[Estimate] = []
         for one in order:

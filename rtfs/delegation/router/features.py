@@ -17,6 +17,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any
 
 #: Positions and weights of the features that a call has.
@@ -24,7 +25,7 @@ Features = tuple[list[int], list[float]]
 
 #: What is in fewer prompts than this cannot be learnt from.
 LEAST_PROMPTS = 2
-#: Beside a prompt, whose features have the length 1 together. Chosen on `outcomes.csv`, by cross-validation; 0.4 to 1 differ little.
+#: Beside a prompt, whose features have the length 1 together. Chosen by cross-validation (docs/routing.md).
 FUNCTION_WEIGHT = 0.6
 #: Words of a prompt that are looked at; a decision must not take longer because somebody pastes a book.
 MOST_WORDS = 4_000
@@ -36,7 +37,7 @@ def words_of(prompt: str) -> Counter[str]:
     """How often each word and each pair of words stands in a prompt; a pair is written with a blank."""
     words: list[str] = _WORDS.findall(prompt[: MOST_WORDS * 16].lower())[:MOST_WORDS]
     counts = Counter(words)
-    counts.update([f"{first} {second}" for first, second in zip(words, words[1:], strict=False)])
+    counts.update([f"{first} {second}" for first, second in pairwise(words)])
     return counts
 
 

@@ -21,8 +21,8 @@ _LIMITS = ("latency_s", "usd", "private_tags")
 def router_of(options: Mapping[str, Any], experience: Experience | None = None) -> CostedRouter:
     """
     Args:
-        options: `targets`, a table from targets to what is expected of them, or their array; `weights`; `limits`; `model`, a file that
-            `rtfs route train` wrote; `escalate`; `explore`. The pages on policies and routing say what each means.
+        options: `targets`, a table from targets to what is expected of them, or their array; `weights`; `limits`; `model`, a file
+            that `rtfs route train` wrote; `escalate`; `explore`. docs/routing.md says what each means.
     Raises:
         ConfigError: an option that there is not, or a value that it cannot have.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -64,7 +65,7 @@ def test_both_rise_stay_probabilities_and_read_back(rows):
     isotonic = Isotonic.fit(scores, right)
     values = [isotonic(score) for score in sorted(scores)]
     assert all(0 <= value <= 1 for value in values)
-    assert all(b >= a - 1e-12 for a, b in zip(values, values[1:], strict=False))
+    assert all(b >= a - 1e-12 for a, b in pairwise(values))
     # the curve keeps the mean: what is added to some rows is taken from others
     assert math.isclose(sum([isotonic(score) for score in scores]), sum(right), abs_tol=1e-6)
     platt = Platt.fit(scores, right)
