@@ -24,7 +24,8 @@ def rows_of(*outcomes: tuple[int, int]) -> list[Outcome]:
     return [Outcome.of(f"prompt {i}", "f", {"cheap": bool(a), "strong": bool(b)}) for i, (a, b) in enumerate(outcomes)]
 
 
-def test_words_are_signs_and_pairs_too():
+def test_words_are_signs_pairs_and_beginnings_too():
+    assert words_of("Quantum") == {"quantum": 1, "~quant": 1}
     assert words_of("What is 2+2? What") == {
         "what": 2, "is": 1, "2": 2, "+": 1, "?": 1, "what is": 1, "is 2": 1, "2 +": 1, "+ 2": 1, "2 ?": 1, "? what": 1,
     }  # fmt: skip
