@@ -429,7 +429,9 @@ class Runtime:
                         self.warn(text, None)
 
                     self._records = Records()
-                    self._sinks = Sinks(self._records, self._log, self._metrics or None, self._environ, redact, report)
+                    self._sinks = Sinks(
+                        self._records, self._log, self._metrics or None, self._environ, redact, report, lambda: self.engine
+                    )
                     self._delegate = ModelDelegate(
                         self.models,
                         report=report,

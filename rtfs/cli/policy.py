@@ -100,11 +100,9 @@ def check(named: str | None, options: Any, terminal: Terminal) -> int:
 
 def missing_engines(policy: Policy) -> list[ConfigError]:
     """A warning for each engine that no package on this machine offers; none is loaded for that."""
-    from importlib.metadata import entry_points
+    from rtfs.delegation.engine import engine_names
 
-    from rtfs.delegation.engine import ENTRY_POINTS
-
-    known = {entry.name for entry in entry_points(group=ENTRY_POINTS)} if policy.engines else set()
+    known = engine_names() if policy.engines else []
     return [
         ConfigError(f"engine `{name}`: no package installed here offers `{engine.use}`", kind="invalid-policy")
         for name, engine in policy.engines.items()

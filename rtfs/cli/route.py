@@ -29,9 +29,9 @@ def arguments(parser: Any) -> None:
         ]
     )
     parser.add_argument("words", nargs="*", metavar="eval|train FILE", help="what to do")
-    parser.add_argument("--cheap", metavar="TARGET", help="eval: the target that is asked first (the one that is right least often)")
-    parser.add_argument("--strong", metavar="TARGET", help="eval: the target that is to be spared (the one that is right most often)")
-    parser.add_argument("--folds", type=int, default=5, metavar="N", help="eval: parts of the rows, each predicted from the others (5)")
+    parser.add_argument("--cheap", metavar="TARGET", help="eval: the one that is asked first (that is right least often)")
+    parser.add_argument("--strong", metavar="TARGET", help="eval: the one that is to be spared (that is right most often)")
+    parser.add_argument("--folds", type=int, default=5, metavar="N", help="eval: parts, each predicted from the others (5)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="eval: another way to cut the rows into parts (0)")
     parser.add_argument("--out", metavar="MODEL", help="train: the file to write")
     add_output(parser)

@@ -33,7 +33,8 @@ class DelegationMetadata(Struct):
 
 
 class CallContext(Struct):
-    """One call as engines see it. Two contexts are equal when they describe the same kind of call; metadata does not count.
+    """One call as engines see it. Two contexts are equal when they describe the same kind of call; metadata does not
+    count, nor what depends on values alone, `prompt_chars` and `prompt`.
 
     Attributes:
         symbol: fully qualified: `module/f`, `f`.
@@ -44,7 +45,7 @@ class CallContext(Struct):
         tenant: on whose behalf the program runs.
         prompt_chars: how long the operands are as text; what it costs and whether it fits depends on it.
         metadata: see `DelegationMetadata`.
-        prompt: the operands as text, for engines that look at what is asked; empty when nobody asked for it. No part of the identity.
+        prompt: the operands as text, for engines that look at what is asked; empty when nobody asked for it.
     """
 
     symbol: str

@@ -235,20 +235,34 @@ def _target(target: ExecTarget | str) -> ExecTarget:
     return parse_target(target) if isinstance(target, str) else target
 
 
+#: Engines that RTFS brings: name -> module, and the function in it from options to an engine. No package can take their names.
+_BROUGHT = {"costed": ("rtfs.delegation.router.options", "router_of")}
+
+
+def engine_names() -> list[str]:
+    """The engines that a policy can use here, sorted; none is loaded for that."""
+    from importlib.metadata import entry_points
+
+    return sorted({*_BROUGHT, *[entry.name for entry in entry_points(group=ENTRY_POINTS)]})
+
+
 def engine_named(name: str, options: Mapping[str, Any]) -> DelegationEngine:
-    """The engine that an installed package offers under a name.
+    """The engine that RTFS brings, or that an installed package offers, under a name.
 
     Args:
         options: from the policy file, for the engine to check.
     Raises:
-        ConfigError: no package offers it.
+        ConfigError: no package offers it, or the options are wrong.
     """
     from importlib.metadata import entry_points
 
+    engine: DelegationEngine
+    if name in _BROUGHT:
+        module, make = _BROUGHT[name]
+        engine = getattr(__import__(module, fromlist=(make,)), make)(options)
+        return engine
     found = [entry for entry in entry_points(group=ENTRY_POINTS) if entry.name == name]
     if not found:
-        known = sorted(entry.name for entry in entry_points(group=ENTRY_POINTS))
-        hint = f"installed: {', '.join(known)}" if known else "none is installed"
-        raise ConfigError(f"no installed package offers the engine `{name}`", hint=hint)
-    engine: DelegationEngine = found[0].load()(dict(options))
+        raise ConfigError(f"no installed package offers the engine `{name}`", hint=f"there are: {', '.join(engine_names())}")
+    engine = found[0].load()(dict(options))
     return engine

@@ -17,6 +17,7 @@ class Sinks:
         log: None or False for none, True for the file in the state folder, the path of another one, or a sink such as a
             `log.CallLog`, which is not closed here.
         metrics: a `metrics.Metrics`, or None.
+        engine: the engine that is in force; one that learns has a method `add`, as sinks have.
         environ: where the state folder is looked for.
         redact: takes secrets out of texts, for a log that is opened here.
         report: takes a line for whoever runs the program.
@@ -30,6 +31,7 @@ class Sinks:
         environ: Mapping[str, str],
         redact: Callable[[str], str],
         report: Callable[[str], None],
+        engine: Callable[[], Any] = lambda: None,
     ) -> None:
         self._closing: list[Callable[[], None]] = []
         sinks: list[RecordSink] = [records]
@@ -50,6 +52,7 @@ class Sinks:
             sinks.append(metrics)
             self._closing.append(metrics.close)
         self._sinks = tuple(sinks)
+        self._engine = engine
 
     @property
     def keeps_arguments(self) -> bool:
@@ -58,6 +61,9 @@ class Sinks:
     def add(self, record: CallRecord) -> None:
         for sink in self._sinks:
             sink.add(record)
+        learn = getattr(self._engine(), "add", None)
+        if learn is not None:
+            learn(record)
 
     def close(self) -> None:
         for close in self._closing:

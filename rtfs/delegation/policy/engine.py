@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rtfs.delegation.policy.files import PolicyFile
     from rtfs.delegation.policy.model import Budget
     from rtfs.delegation.policy.outcome import Refusal
+    from rtfs.delegation.record import CallRecord
     from rtfs.delegation.targets import ExecTarget
 
     Make = Callable[[str, Mapping[str, Any]], DelegationEngine]
@@ -109,6 +110,11 @@ class PolicyEngine(Listeners):
             self.refresh()
         return self._active.for_hint(context, hint)
 
+    def add(self, record: CallRecord) -> None:
+        """Let the engines that rules hand over to learn from a call, those that do."""
+        for engine in self._active.learners:
+            engine.add(record)
+
     def rule(self, context: CallContext) -> Rule | None:
         """The rule that decides a call."""
         return self._active.rule(context)
@@ -188,6 +194,7 @@ class _Active:
             engine = policy.engines[name]
             self.engines[name] = made = make(engine.use, dict(engine.options))
             made.listen(changed)
+        self.learners: tuple[Any, ...] = tuple([made for made in self.engines.values() if hasattr(made, "add")])
         self._symbols: dict[str, _Symbol] = {}
         #: (label of the rule, private tags, tenant) -> what it says
         self._outcomes: dict[tuple[str, frozenset[str], str], Any] = {}

@@ -80,7 +80,7 @@ RULE = Table(
 
 ENGINE = Table(
     (
-        Field("use", Text("the name of an engine"), "its entry point in `rtfs.engines` of a package; NAME when left out"),
+        Field("use", Text("the name of an engine"), "`costed`, or an entry point in `rtfs.engines`; NAME when left out"),
         Field("options", Anything(), "what the engine itself takes"),
     )
 )

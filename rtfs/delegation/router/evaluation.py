@@ -1,7 +1,7 @@
 """What a router would have gained on recorded outcomes, by cross-validation.
 
-Routing between a cheap and a strong target is a ranking: the prompts of which the strong one is expected to gain most go to it first.
-For each share of calls that go to it, the quality is what the routed calls would have got right.
+Routing between a cheap and a strong target is a ranking: the prompts of which the strong one is expected to gain most go to it
+first.  For each share of calls that go to it, the quality is what the routed calls would have got right.
 
     PGR(share) = (quality(share) - quality of the cheap) / (quality of the strong - quality of the cheap)
     APGR       = the mean of PGR over all shares from 0 to 1: 0.5 for a coin, more for a router that knows something
@@ -17,6 +17,7 @@ import io
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from rtfs.delegation.router.calibration import brier, calibration_error
@@ -102,7 +103,7 @@ class Curve:
         whole = self.gains[-1]
         if whole <= 0:
             return None
-        return sum([(a + b) / 2 for a, b in zip(self.gains, self.gains[1:], strict=False)]) / self.rows / whole
+        return sum([(a + b) / 2 for a, b in pairwise(self.gains)]) / self.rows / whole
 
     def cpt(self, wanted: float) -> float | None:
         """The least share of calls to the strong target that recovers so much of the gap."""
@@ -115,8 +116,8 @@ class Curve:
 def curve(rows: Sequence[Outcome], expected: Sequence[float], cheap: str, strong: str) -> Curve:
     """
     Args:
-        expected: what the router thinks the strong target gains for each row; where it thinks the same of several, each order of them
-            is as likely, and the curve is their mean.
+        expected: what the router thinks the strong target gains for each row; where it thinks the same of several, each order of
+            them is as likely, and the curve is their mean.
     """
     order = sorted(range(len(rows)), key=lambda row: -expected[row])
     gains = [0.0]
@@ -139,8 +140,7 @@ def curve(rows: Sequence[Outcome], expected: Sequence[float], cheap: str, strong
 
 def folds_of(rows: Sequence[Outcome], folds: int, seed: int) -> list[int]:
     """The part that each row is in; a prompt that occurs twice is in one part only, so that nothing is learnt by heart."""
-    places = {prompt: 0 for prompt in dict.fromkeys([row.prompt for row in rows])}
-    order = list(places)
+    order = list(dict.fromkeys([row.prompt for row in rows]))
     random.Random(seed).shuffle(order)
     places = {prompt: at % folds for at, prompt in enumerate(order)}
     return [places[row.prompt] for row in rows]
@@ -263,9 +263,10 @@ def evaluate(
             raise ConfigError(f"the rows have no outcomes of `{target}`", hint=f"they have {', '.join(known)}")
     if cheap == strong:
         raise ConfigError("the cheap and the strong target must be two")
+    if not 2 <= folds <= len({row.prompt for row in rows}):
+        hint = "take at least 2, and at most one for each prompt"
+        raise ConfigError(f"{len(rows)} rows cannot be cut into {folds} parts", hint=hint)
     parts = folds_of(rows, folds, seed)
-    if folds < 2 or len(set(parts)) < folds:
-        raise ConfigError(f"{len(rows)} rows cannot be cut into {folds} parts", hint="take at least 2, and at most one for each prompt")
     routed = predictions(rows, parts, progress=lambda part: progress(f"router, part {part + 1} of {folds}"))
     alone = predictions(
         rows, parts, by_function=False, calibrate=False, progress=lambda part: progress(f"prompt alone, part {part + 1} of {folds}")
@@ -286,11 +287,9 @@ def evaluate(
         strong=strong,
         curves={name: curve(rows, found, cheap, strong) for name, found in expected.items()},
         groups={
-            group: {name: curve([rows[i] for i in at], [found[i] for i in at], cheap, strong).apgr for name, found in expected.items()}
-            for group, at in groups.items()
-        }
-        if len(groups) > 1
-        else {},
+            group: {name: _part(rows, found, at, cheap, strong).apgr for name, found in expected.items()}
+            for group, at in (groups.items() if len(groups) > 1 else ())
+        },
         calibration={
             target: {
                 "ece": calibration_error([found[target] for found in routed], [row.right[target] for row in rows]),
@@ -299,6 +298,11 @@ def evaluate(
             for target in (cheap, strong)
         },
     )
+
+
+def _part(rows: Sequence[Outcome], expected: Sequence[float], at: Sequence[int], cheap: str, strong: str) -> Curve:
+    """The curve of some of the rows."""
+    return curve([rows[i] for i in at], [expected[i] for i in at], cheap, strong)
 
 
 def _groups(rows: Sequence[Outcome]) -> dict[str, list[int]]:

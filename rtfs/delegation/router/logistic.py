@@ -1,8 +1,8 @@
 """Logistic regression over sparse features, without numpy: the router learns wherever RTFS runs.
 
-Minimises |w|^2 / 2 + c * sum of log(1 + exp(-y (w x + b))) by dual coordinate descent: one row at a time, its dual variable is moved
-to where the objective is least in it, by Newton steps.  Rows come in an order that depends on nothing but their number, so that the
-same rows give the same model on every machine.
+Minimises |w|^2 / 2 + c * sum of log(1 + exp(-y (w x + b))) by dual coordinate descent: one row at a time, its dual variable is
+moved to where the objective is least in it, by Newton steps.  Rows come in an order that depends on nothing but their number, so
+that the same rows give the same model on every machine.
 
 Source: Yu, Huang and Lin, "Dual coordinate descent methods for logistic regression and maximum entropy models", 2011 (algorithm 5);
 the bias is a feature that is always 1, as there.
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from rtfs.delegation.router.features import Features
 
-#: How much the rows count against small weights; chosen on `outcomes.csv`, by cross-validation.
+#: How much the rows count against small weights; chosen by cross-validation (docs/routing.md).
 C = 0.5
 _PASSES = 12
 #: A pass in which no dual variable moved further than this, as a share of `c`, is the last.
@@ -68,7 +68,7 @@ class Logistic:
             for row in order:
                 at, values = rows[row]
                 margin = bias
-                for i, value in zip(at, values):  # noqa: B905 -- the inner loop; `features` makes them as long
+                for i, value in zip(at, values):
                     margin += weights[i] * value
                 yes = happened[row]
                 old = alphas[row]
@@ -80,7 +80,7 @@ class Logistic:
                     if not yes:
                         step = -step
                     bias += step
-                    for i, value in zip(at, values):  # noqa: B905
+                    for i, value in zip(at, values):
                         weights[i] += step * value
                 else:
                     alphas[row] = old
@@ -90,7 +90,7 @@ class Logistic:
 
 
 def _best(old: float, margin: float, length: float, c: float) -> float:
-    """The dual variable, inside (0, c), at which length/2 (a - old)^2 + margin (a - old) + a log a + (c - a) log(c - a) is least."""
+    """The dual variable a in (0, c) at which length/2 (a - old)^2 + margin (a - old) + a log a + (c - a) log(c - a) is least."""
     low, high = _EDGE * c, c * (1 - _EDGE)
     alpha = old
     for _ in range(_NEWTON_STEPS):

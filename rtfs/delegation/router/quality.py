@@ -108,7 +108,8 @@ class QualityModel:
         """
         try:
             if data["format"] != FORMAT:
-                raise ConfigError(f"a router's model of format {data['format']} cannot be read", hint="train it again: rtfs route train")
+                hint = "train it again: rtfs route train"
+                raise ConfigError(f"a router's model of format {data['format']} cannot be read", hint=hint)
             vocabulary = Vocabulary.from_dict(data["vocabulary"])
             models: dict[str, tuple[Logistic, Calibrator]] = {}
             for target, found in data["models"].items():
