@@ -201,7 +201,7 @@ def test_options_of_delegation_are_all_documented():
 
 def test_the_models_that_are_always_there_are_those_of_the_page():
     registry = default_registry({}, ROOT / "none", ROOT / "none")
-    assert registry.names("local-model") == ["echo", "smollm2"]
+    assert registry.names("local-model") == ["echo", "rules", "smollm2"]
 
 
 @pytest.mark.parametrize("line, text", [(line, text) for line, _, text in blocks(ROOT / "docs" / "checking.md", "lisp")])
