@@ -313,6 +313,16 @@ def test_a_rule_hands_over_to_an_engine_within_the_limits():
     assert found.resolve("f") is None
 
 
+def test_engines_that_learn_get_the_records():
+    found, inner = routed(Decision(STRONG))
+    found.add("a record")  # those that do not learn are left alone
+    learnt: list[object] = []
+    inner.add = learnt.append
+    found = engine(ROUTED, engines=lambda name, options: inner)
+    found.add("a record")
+    assert learnt == ["a record"]
+
+
 def test_an_engine_that_fails_leaves_the_fallbacks():
     found, _ = routed(ZeroDivisionError("oops"))
     decision = found.decide(CallContext("f"))
