@@ -19,7 +19,8 @@ from rtfs.values.struct import Struct
 class Through(Runtime):
     """A runtime in which each form is analysed, written to an artefact, and run as it is read from there."""
 
-    def _run_forms(self, namespace: Namespace, forms: list[tuple[Any, Any]]) -> Any:
+    def _run_forms(self, namespace: Namespace, forms: Any, source: Source | None = None) -> Any:
+        forms = list(forms)
         namespace.expect([form for form, _ in forms])
         value = None
         for form, span in forms:
