@@ -67,7 +67,7 @@ def define_function(g: Generator, fn: ir.Fn, name: str) -> str:
     assert node is not None
     # for operands of any kind: the body as it is written
     general = g.unit.plain if fn is g.unit.function and g.unit.plain is not None else fn
-    frame = Frame(general, None if proves_value(general.body, node.result) else _result_check(g, fn))
+    frame = Frame(general, _result_check(g, fn))
     defaults = []
     for var in fn.free:
         if var.boxed or ((var.in_loop or var.owner.loops) and not var.early and not var.assigned):
@@ -78,6 +78,8 @@ def define_function(g: Generator, fn: ir.Fn, name: str) -> str:
     version = g.inference.version if fn is g.unit.function else None
     if version is not None:
         _second_body(g, fn, version)
+    if proves_value(general.body, node.result):  # now that what the second body takes for granted is forgotten
+        frame.result = None
     outside = len(g._homes)
     outer, g.frame = g.frame, frame
     arguments = [g.name_of(var) + (" next" if var.boxed else "") for var in general.params]
