@@ -71,13 +71,15 @@ def _is_plain(node: ir.Node) -> bool:
 class Frame:
     """A Python function that is being generated."""
 
-    __slots__ = ("fn", "nonlocals", "result", "thunk")
+    __slots__ = ("fn", "lent", "main", "nonlocals", "result", "thunk")
 
-    def __init__(self, fn: ir.Fn, result: Any = None, thunk: bool = False) -> None:
+    def __init__(self, fn: ir.Fn, result: Any = None, thunk: bool = False, main: Frame | None = None) -> None:
         self.fn = fn
         self.result = result  # check of an annotated result: (check, what, span)
         self.thunk = thunk
+        self.main = main or self  # where the variables of a thunk are: its code may stand in several places
         self.nonlocals: dict[str, None] = {}
+        self.lent: dict[str, None] = {}  # names of its own that a function inside stores
 
 
 class Generator(Builder):
@@ -277,7 +279,8 @@ class Generator(Builder):
         if not var.py:
             var.py = self.unique(var.name)
         if var.py not in self._homes:
-            self._homes[var.py] = self.frame if self.frame.fn is var.owner else self._frames.get(var.owner, self.frame)
+            home = self.frame if self.frame.fn is var.owner else self._frames.get(var.owner, self.frame)
+            self._homes[var.py] = home.main
             if not var.boxed and not var.assigned and not var.early and not var.owned:
                 self._fixed.add(var.py)  # changes only where a loop starts again
         return var.py
@@ -286,6 +289,7 @@ class Generator(Builder):
         """A Python variable that is about to be stored."""
         if self._homes.setdefault(name, self.frame) is not self.frame:
             self.frame.nonlocals[name] = None
+            self._homes[name].lent[name] = None
         return name
 
     def names(self) -> tuple[dict[str, Frame], dict[str, int], set[str]]:
@@ -329,6 +333,9 @@ class Generator(Builder):
         self._frames[frame.fn] = frame
         body = self.inside(work)
         self.frame, self._frames[frame.fn] = outer, around
+        for lent in frame.lent:  # Python wants to see a function store its names
+            if lent not in args and lent not in (defaults or []):
+                body.insert(0, self.put(py.Assign([self.put(py.Name(lent, py.Store()))], self.load(" UNBOUND"))))
         if frame.nonlocals:
             body.insert(0, self.put(py.Nonlocal(list(frame.nonlocals))))
         parameters = py.arguments(
@@ -344,7 +351,7 @@ class Generator(Builder):
         """A Python function without parameters that evaluates a node in place; gives its name."""
         name = self.unique("in place ")
         self._homes[name] = self.frame
-        self.function(name, [], lambda: self.stmt(node, RETURN), Frame(self.frame.fn, None, True))
+        self.function(name, [], lambda: self.stmt(node, RETURN), Frame(self.frame.fn, None, True, self.frame.main))
         return name
 
     def simple(self, node: ir.Node) -> Any:

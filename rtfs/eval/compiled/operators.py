@@ -47,8 +47,9 @@ def condition(g: Generator, node: ir.Call) -> Any:
             value = g.expr(tested)
             if head.name in ("even?", "odd?"):
                 value = g.binary(value, py.BitAnd(), g.const(1))
-            if not is_const(value):
-                return value if head.name in ("not=", "odd?") else g.negated(value)
+            if isinstance(value, py.Constant):  # of an operand with effects, whose statements are there already
+                return g.const((value.value == 0) is not (head.name in ("not=", "odd?")))
+            return value if head.name in ("not=", "odd?") else g.negated(value)
     return None
 
 
