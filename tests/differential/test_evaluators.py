@@ -213,6 +213,12 @@ def test_definitions(first: Any, second: Any) -> None:
         "(loop [x 1 fs [] y (def z 5)] (if (< x 3) (recur (inc x) (conj fs (fn [] (set! z (+ z x)))) y) [(map (fn [f] (f)) fs) z]))",
         "(map (fn [f] (f)) (for [i [1 2]] (loop [x (do (defn g [] i) 0)] (if (< x 2) (recur (inc x)) g))))",
         "(loop [x 1 y (do (def x 5) 3)] [x y])",
+        "(defn f [] (when-not (zero? (do (println 1) 0)) 5)) (f)",
+        "(defn f [] (if (odd? (do (println 1) 3)) (if (not= 0 (do (println 2) 0)) 5 6) 7)) (f)",
+        "(defn f [a] (if (> a 3) a (f (try (inc a) (finally (def y 5) (set! y 6)))))) (f 0)",
+        "(defn f [xs acc n] (f nil (try (finally (def acc false))) nil))",
+        "(defn f [n a] : int (if (< n 1) n (f (- n 3) 2))) [(f 2 0) (f 2.0 0)]",
+        "(defn f [n : number a] : int (if (<= n 0) a (f (- n 2) a))) [(f 3 1) (f 1 '(1 2))]",
     ],
 )
 def test_programs(text: str) -> None:
