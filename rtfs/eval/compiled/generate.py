@@ -329,10 +329,16 @@ class Generator(Builder):
     ) -> None:
         """Add `def name(args): …` with the statements that `work` adds."""
         outer, self.frame = self.frame, frame
+        inlined = self.inlined
+        at = self.at
+        if inlined is not None and not frame.thunk:  # it runs in a frame of its own, wherever it is written
+            self.inlined = None
+            self.at = self.place(None, (), "", at)
         around = self._frames.get(frame.fn, frame)
         self._frames[frame.fn] = frame
         body = self.inside(work)
         self.frame, self._frames[frame.fn] = outer, around
+        self.inlined, self.at = inlined, at
         for lent in frame.lent:  # Python wants to see a function store its names
             if lent not in args and lent not in (defaults or []):
                 body.insert(0, self.put(py.Assign([self.put(py.Name(lent, py.Store()))], self.load(" UNBOUND"))))
