@@ -258,6 +258,7 @@ def engine_named(name: str, options: Mapping[str, Any]) -> DelegationEngine:
 
     engine: DelegationEngine
     if name in _BROUGHT:
+        # safe: the name only chooses from the table above, what is imported stands in it
         module, make = _BROUGHT[name]
         engine = getattr(__import__(module, fromlist=(make,)), make)(options)
         return engine

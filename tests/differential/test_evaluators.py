@@ -215,6 +215,7 @@ def test_definitions(first: Any, second: Any) -> None:
         "(loop [x 1 y (do (def x 5) 3)] [x y])",
         "(defn f [] (when-not (zero? (do (println 1) 0)) 5)) (f)",
         '((fn [a] nil) ((map (fn [b : int] 1) "a")))',
+        '(def g (fn [a] ((fn g [b] (str "inner" b)) 0))) (g 5)',
         "((fn [f] (f 1)) (fn [b : string] b))",
         "(defn f [] (if (odd? (do (println 1) 3)) (if (not= 0 (do (println 2) 0)) 5 6) 7)) (f)",
         "(defn f [a] (if (> a 3) a (f (try (inc a) (finally (def y 5) (set! y 6)))))) (f 0)",

@@ -51,6 +51,7 @@ class Program:
         self.machine = machine
         self.imports: tuple[tuple[str, bytes], ...]
         self.modules: tuple[str, ...]
+        # safe, here and below: `store` has checked the signature, made with this user's own key, before it hands over a byte
         self.imports, self.modules, self._tables, self._typed, expected, forms = marshal.loads(index)
         self._fns: dict[int, PendingFn] = {}
         self._decoded: Any = None

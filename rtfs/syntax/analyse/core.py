@@ -359,7 +359,11 @@ class Analyser:
         args = tuple([self.analyse(form.items[i], inner, form.spans[i]) for i in range(1, len(form))])
         target = place.tail
         if place.function_tail and target is not None and not target.in_loop and not target.variadic:
-            called = function.binding if isinstance(function, ast.Local) else getattr(function, "name", None)
+            called: Any = None  # not what merely has a name, such as a function that is written there
+            if isinstance(function, ast.Local):
+                called = function.binding
+            elif isinstance(function, ast.Global):
+                called = function.name
             if called is not None and called in target.self_names and len(args) == target.count:
                 return ast.SelfCall(form.span, function, args)
         return ast.Call(form.span, function, args, place.free_tail)
