@@ -66,12 +66,10 @@ def measure(plan: Plan, folder: Path) -> dict[str, Timing]:
         runtime.run(PROGRAM)
         loop = runtime.function("triages")
         loop(1)
-        log = runtime._sinks.log
 
         def work() -> None:
             loop(CALLS)
-            if log is not None:
-                log.flush()
+            runtime.delegation.flush()
 
         work()
         return lambda: cpu_s(work) / CALLS

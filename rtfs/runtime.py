@@ -16,11 +16,13 @@ from collections.abc import Callable, Iterable, Mapping
 from types import NoneType
 
 from rtfs.config import DEFAULT_LIMITS, DEFAULT_STRATEGY, Limits, check_optimization, check_strategy
+from rtfs.delegation.delegation import Delegation, engine_of_policy
 from rtfs.errors import AnalysisError, ConfigError, LimitExceeded, ParseError
 from rtfs.eval.stack import raise_recursion_limit, restore_recursion_limit, with_room
+from rtfs.program_files import read_file, read_source
 from rtfs.semantics.machine import Machine
 from rtfs.semantics.namespace import Namespace
-from rtfs.source import ARTEFACT_MAGIC, Artefact, Source, Span
+from rtfs.source import Artefact, Source, Span
 from rtfs.values.convert import to_python, to_rtfs, wrap_callable
 from rtfs.values.functions import Builtin, Function
 from rtfs.values.meter import metered
@@ -39,8 +41,6 @@ if TYPE_CHECKING:
 #: through `map`: its limit of depth is Python's own, so that direct recursion goes up to so many times deeper than configured.
 _FRAMES_PER_CALL = {"tree": 40, "ir": 5}
 _MAX_REENTRY = 50
-MAX_SOURCE_BYTES = 64 * 2**20
-MAX_ARTEFACT_BYTES = 2 * MAX_SOURCE_BYTES
 
 
 class Runtime:
@@ -131,27 +131,20 @@ class Runtime:
             self.host.context[name] = to_rtfs(value)
         self.machine = Machine(self.host, None, limits)
         self.machine.native = native
-        self._models = models
-        self._delegate: Any = None
-        self._records: Any = None
-        self._sinks: Any = None
-        if not (log is None or isinstance(log, (bool, str, os.PathLike)) or hasattr(log, "add")):
-            raise ConfigError(f"log={log!r} is neither True nor a path, and takes no records")
-        self._log, self._metrics = log, metrics
-        if metrics and not hasattr(metrics, "add"):
-            from rtfs.delegation.metrics import Metrics
-
-            self._metrics = Metrics(metrics)
-        self._making = RLock()  # not the lock of runs: a thread that works for one may be the first to need what is made late
-        self._budgets = (budget, run_budget)
-        self._accounts: Any = None
+        #: Models, budgets and records of delegated calls.
+        self.delegation = Delegation(
+            self.machine,
+            models=models,
+            budget=budget,
+            run_budget=run_budget,
+            log=log,
+            metrics=metrics,
+            tenant=tenant,
+            environ=self._environ,
+            warn=lambda text: self.warn(text, None),
+        )
         if budget is not None or run_budget is not None or policy is not None:
-            assert self.accounts  # whose clocks begin now
-        self.machine.make_budget = self._make_budget
-        #: Called after each delegated call, for progress.
-        self.on_delegated: Callable[[], None] | None = None
-        if models is not None:
-            self.machine.delegate = self
+            assert self.delegation.accounts  # whose clocks begin now
         self.machine.library = Library(EFFECTS if profile == "strict" else EFFECTS | CELLS, self._make_effects)
         self.machine.make_function = lambda namespace, node: self._evaluator(namespace).function(node)
         self.module_path = [os.fspath(folder) for folder in module_path]
@@ -164,8 +157,9 @@ class Runtime:
         self._lock = RLock()
         self._entries = 0
         self._closed = False
-        self._tenant = tenant
-        self.engine = engine if policy is None else self._policy_engine(policy, environment, engine)
+        if policy is not None:
+            engine = engine_of_policy(policy, environment, lambda text: self.warn(text, None), engine)
+        self.engine = engine
 
     # --- running ---
 
@@ -347,19 +341,12 @@ class Runtime:
             self._cache.disturb()
         self.namespace.define(name, wrap_callable(value, name) if plain else to_rtfs(value))
 
-    # --- models ---
+    # --- delegated calls: see `delegation.delegation` ---
 
     @property
     def models(self) -> Any:
         """The model registry, made when first asked for."""
-        if self._models == "default":
-            from rtfs.models import weights
-            from rtfs.models.registry import default_registry
-
-            self._models = default_registry(
-                self._environ, weights.default_data_dir(self._environ), weights.default_cache_dir(self._environ)
-            )
-        return self._models
+        return self.delegation.models
 
     def replace_models(self, registry: Any) -> None:
         """Ask the models of another registry from now on. Before the first delegated call only.
@@ -367,117 +354,27 @@ class Runtime:
         Raises:
             ConfigError: a call has been made.
         """
-        if self._delegate is not None:
-            raise ConfigError("models are replaced before the first delegated call")
-        self._models = registry
-
-    def _policy_engine(
-        self, path: str | os.PathLike[str], environment: str, engine: DelegationEngine | None
-    ) -> DelegationEngine:
-        from rtfs.delegation.policy.engine import PolicyEngine
-        from rtfs.delegation.policy.files import PolicyFile
-
-        if engine is not None:
-            raise ConfigError("a runtime has an engine or a policy", hint="ChainEngine([PolicyEngine(…), …]) asks both")
-        file = PolicyFile(path, environment=environment, warn=lambda message: self.warn(message, None))
-        return PolicyEngine(file)
+        self.delegation.replace_models(registry)
 
     @property
     def engine(self) -> DelegationEngine | None:
         """What decides where calls of functions without a hint go; another one binds the functions that are there anew."""
-        return None if self.machine.engine is None else self.machine.engine.engine
+        return self.delegation.engine
 
     @engine.setter
     def engine(self, engine: DelegationEngine | None) -> None:
-        if self.machine.engine is None and engine is None:  # which is most often so, and needs nothing of what follows
-            return
-        from rtfs.delegation.engine import StaticEngine
-        from rtfs.delegation.linking import Linker
-
         with self._lock:
-            before = self.machine.engine
-            linker = Linker(engine or StaticEngine(), self._tenant)
-            if before is not None:
-                linker.take_over(before)
-            else:
-                linker.adopt(self.namespace)
-                for namespace in self.machine.loaded_namespaces():
-                    linker.adopt(namespace)
-            self.machine.engine = linker
-
-    def _relink(self) -> None:
-        """Define functions anew whose target has changed."""
-        self.machine.engine.refresh()
-        if not self.machine.engine.stale:
-            return
-        for namespace, node in self.machine.engine.relink():
-            self._evaluator(namespace).evaluate(node)
-
-    def delegate(self, call: Any) -> Any:
-        """Carry out a delegated call (the machine's `Delegate`); the delegate is made with the first one."""
-        if self._delegate is None:
-            from rtfs.capabilities.redaction import redactor
-            from rtfs.delegation.delegate import ModelDelegate
-            from rtfs.delegation.record import Records
-            from rtfs.delegation.sinks import Sinks
-
-            with self._making:
-                if self._delegate is None:
-                    redact = redactor(self._environ)
-
-                    def report(text: str) -> None:
-                        self.warn(text, None)
-
-                    self._records = Records()
-                    self._sinks = Sinks(
-                        self._records, self._log, self._metrics or None, self._environ, redact, report, lambda: self.engine
-                    )
-                    self._delegate = ModelDelegate(
-                        self.models,
-                        report=report,
-                        records=self._sinks,
-                        redact=redact,
-                        spending=self.accounts.spending,
-                        hash_requests=self._sinks.log is not None,
-                        keep_arguments=self._sinks.keeps_arguments,
-                    )
-        try:
-            return self._delegate.delegate(call)
-        finally:
-            if self.on_delegated is not None:
-                self.on_delegated()
-
-    @property
-    def accounts(self) -> Any:
-        """The `delegation.accounts.Accounts` of this runtime: budgets and prices."""
-        if self._accounts is None:
-            from rtfs.delegation.accounts import Accounts
-
-            with self._making:
-                if self._accounts is None:
-                    self._accounts = Accounts(*self._budgets, self._environ)
-        return self._accounts
-
-    def _make_budget(self, outer: Any, limits: Any) -> Any:
-        """The machine's: the budget of a scope inside `outer`, or that of a run."""
-        if outer is not None:
-            return self.accounts.open_scope(outer, limits)
-        return self.accounts.open_run(self._run_budgets())
+            self.delegation.link(engine, self.namespace)
 
     @property
     def budget(self) -> Any:
         """The `delegation.budget.Budget` of all runs: what they may use up, and what they have."""
-        return self.accounts.budget
-
-    def _run_budgets(self) -> Any:
-        """What the engine, as that of a policy, lets a run use up."""
-        of_engine = getattr(self.engine, "run_budgets", None)
-        return of_engine(self._tenant) if of_engine is not None else ()
+        return self.delegation.accounts.budget
 
     @property
     def records(self) -> Any:
         """The records of the delegated calls so far, or None when there were none."""
-        return self._records
+        return self.delegation.records
 
     def close(self) -> None:
         """Release models and connections, and say how often functions fell back, if they did."""
@@ -488,13 +385,7 @@ class Runtime:
             self._enter(self._cache.keep)
         for closer in self.capabilities.closers:
             closer()
-        if self._delegate is not None:
-            self._delegate.close()
-            self._sinks.close()
-        elif self._metrics:
-            self._metrics.close()
-        if self._models not in ("default", None):
-            self._models.close()
+        self.delegation.close()
 
     def __enter__(self) -> Runtime:
         return self
@@ -516,9 +407,10 @@ class Runtime:
             environ=self._environ,
             sleep=self._sleep,
         )
-        if self._models is not None:
+        if self.machine.delegate is not None:
+            execute = self.delegation.llm_execute
             registry.register(
-                Capability("ai.llm-execute", self._llm_execute, 2, 3, ("ai",), "The text a model gives for a prompt, by model id.")
+                Capability("ai.llm-execute", execute, 2, 3, ("ai",), "The text a model gives for a prompt, by model id.")
             )
 
     def _sleep(self, seconds: float) -> None:
@@ -527,11 +419,6 @@ class Runtime:
 
         remaining = self.machine.remaining_s()
         time.sleep(seconds if remaining is None else min(seconds, remaining))
-
-    def _llm_execute(self, *operands: Any) -> str:
-        from rtfs.delegation.llm_execute import llm_execute
-
-        return llm_execute(self.models, self.accounts.spending, self.machine.spending(), *operands)
 
     def _make_effects(self) -> dict[str, Builtin]:
         from rtfs.semantics.builtins.effects import effect_builtins
@@ -672,9 +559,9 @@ class Runtime:
                 raise_recursion_limit(machine.max_depth * _FRAMES_PER_CALL[self.strategy] + 20_000)
                 machine.start_run()
                 if machine.engine is not None:
-                    self._relink()
-                if self._accounts is not None or (machine.engine is not None and self._run_budgets()):
-                    machine.spending()  # whose clock begins now
+                    for namespace, node in self.delegation.stale():
+                        self._evaluator(namespace).evaluate(node)
+                self.delegation.start_run()
             try:
                 if not outermost:
                     return work()
@@ -716,58 +603,3 @@ def _program(artefact: Artefact) -> Any:
     from rtfs.ir.artefact.container import decode
 
     return decode(artefact.data, artefact.name)
-
-
-def read_source(path: str | os.PathLike[str]) -> Source:
-    """The text of a program file.
-
-    Raises:
-        ConfigError: it cannot be opened, is too large, or is a compiled program; ParseError: it is not UTF-8 text.
-    """
-    return text_of(read_file(path))
-
-
-def text_of(program: Source | Artefact) -> Source:
-    """
-    Raises:
-        ConfigError: it is a compiled program.
-    """
-    if isinstance(program, Artefact):
-        raise ConfigError(f"{program.name} is a compiled program, not a text", hint="give the file that it was compiled from")
-    return program
-
-
-def read_file(path: str | os.PathLike[str]) -> Source | Artefact:
-    """The program in a file, a text or a compiled one; its first bytes tell which.
-
-    Raises:
-        ConfigError: it cannot be opened or is too large; ParseError: it is neither compiled nor UTF-8 text.
-    """
-    name = os.fspath(path)
-    try:
-        with open(name, "rb") as file:
-            data = file.read(MAX_ARTEFACT_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(f"cannot read {name}: {error.strerror}", hint="check the path") from error
-    return program_of(name, data, is_file=True)
-
-
-def program_of(name: str, data: bytes, *, is_file: bool = False) -> Source | Artefact:
-    """The program that bytes are, all of a file or not; see `read_file`."""
-    compiled = data.startswith(ARTEFACT_MAGIC)
-    most = MAX_ARTEFACT_BYTES if compiled else MAX_SOURCE_BYTES
-    if len(data) > most:
-        raise ConfigError(f"{name} is larger than {most:,} bytes")
-    if compiled:
-        return Artefact(name, data)
-    try:
-        return Source(name, data.decode("utf-8"), is_file=is_file)
-    except UnicodeDecodeError as error:
-        text = data[: error.start].decode("utf-8")
-        source = Source(name, text + "\ufffd")
-        raise ParseError(
-            f"byte {error.start} (0x{data[error.start]:02x}) is not UTF-8 text",
-            kind="invalid-encoding",
-            span=Span(source, len(text), len(text) + 1),
-            hint="this does not look like an RTFS program; save it as UTF-8",
-        ) from None

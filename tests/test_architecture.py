@@ -10,7 +10,7 @@ LAYERS = [
     "source",
     "errors",
     "values",
-    "config folders",
+    "config folders program_files",
     "types",
     "syntax",
     "semantics",

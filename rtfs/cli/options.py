@@ -7,7 +7,8 @@ import os
 from rtfs.config import DEFAULT_STRATEGY, OPTIMIZATION_LEVELS, STRATEGIES, Limits
 from rtfs.errors import ConfigError, nearest
 from rtfs.folders import compile_cache_folder
-from rtfs.runtime import Runtime, program_of, read_file, text_of
+from rtfs.program_files import program_of, read_file, text_of
+from rtfs.runtime import Runtime
 from rtfs.source import Artefact, Source, Span
 
 TYPE_CHECKING = False

@@ -91,7 +91,7 @@ def show_requests(runtime: Runtime, options: Any, terminal: Terminal, shown: lis
         for line in [json_line(found)] if options.json else lines(found):
             terminal.result(line)
 
-    runtime.replace_models(DryRegistry(runtime.models, runtime.accounts.spending, show))
+    runtime.replace_models(DryRegistry(runtime.models, runtime.delegation.accounts.spending, show))
 
 
 def target_of(runtime: Runtime, model: str) -> str:

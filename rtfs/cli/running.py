@@ -105,7 +105,7 @@ class Delegations:
         self._runtime, self._terminal, self._warnings = runtime, terminal, warnings
         self._before = runtime.records.totals if runtime.records is not None else None
         self._progress: Any = None
-        runtime.on_delegated = None if quiet or terminal.json else self._called
+        runtime.delegation.on_call = None if quiet or terminal.json else self._called
 
     def _called(self) -> None:
         if self._progress is None:
@@ -116,7 +116,7 @@ class Delegations:
         self._progress.called()
 
     def end(self) -> None:
-        self._runtime.on_delegated = None
+        self._runtime.delegation.on_call = None
         self._terminal.clear_status()
 
 

@@ -73,7 +73,7 @@ def reset(session: Session, rest: str) -> None:
 
 
 def load(session: Session, rest: str) -> None:
-    from rtfs.runtime import read_file
+    from rtfs.program_files import read_file
 
     name = os.path.expanduser(_needed(rest, ":load FILE").strip('"'))
     source = read_file(name)

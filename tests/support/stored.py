@@ -10,7 +10,8 @@ from typing import Any
 
 from rtfs.errors import RtfsError, render
 from rtfs.eval.cached import cache, program
-from rtfs.runtime import Runtime, read_source
+from rtfs.program_files import read_source
+from rtfs.runtime import Runtime
 from rtfs.source import Source
 from rtfs.values.printing import to_readable
 

@@ -504,7 +504,7 @@ def test_a_log_that_cannot_be_written_warns_once_and_harms_nothing(tmp_path: Pat
         runtime.run(PROGRAM)
         for _ in range(3):
             assert runtime.run('(say "x")') == "text: x"
-            runtime._sinks.log.flush()
+            runtime.delegation.flush()
         assert len(runtime.records.calls) == 3
     assert len(said) == 1
     assert said[0].startswith("rtfs: calls are not logged: ")

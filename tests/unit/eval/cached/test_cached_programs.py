@@ -15,7 +15,8 @@ from rtfs.errors import AnalysisError, ParseError, RtfsError, render
 from rtfs.eval.cached import program as stored_program
 from rtfs.eval.cached import recording
 from rtfs.eval.hybrid import HybridEvaluator
-from rtfs.runtime import Runtime, read_source
+from rtfs.program_files import read_source
+from rtfs.runtime import Runtime
 from rtfs.source import Source
 from rtfs.values.printing import to_readable
 from tests.support.golden import FOLDER, Chunk, Program, form_places, split_file

@@ -1,0 +1,226 @@
+"""What a runtime has for delegated calls: models, an engine, budgets, and where records go; most is made when first needed."""
+
+from __future__ import annotations
+
+import os
+from _thread import RLock
+from types import NoneType
+
+from rtfs.errors import ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+    from rtfs.delegation.engine import DelegationEngine
+    from rtfs.semantics.machine import Machine
+    from rtfs.semantics.namespace import Namespace
+    from rtfs.semantics.protocols import DelegatedCall
+    from rtfs.syntax.nodes import Node
+
+
+class Delegation:
+    """See the module; the machine's `Delegate`. Safe to use from several threads.
+
+    Args:
+        models: a `models.registry.ModelRegistry`; "default": the one of the environment; None: no calls are delegated.
+        budget, run_budget, log, metrics, tenant: as in `runtime.Runtime`.
+        environ: environment variables.
+        warn: takes one line for the person who runs the program.
+    Raises:
+        ConfigError: limits, a log or metrics that are none.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        *,
+        models: Any,
+        budget: Any,
+        run_budget: Mapping[str, Any] | None,
+        log: Any,
+        metrics: Any,
+        tenant: str,
+        environ: Mapping[str, str],
+        warn: Callable[[str], None],
+    ) -> None:
+        if not (isinstance(log, (NoneType, bool, str, os.PathLike)) or hasattr(log, "add")):
+            raise ConfigError(f"log={log!r} is neither True nor a path, and takes no records")
+        if metrics and not hasattr(metrics, "add"):
+            from rtfs.delegation.metrics import Metrics
+
+            metrics = Metrics(metrics)
+        self._machine = machine
+        self._models = models
+        self._log, self._metrics = log, metrics
+        self._tenant = tenant
+        self._environ = environ
+        self._warn = warn
+        #: The `delegation.record.Records` of the calls so far; None when there were none.
+        self.records: Any = None
+        #: Called after each call, for progress.
+        self.on_call: Callable[[], None] | None = None
+        self._delegate: Any = None
+        self._sinks: Any = None
+        self._making = RLock()  # not the lock of runs: a thread that works for one may be the first to need what is made late
+        self._limits = (budget, run_budget)
+        self._accounts: Any = None
+        machine.make_budget = self._make_budget
+        if models is not None:
+            machine.delegate = self
+
+    # --- models and calls ---
+
+    @property
+    def models(self) -> Any:
+        """The model registry, made when first asked for."""
+        if self._models == "default":
+            from rtfs.models import weights
+            from rtfs.models.registry import default_registry
+
+            self._models = default_registry(
+                self._environ, weights.default_data_dir(self._environ), weights.default_cache_dir(self._environ)
+            )
+        return self._models
+
+    def replace_models(self, registry: Any) -> None:
+        """See `runtime.Runtime.replace_models`."""
+        if self._delegate is not None:
+            raise ConfigError("models are replaced before the first delegated call")
+        self._models = registry
+
+    def delegate(self, call: DelegatedCall) -> Any:
+        """Carry out a delegated call; see `delegation.delegate`, which is made with the first one."""
+        try:
+            return (self._delegate or self._make_delegate()).delegate(call)
+        finally:
+            if self.on_call is not None:
+                self.on_call()
+
+    def _make_delegate(self) -> Any:
+        from rtfs.capabilities.redaction import redactor
+        from rtfs.delegation.delegate import ModelDelegate
+        from rtfs.delegation.record import Records
+        from rtfs.delegation.sinks import Sinks
+
+        with self._making:
+            if self._delegate is None:
+                redact = redactor(self._environ)
+                self.records = Records()
+                self._sinks = Sinks(
+                    self.records, self._log, self._metrics or None, self._environ, redact, self._warn, lambda: self.engine
+                )
+                self._delegate = ModelDelegate(
+                    self.models,
+                    report=self._warn,
+                    records=self._sinks,
+                    redact=redact,
+                    spending=self.accounts.spending,
+                    hash_requests=self._sinks.log is not None,
+                    keep_arguments=self._sinks.keeps_arguments,
+                )
+        return self._delegate
+
+    def llm_execute(self, *operands: Any) -> str:
+        """The capability `:ai.llm-execute`."""
+        from rtfs.delegation.llm_execute import llm_execute
+
+        return llm_execute(self.models, self.accounts.spending, self._machine.spending(), *operands)
+
+    # --- the engine ---
+
+    @property
+    def engine(self) -> DelegationEngine | None:
+        """What decides where calls of functions without a hint go."""
+        return None if self._machine.engine is None else self._machine.engine.engine
+
+    def link(self, engine: DelegationEngine | None, namespace: Namespace) -> None:
+        """Have another engine decide; the functions of `namespace` and of the modules are bound anew."""
+        before = self._machine.engine
+        if before is None and engine is None:  # which is most often so, and needs nothing of what follows
+            return
+        from rtfs.delegation.engine import StaticEngine
+        from rtfs.delegation.linking import Linker
+
+        linker = Linker(engine or StaticEngine(), self._tenant)
+        if before is not None:
+            linker.take_over(before)
+        else:
+            linker.adopt(namespace)
+            for loaded in self._machine.loaded_namespaces():
+                linker.adopt(loaded)
+        self._machine.engine = linker
+
+    def stale(self) -> Iterable[tuple[Namespace, Node]]:
+        """The definitions whose target is another one since they were linked, to be evaluated again."""
+        linker = self._machine.engine
+        if linker is None:
+            return ()
+        linker.refresh()
+        return linker.relink() if linker.stale else ()
+
+    # --- budgets ---
+
+    @property
+    def accounts(self) -> Any:
+        """The `delegation.accounts.Accounts`: budgets and prices; the clocks of its budgets begin when it is made."""
+        if self._accounts is None:
+            from rtfs.delegation.accounts import Accounts
+
+            with self._making:
+                if self._accounts is None:
+                    self._accounts = Accounts(*self._limits, self._environ)
+        return self._accounts
+
+    def start_run(self) -> None:
+        """The time that a run has begins now, where it may have one."""
+        if self._accounts is not None or (self._machine.engine is not None and self._run_limits()):
+            self._machine.spending()
+
+    def _make_budget(self, outer: Any, limits: Any) -> Any:
+        """The machine's: the budget of a scope inside `outer`, or that of a run."""
+        if outer is not None:
+            return self.accounts.open_scope(outer, limits)
+        return self.accounts.open_run(self._run_limits())
+
+    def _run_limits(self) -> Any:
+        """What the engine, as that of a policy, lets a run use up."""
+        of_engine = getattr(self.engine, "run_budgets", None)
+        return of_engine(self._tenant) if of_engine is not None else ()
+
+    # --- the end ---
+
+    def flush(self) -> None:
+        """Have every record so far where others can read it."""
+        if self._sinks is not None and self._sinks.log is not None:
+            self._sinks.log.flush()
+
+    def close(self) -> None:
+        """Release models and connections, and say how often functions fell back, if they did."""
+        if self._delegate is not None:
+            self._delegate.close()
+            self._sinks.close()
+        elif self._metrics:
+            self._metrics.close()
+        if self._models not in ("default", None):
+            self._models.close()
+
+
+def engine_of_policy(
+    path: str | os.PathLike[str], environment: str, warn: Callable[[str], None], engine: DelegationEngine | None
+) -> DelegationEngine:
+    """The engine of a policy file.
+
+    Args:
+        environment: whose overlay holds.
+        engine: another that was asked for.
+    Raises:
+        ConfigError: there is another engine; the file cannot be read or is wrong.
+    """
+    from rtfs.delegation.policy.engine import PolicyEngine
+    from rtfs.delegation.policy.files import PolicyFile
+
+    if engine is not None:
+        raise ConfigError("a runtime has an engine or a policy", hint="ChainEngine([PolicyEngine(…), …]) asks both")
+    return PolicyEngine(PolicyFile(path, environment=environment, warn=warn))
