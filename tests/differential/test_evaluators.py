@@ -213,6 +213,8 @@ def test_definitions(first: Any, second: Any) -> None:
         "(loop [x 1 fs [] y (def z 5)] (if (< x 3) (recur (inc x) (conj fs (fn [] (set! z (+ z x)))) y) [(map (fn [f] (f)) fs) z]))",
         "(map (fn [f] (f)) (for [i [1 2]] (loop [x (do (defn g [] i) 0)] (if (< x 2) (recur (inc x)) g))))",
         "(loop [x 1 y (do (def x 5) 3)] [x y])",
+        "(loop [xs (range 1 3)] (if (nil? (first xs)) (match xs [x z] 7 _ 8) (recur (rest xs))))",
+        "(loop [xs (range 1 3)] (if (nil? (first xs)) (match xs [:tuple int any] 2) (recur (rest xs))))",
         "(defn f [] (when-not (zero? (do (println 1) 0)) 5)) (f)",
         '((fn [a] nil) ((map (fn [b : int] 1) "a")))',
         '(def g (fn [a] ((fn g [b] (str "inner" b)) 0))) (g 5)',

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from rtfs.eval.compiled import metering
 from rtfs.eval.compiled.generate import EFFECT, RETURN, Destination, Generator
 from rtfs.ir import nodes as ir
-from rtfs.ir.scopes import inner_keys, pattern_of
+from rtfs.ir.scopes import inner_keys, pattern_of, used
 from rtfs.source import Span
 
 TYPE_CHECKING = False
@@ -207,11 +207,9 @@ def walked(g: Generator, target: ir.Loop | ir.Fn, variables: list[ir.Var], body:
         pattern = pattern_of(node)
         if pattern is not None and inner_keys(pattern):  # a default or guard inside it may read them too
             return []
-        if isinstance(node, ir.Get):
-            candidates.discard(node.var)
-            continue
         if _reads(g, node, _READS):
             continue
+        candidates.difference_update(used(node))  # the whole sequence is looked at
         args = _restarts(g, node, target)
         if args is None:
             waiting.extend(node.children())
