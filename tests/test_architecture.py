@@ -16,6 +16,7 @@ LAYERS = [
     "semantics",
     "ir",
     "eval capabilities models checker",
+    "caching",
     "delegation",
     "runtime",
     "cli",
