@@ -1,8 +1,8 @@
 """A store in an SQLite file: bounded, shared by processes, whole after `kill -9` at any moment.
 
-Each entry has a checksum over its namespace, key and value, so that what a failing disk changed is a miss.  A trigger adds up sizes
-in the same transaction as the entry, so that the bound is one of the file and not of a process.  Uses are noted in memory and written
-together with the next entry: a hit writes nothing.
+Each entry has a checksum over its namespace, key and value, so that what a failing disk changed is a miss.  A trigger adds up
+sizes in the same transaction as the entry, so that the bound is one of the file and not of a process.  Uses are noted in memory and
+written together with the next entry: a hit writes nothing.
 """
 
 from __future__ import annotations
@@ -332,7 +332,7 @@ def checksum_of(namespace: str, key: bytes, value: bytes) -> bytes:
     return made.digest()
 
 
-class unavailable:  
+class unavailable:
     """Errors of the file as those of a store. A class, since it is on the way of every hit."""
 
     def __enter__(self) -> None:
