@@ -10,7 +10,7 @@ LAYERS = [
     "source",
     "errors",
     "values",
-    "config folders program_files",
+    "config folders program_files database",
     "types",
     "syntax",
     "semantics",

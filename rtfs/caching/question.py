@@ -1,0 +1,159 @@
+"""A request as caches see it, a reply as they keep it, and what a layer behind L2 has to offer."""
+
+from __future__ import annotations
+
+from rtfs.caching.encoding import Malformed
+from rtfs.caching.layer import Saved
+from rtfs.models.protocol import ModelReply, ModelRequest, Usage
+from rtfs.values.struct import Struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+#: What a function or a policy can say about its calls: kept nowhere; by everything that can change the reply; by what the text
+#: means as well; several replies of one question, where it is asked at a temperature above 0.
+MODES = ("none", "exact", "semantic", "sample")
+
+
+class Question(Struct):
+    """A request to one model of one provider, on somebody's behalf.
+
+    Attributes:
+        request: its `model` is the id that the provider serves.
+        provider: its name.
+        version: which state of the model answers, as far as the provider knows: the checksum of weights; may be empty.
+        tenant: on whose behalf; nobody is served what was made for another.
+        private: the reply, and what it is found by, stay on this machine.
+        key: of L2: over all of the above that can change the reply.
+        mode: one of `MODES`.
+        samples: of mode `sample`: how many replies are kept.
+        min_confidence: replies that are known to be less sure are neither kept nor used.
+        ttl_s: seconds after which a reply is no longer used; None: the layer's setting.
+    """
+
+    request: ModelRequest
+    provider: str
+    version: str
+    tenant: str
+    private: bool
+    key: bytes
+    mode: str = "exact"
+    samples: int = 1
+    min_confidence: float = 0.0
+    ttl_s: float | None = None
+
+
+class Kept(Struct):
+    """A reply with what it took to get it.
+
+    Attributes:
+        latency_s: seconds that the model took; `cost_usd`: None when the price is not known.
+        created: seconds since the epoch.
+    """
+
+    text: str
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    score: float | None = None
+    label_mass: float | None = None
+    finish_reason: str = "stop"
+    model: str = ""
+    latency_s: float = 0.0
+    cost_usd: float | None = None
+    created: float = 0.0
+    metadata: dict[str, Any] = {}  # noqa: RUF012
+
+    @property
+    def saved(self) -> Saved:
+        """What serving it makes unnecessary."""
+        return Saved(self.latency_s, (self.prompt_tokens or 0) + (self.completion_tokens or 0), self.cost_usd or 0.0)
+
+    @property
+    def confidence(self) -> float:
+        """How sure the model was; one that does not say is trusted, as it is where it is asked."""
+        return 1.0 if self.score is None else self.score
+
+    def reply(self) -> ModelReply:
+        """The reply, which costs nothing this time."""
+        return ModelReply(
+            text=self.text,
+            usage=Usage(prompt_tokens=0, completion_tokens=0),
+            score=self.score,
+            label_mass=self.label_mass,
+            finish_reason=self.finish_reason,
+            model=self.model,
+        )
+
+    @classmethod
+    def of(cls, reply: ModelReply, *, latency_s: float, cost_usd: float | None, created: float, **metadata: Any) -> Kept:
+        usage = reply.usage
+        return cls(
+            reply.text,
+            usage.prompt_tokens,
+            usage.completion_tokens,
+            reply.score,
+            reply.label_mass,
+            reply.finish_reason,
+            reply.model,
+            latency_s,
+            cost_usd,
+            created,
+            metadata,
+        )
+
+    def to_data(self) -> list[Any]:
+        """Plain data (`encoding`): the fields in their order, behind the number of the form."""
+        return [FORM, *[getattr(self, field) for field in self._fields]]
+
+    @classmethod
+    def from_data(cls, data: Any) -> Kept:
+        """
+        Raises:
+            Malformed: it is no such data, or of another form.
+        """
+        if type(data) is not list or len(data) != len(cls._fields) + 1 or data[0] != FORM:
+            raise Malformed("not a reply of this form")
+        for value, kinds in zip(data[1:], _KINDS):
+            if type(value) not in kinds:
+                raise Malformed("a part of a reply is of another kind")
+        return cls(*data[1:])
+
+
+FORM = 1
+_COUNT, _NUMBER, _MAYBE = (int, type(None)), (float, int), (float, int, type(None))
+_KINDS = ((str,), _COUNT, _COUNT, _MAYBE, _MAYBE, (str,), (str,), _NUMBER, _MAYBE, _NUMBER, (dict,))
+
+
+class SemanticLook(Struct):
+    """What a layer of meaning found for a question.
+
+    Attributes:
+        reply: to a question that means the same, as it judges.
+        serve: whether it may be served; a layer that is still proving itself says no.
+        check: the model is to be asked as well, and the layer told (`checked`).
+        note: for the record: `matched` (the text of the other question), `score`, `reasons` (sentences); plain data.
+    """
+
+    reply: Kept
+    serve: bool
+    check: bool
+    note: dict[str, Any]
+
+
+if TYPE_CHECKING:
+
+    class SemanticLayer(Protocol):
+        """L3, asked for questions of mode `semantic` that L2 does not answer. A `layer.CacheLayer` besides. Safe to use from
+        several threads; never raises because of its store or its embedder."""
+
+        name: str
+
+        def look(self, question: Question) -> SemanticLook | None:
+            """A reply to a question that means the same; None: there is none. Why not is for `explain`, not for here."""
+
+        def store(self, question: Question, reply: Kept) -> None:
+            """A model has answered a question."""
+
+        def checked(self, question: Question, look: SemanticLook, reply: Kept) -> None:
+            """What the model answers to a question for which `look` had something; `store` is called for it as well."""
