@@ -23,12 +23,12 @@ _RESULTS = {
     "max": NUM,
     "min": NUM,
     **dict.fromkeys(("vector", "vec", "concat", "cons", "keys", "vals", "map", "filter", "remove", "range", "sort-by"), VEC),
-    **dict.fromkeys(("sort", "distinct", "map-indexed"), VEC),
+    "map-indexed": VEC,
     **dict.fromkeys(("hash-map", "merge", "dissoc", "zipmap", "frequencies", "group-by", "select-keys"), MAP),
 }
 
-#: Built-ins that give a part of a vector as a vector -> which operand that is.
-_PARTS = {"rest": 0, "butlast": 0, "reverse": 0, "take": 1, "drop": 1}
+#: Built-ins that give items of a vector as a vector, and of a string as a string -> which operand that is.
+_PARTS = {"rest": 0, "butlast": 0, "reverse": 0, "take": 1, "drop": 1, "sort": -1, "distinct": 0}
 
 
 def result(name: str, args: list[ir.Node]) -> Known:
@@ -46,7 +46,7 @@ def result(name: str, args: list[ir.Node]) -> Known:
         return _arithmetic(name, known) if known else ANY  # too few operands: an error when it runs
     if name in _PARTS:
         which = _PARTS[name]
-        return VEC if len(known) > which and known[which] == VEC else ANY
+        return VEC if len(known) > max(which, 0) and known[which] == VEC else ANY
     return _RESULTS.get(name, ANY)
 
 

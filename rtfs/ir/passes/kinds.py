@@ -256,8 +256,8 @@ def range_items(args: list[ir.Node]) -> Any:
 # --- rules -----------------------------------------------------------------------------------
 
 
-def _const(inference: Inference, node: ir.Const) -> Known:
-    value = node.value
+def constant(value: Any) -> Known:
+    """What is known of a value that is there."""
     if type(value) is int:
         return Known("int", value.bit_length(), value >= 0)
     return _LITERALS.get(type(value), ANY)
@@ -291,7 +291,7 @@ def _logic(inference: Inference, node: ir.Logic) -> Known:
 
 
 _RULES: dict[type, Any] = {
-    ir.Const: _const,
+    ir.Const: lambda inference, node: constant(node.value),
     ir.Get: _get,
     ir.Call: Inference.call,
     ir.If: _if,
