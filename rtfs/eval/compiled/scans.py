@@ -75,7 +75,12 @@ def _comprehension(g: Generator, out: str, loop: Any) -> list[Any]:
 
 @statement(ir.Emit)
 def _emit(g: Generator, node: ir.Emit, to: Destination) -> None:
-    value = g.expr(node.value)
+    if isinstance(node.value, ir.Seq) and any(isinstance(item, ir.Bind) for item in node.value.items):
+        temp = g.temp()  # as statements, which can stand twice: for what the parts are probably, and for what else they may be
+        g.stmt(node.value, Destination(temp))
+        value = g.load(temp)
+    else:
+        value = g.expr(node.value)
     sink = g.sinks.get(node.into)
     if sink is not None:
         sink(value)
@@ -192,19 +197,36 @@ def _put_in_place(block: list[Any], mark: int) -> None:
 
 
 def _scan_items(g: Generator, node: ir.Scan) -> None:
+    from rtfs.eval.compiled import rows
+
+    if node in g.rows:
+        rows.scan(g, node, g.rows[node])
+        return
+    found = rows.plan(g, node)
+    if found is not None:
+        rows.emit(g, node, found, lambda: _items(g, node), lambda: _turns(g, node))
+    else:
+        _turns(g, node)
+
+
+def _items(g: Generator, node: ir.Scan) -> Any:
+    """What a loop goes through, in Python."""
     from rtfs.eval.compiled.calls import place_of
 
     if node.ranged:
-        items = _range(g, node.items)
-    elif isinstance(node.items, ir.Collect) and node.items.into is not None:  # the list that it would make a vector of
+        return _range(g, node.items)
+    if isinstance(node.items, ir.Collect) and node.items.into is not None:  # the list that it would make a vector of
         g.stmt(node.items, EFFECT)
-        items = g.load(g.name_of(node.items.into))
-    else:
-        assert node.items is not None
-        value = g.named(g.expr(node.items))
-        outer, g.at = g.at, place_of(g, node.call)
-        items = access.items(g, value, node.items.kind, g.call(" items", g.const(node.operation), value, g.const(node.index)))
-        g.at = outer
+        return g.load(g.name_of(node.items.into))
+    value = g.named(g.expr(node.items))
+    outer, g.at = g.at, place_of(g, node.call)
+    items = access.items(g, value, node.items.kind, g.call(" items", g.const(node.operation), value, g.const(node.index)))
+    g.at = outer
+    return items
+
+
+def _turns(g: Generator, node: ir.Scan) -> None:
+    items = _items(g, node)
     name = g.own(g.name_of(node.var))
 
     def body() -> None:
