@@ -165,10 +165,10 @@ def count(g: Generator, node: ir.Call, name: str) -> Any:
     if is_const(value):
         return _builtin(g, name, [value])
     kind = node.args[0].kind
-    if (kind == "str" or kind == "map") and not g.metered:
+    if kind == "str" or kind == "map":
         return g.call(" len", value if kind == "str" else g.attribute(value, "_table"))
     otherwise = _builtin(g, name, [value])
-    if kind != "vec" and not g.metered:
+    if kind != "vec":
         otherwise = g.choose(g.of_type(value, " str"), g.call(" len", value), otherwise)
     return _if(g, _is_vector(g, node.args[0], value), length(g, value), otherwise)
 
