@@ -10,14 +10,17 @@ from rtfs.eval.compiled.generate import EFFECT, Destination, Generator, statemen
 from rtfs.ir import nodes as ir
 from rtfs.ir.passes.pipelines import emits
 from rtfs.ir.scopes import bindings
+from rtfs.semantics.limits import RANGE_ITEM_BYTES
+from rtfs.values.meter import ANNOUNCED_FROM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 
-#: Items of a range that can do without a look at the limit of size.
+#: Items of a range that can do without a look at the limit of size, and such that are not announced to other limits.
 _SHORT = 2**20
+_SHORT_METERED = ANNOUNCED_FROM // RANGE_ITEM_BYTES
 
 
 @statement(ir.Collect)
@@ -272,8 +275,9 @@ def _range(g: Generator, node: ir.Node) -> Any:
     outer, g.at = g.at, place_of(g, node)
     items = g.call(" bounds", *operands)
     whole = all(kind_of(arg) == "int" and g.is_stable(value) for arg, value in zip(node.args, operands, strict=True))
-    if whole and len(operands) < 3 and not g.metered:  # one that is short is surely within the limit of size
+    if whole and len(operands) < 3:  # one that is short is surely within the limit of size
+        short = g.const(_SHORT_METERED if g.metered else _SHORT)
         length = operands[0] if len(operands) == 1 else g.binary(operands[1], py.Sub(), operands[0])
-        items = g.choose(g.compare(length, py.Lt(), g.const(_SHORT)), g.call(" range", *operands), items)
+        items = g.choose(g.compare(length, py.Lt(), short), g.call(" range", *operands), items)
     g.at = outer
     return items
