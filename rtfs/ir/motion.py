@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rtfs.ir import nodes as ir
 from rtfs.ir.scopes import bindings, pattern_of, results, used, walk_function
 from rtfs.syntax import nodes as ast
@@ -79,15 +81,23 @@ _SIMPLE = (
 )  # fmt: skip
 
 
-def is_simple(spec: ast.Fn, size: int, *, once: list[ast.Binding] | None = None) -> bool:
+#: Built-ins that go through the collection that is their last operand, with a function.
+_LOOPS = frozenset(("map", "filter", "remove", "reduce"))
+
+
+def is_simple(
+    spec: ast.Fn, size: int, *, once: list[ast.Binding] | None = None, scanned: list[ast.Binding] | None = None
+) -> bool:
     """Whether a function's body may stand in the place of a call: plain parameters, plain forms, at most `size` of them.
 
     Args:
         once: for a body that will stand in its unit once; its forms may be `match` too, whose names are added here.
+        scanned: for the same with loops in it, and with values taken apart; what these go through is added here.
     """
     if spec.rest is not None or (spec.hint is not None and spec.hint.target != "local"):
         return False
-    if not all(isinstance(p.pattern, (ast.BindPattern, ast.WildcardPattern)) for p in spec.params):
+    parts = once if scanned is not None else None
+    if not all(_takes_plainly(p.pattern, parts) for p in spec.params):
         return False
     if any(binding.late for binding in spec.scope.bindings):
         return False
@@ -96,11 +106,19 @@ def is_simple(spec: ast.Fn, size: int, *, once: list[ast.Binding] | None = None)
     while waiting:
         item = waiting.pop()
         if isinstance(item, ast.LetBinding):
-            if not isinstance(item.pattern, ast.BindPattern):
+            if not _takes_plainly(item.pattern, parts):
                 return False
             waiting.append(item.value)
             continue
         count += 1
+        if scanned is not None and _is_loop(item):
+            function = item.args[0]
+            if not all(_takes_plainly(p.pattern, parts) for p in function.params):
+                return False
+            waiting += [function.body, *item.args[1:]]
+            if isinstance(item.args[-1], ast.Local):
+                scanned.append(item.args[-1].binding)
+            continue
         if isinstance(item, ast.Match) and once is not None and _is_plain(item):
             waiting.append(item.value)
             for clause in item.clauses:
@@ -118,13 +136,39 @@ def is_simple(spec: ast.Fn, size: int, *, once: list[ast.Binding] | None = None)
     return True
 
 
+def _takes_plainly(pattern: ast.Pattern, once: list[ast.Binding] | None) -> bool:
+    """Whether a parameter or name of a `let` takes all of a value, or parts of it (not with `once` None): these names are added."""
+    if isinstance(pattern, (ast.BindPattern, ast.WildcardPattern)):
+        return True
+    if once is None or not isinstance(pattern, (ast.VectorPattern, ast.MapPattern)):
+        return False
+    once += bindings(pattern)
+    return _evaluates_nothing([pattern])
+
+
+def _is_loop(node: Any) -> bool:
+    """Whether a node is a call that becomes a loop: of a built-in, if it is one, with a function literal of plain form."""
+    if not (isinstance(node, ast.Call) and isinstance(node.function, ast.Global) and node.function.name in _LOOPS):
+        return False
+    function = node.args[0] if node.args else None
+    return (
+        isinstance(function, ast.Fn)
+        and function.self_binding is None
+        and function.rest is None
+        and not any(binding.late for binding in function.scope.bindings)
+    )
+
+
 def _is_plain(match: ast.Match) -> bool:
     """Whether there is nothing to evaluate in the patterns of a `match`, and no name that is read late."""
-    waiting: list[Any] = []
-    for clause in match.clauses:
-        if any(binding.late for binding in clause.scope.bindings):
-            return False
-        waiting.append(clause.pattern)
+    if any(binding.late for clause in match.clauses for binding in clause.scope.bindings):
+        return False
+    return _evaluates_nothing([clause.pattern for clause in match.clauses])
+
+
+def _evaluates_nothing(patterns: Sequence[ast.Pattern]) -> bool:
+    """Whether patterns only take apart, compare and bind."""
+    waiting: list[Any] = list(patterns)
     while waiting:
         pattern = waiting.pop()
         if isinstance(pattern, ast.VectorPattern):

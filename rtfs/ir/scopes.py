@@ -145,6 +145,22 @@ def reads(unit: ir.Unit, node: ir.Node, var: ir.Var) -> bool:
     return False
 
 
+def stores(unit: ir.Unit, node: ir.Node, var: ir.Var) -> bool:
+    """Whether a variable gets a value inside a node."""
+    waiting = [node]
+    while waiting:
+        item = waiting.pop()
+        if not isinstance(item, (ir.Get, ir.NoMatch)) and var in used(item):
+            return True
+        waiting.extend(item.children())
+        pattern = pattern_of(item)
+        if pattern is not None:
+            if any(unit.vars[binding] is var for binding in bindings(pattern)):
+                return True
+            waiting.extend(inner_nodes(unit, pattern))
+    return False
+
+
 def variables(unit: ir.Unit) -> list[ir.Var]:
     """All variables that occur."""
     found: dict[ir.Var, None] = {}
@@ -217,6 +233,13 @@ def transform(unit: ir.Unit, rewrite: Callable[[ir.Node, ir.Fn], ir.Node]) -> No
 
     `fn` is the function that the node stands in, of which a new variable there has to be.
     """
+    for i, part in enumerate(unit.top.prepare):
+        unit.top.prepare[i] = rewritten(unit, part, unit.top, rewrite)
+    unit.top.body = rewritten(unit, unit.top.body, unit.top, rewrite)
+
+
+def rewritten(unit: ir.Unit, node: ir.Node, fn: ir.Fn, rewrite: Callable[[ir.Node, ir.Fn], ir.Node]) -> ir.Node:
+    """The same of one node, which stands in `fn` or will, and the nodes inside it."""
 
     def visit(node: ir.Node, fn: ir.Fn) -> ir.Node:
         inside = node if isinstance(node, ir.Fn) else fn
@@ -240,9 +263,7 @@ def transform(unit: ir.Unit, rewrite: Callable[[ir.Node, ir.Fn], ir.Node]) -> No
                 unit.nodes[key] = visit(unit.nodes[key], fn)
         return rewrite(node, fn)
 
-    for i, part in enumerate(unit.top.prepare):
-        unit.top.prepare[i] = visit(part, unit.top)
-    unit.top.body = visit(unit.top.body, unit.top)
+    return visit(node, fn)
 
 
 #: Nodes without parts and variables.

@@ -11,6 +11,7 @@ import ast as py
 from rtfs.eval.compiled.builder import is_const
 from rtfs.eval.compiled.generate import Generator
 from rtfs.ir import nodes as ir
+from rtfs.values.meter import MANY_ITEMS
 from rtfs.values.scalars import Keyword
 
 TYPE_CHECKING = False
@@ -59,10 +60,16 @@ def rest(g: Generator, value: Any, count: int) -> Any:
 
 
 def items(g: Generator, value: Any, kind: str | None, otherwise: Any) -> Any:
-    """The items of a vector (a name) as a new Python list; `otherwise` for other values, and under limits, which count them."""
-    if g.metered or is_const(value):
+    """The items of a vector (a name) as a new Python list; `otherwise` for other values, and for many under limits, which count
+    them."""
+    if is_const(value):
         return otherwise
-    return _all(g, value) if kind == "vec" else g.choose(g.of_type(value, " Vector"), _all(g, value), otherwise)
+    return _if(g, [*([] if kind == "vec" else [g.of_type(value, " Vector")]), *_not_announced(g, value)], _all(g, value), otherwise)
+
+
+def _not_announced(g: Generator, value: Any) -> list[Any]:
+    """The test of whether a copy of a sequence (a name) is too small to be announced; none where nobody wants to know."""
+    return [g.compare(g.attribute(value, "_stop"), py.Lt(), g.const(MANY_ITEMS))] if g.metered else []
 
 
 def _all(g: Generator, value: Any) -> Any:
@@ -154,10 +161,11 @@ def all_but_first(g: Generator, node: ir.Call, name: str) -> Any:
 def cons(g: Generator, node: ir.Call, name: str) -> Any:
     values = _operands(g, node)
     first, value = values
-    if is_const(value) or g.metered:
+    if is_const(value):
         return _builtin(g, name, values)
     others = g.put(py.Starred(_all(g, value), py.Load()))
-    return _if(g, _is_vector(g, node.args[1], value), g.call(" vector", g.list_of([first, others])), _builtin(g, name, values))
+    tests = [*_is_vector(g, node.args[1], value), *_not_announced(g, value)]
+    return _if(g, tests, g.call(" vector", g.list_of([first, others])), _builtin(g, name, values))
 
 
 def count(g: Generator, node: ir.Call, name: str) -> Any:
@@ -165,10 +173,10 @@ def count(g: Generator, node: ir.Call, name: str) -> Any:
     if is_const(value):
         return _builtin(g, name, [value])
     kind = node.args[0].kind
-    if (kind == "str" or kind == "map") and not g.metered:
+    if kind == "str" or kind == "map":
         return g.call(" len", value if kind == "str" else g.attribute(value, "_table"))
     otherwise = _builtin(g, name, [value])
-    if kind != "vec" and not g.metered:
+    if kind != "vec":
         otherwise = g.choose(g.of_type(value, " str"), g.call(" len", value), otherwise)
     return _if(g, _is_vector(g, node.args[0], value), length(g, value), otherwise)
 

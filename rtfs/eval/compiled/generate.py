@@ -23,6 +23,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from rtfs.eval.compiled.rows import Rows
+    from rtfs.ir.nodes import Known
     from rtfs.ir.optimise import Facts
     from rtfs.types.nodes import Type
 
@@ -109,6 +111,8 @@ class Generator(Builder):
         # variables that are not stored: the one that they come from, and what is to be added to it
         self.offsets: dict[ir.Var, tuple[ir.Var, int]] = {}
         self.reads: tuple[ir.Fn, Any] | None = None  # who reads the variables of a function (`offsets.Reads`)
+        self.rows: dict[ir.Scan, Rows] = {}  # loops over the parts of items, which have been taken already
+        self.parts: dict[ir.Var, Known] = {}  # what is known of those parts
         self.speculating = 0  # regions around that are generated for numbers of one kind; negative in their other versions
         self.fusing = False  # inside loops that run as one
         self.calm: set[tuple[str, int]] = set()  # global names, and numbers of operands, whose calls surely answer with values

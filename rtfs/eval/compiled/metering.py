@@ -76,11 +76,12 @@ def loop(g: Generator, span: Span | None, body: list[Any]) -> None:
     g.at = outer
 
 
-def scan(g: Generator, name: str, items: Any, span: Span | None, body: list[Any], ended: list[Any] | None = None) -> None:
-    """Add `for name in items: body, else: ended`, a step for each item and one for the end."""
+def scan(g: Generator, name: Any, items: Any, span: Span | None, body: list[Any], ended: list[Any] | None = None) -> None:
+    """Add `for name in items: body, else: ended`, a step for each item and one for the end; `name` is one, or a target."""
     outer, g.at = g.at, place(g, span)
     ended = ended or []
-    made = g.put(py.For(g.store(name), items, body or [g.put(py.Pass())], ended))
+    target = g.store(name) if type(name) is str else name
+    made = g.put(py.For(target, items, body or [g.put(py.Pass())], ended))
     made.only_scans = not ended
     if g.metered:
         made.iter = g.call(" compress", items, _stream(g))

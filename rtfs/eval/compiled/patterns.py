@@ -49,6 +49,8 @@ def check(g: Generator, node: ir.Check, value: Any) -> None:
 
 @statement(ir.Bind)
 def _bind(g: Generator, node: ir.Bind, to: Destination) -> None:
+    if any(node is bind for rows in g.rows.values() for bind in rows.members.values()):
+        return  # its names have got their values from the row
     value = g.named(g.expr(node.value))
     bind(g, node.pattern, value, node.place)
     if to is not EFFECT:

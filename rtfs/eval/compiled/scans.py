@@ -10,14 +10,17 @@ from rtfs.eval.compiled.generate import EFFECT, Destination, Generator, statemen
 from rtfs.ir import nodes as ir
 from rtfs.ir.passes.pipelines import emits
 from rtfs.ir.scopes import bindings
+from rtfs.semantics.limits import RANGE_ITEM_BYTES
+from rtfs.values.meter import ANNOUNCED_FROM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 
-#: Items of a range that can do without a look at the limit of size.
+#: Items of a range that can do without a look at the limit of size, and such that are not announced to other limits.
 _SHORT = 2**20
+_SHORT_METERED = ANNOUNCED_FROM // RANGE_ITEM_BYTES
 
 
 @statement(ir.Collect)
@@ -75,7 +78,12 @@ def _comprehension(g: Generator, out: str, loop: Any) -> list[Any]:
 
 @statement(ir.Emit)
 def _emit(g: Generator, node: ir.Emit, to: Destination) -> None:
-    value = g.expr(node.value)
+    if isinstance(node.value, ir.Seq) and any(isinstance(item, ir.Bind) for item in node.value.items):
+        temp = g.temp()  # as statements, which can stand twice: for what the parts are probably, and for what else they may be
+        g.stmt(node.value, Destination(temp))
+        value = g.load(temp)
+    else:
+        value = g.expr(node.value)
     sink = g.sinks.get(node.into)
     if sink is not None:
         sink(value)
@@ -192,19 +200,36 @@ def _put_in_place(block: list[Any], mark: int) -> None:
 
 
 def _scan_items(g: Generator, node: ir.Scan) -> None:
+    from rtfs.eval.compiled import rows
+
+    if node in g.rows:
+        rows.scan(g, node, g.rows[node])
+        return
+    found = rows.plan(g, node)
+    if found is not None:
+        rows.emit(g, node, found, lambda: _items(g, node), lambda: _turns(g, node))
+    else:
+        _turns(g, node)
+
+
+def _items(g: Generator, node: ir.Scan) -> Any:
+    """What a loop goes through, in Python."""
     from rtfs.eval.compiled.calls import place_of
 
     if node.ranged:
-        items = _range(g, node.items)
-    elif isinstance(node.items, ir.Collect) and node.items.into is not None:  # the list that it would make a vector of
+        return _range(g, node.items)
+    if isinstance(node.items, ir.Collect) and node.items.into is not None:  # the list that it would make a vector of
         g.stmt(node.items, EFFECT)
-        items = g.load(g.name_of(node.items.into))
-    else:
-        assert node.items is not None
-        value = g.named(g.expr(node.items))
-        outer, g.at = g.at, place_of(g, node.call)
-        items = access.items(g, value, node.items.kind, g.call(" items", g.const(node.operation), value, g.const(node.index)))
-        g.at = outer
+        return g.load(g.name_of(node.items.into))
+    value = g.named(g.expr(node.items))
+    outer, g.at = g.at, place_of(g, node.call)
+    items = access.items(g, value, node.items.kind, g.call(" items", g.const(node.operation), value, g.const(node.index)))
+    g.at = outer
+    return items
+
+
+def _turns(g: Generator, node: ir.Scan) -> None:
+    items = _items(g, node)
     name = g.own(g.name_of(node.var))
 
     def body() -> None:
@@ -250,8 +275,9 @@ def _range(g: Generator, node: ir.Node) -> Any:
     outer, g.at = g.at, place_of(g, node)
     items = g.call(" bounds", *operands)
     whole = all(kind_of(arg) == "int" and g.is_stable(value) for arg, value in zip(node.args, operands, strict=True))
-    if whole and len(operands) < 3 and not g.metered:  # one that is short is surely within the limit of size
+    if whole and len(operands) < 3:  # one that is short is surely within the limit of size
+        short = g.const(_SHORT_METERED if g.metered else _SHORT)
         length = operands[0] if len(operands) == 1 else g.binary(operands[1], py.Sub(), operands[0])
-        items = g.choose(g.compare(length, py.Lt(), g.const(_SHORT)), g.call(" range", *operands), items)
+        items = g.choose(g.compare(length, py.Lt(), short), g.call(" range", *operands), items)
     g.at = outer
     return items

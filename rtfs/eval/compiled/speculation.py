@@ -4,7 +4,7 @@ tests; and beside it the code as it is for whatever else there may be.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from rtfs.eval.compiled.generate import Generator
 from rtfs.ir import nodes as ir
@@ -16,14 +16,10 @@ from rtfs.syntax import nodes as ast
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    pass
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
     from typing import Any
 
 _LARGEST = 200  # nodes that may stand twice
-_DEEPEST = 2  # such regions inside one another
+DEEPEST = 2  # such regions inside one another
 
 _ARITHMETIC = frozenset(("+", "-", "*", "/", "inc", "dec", "mod", "rem", "quot", "abs", "max", "min", "sqrt"))
 #: Operations that a known operand makes cheaper.
@@ -75,23 +71,31 @@ def speculate(g: Generator, region: list[ir.Node], bound: list[ir.Var], emit: Ca
         region: the nodes. bound: variables that have just got their values.
         emit: adds their statements.
     """
-    if g.speculating < 0 or g.speculating >= _DEEPEST:
+    if g.speculating < 0 or g.speculating >= DEEPEST:
         emit()
         return
-    nodes = _nodes(g.unit, region)
-    assumed = _guess(g, nodes, bound) if nodes is not None else {}
+    nodes = nodes_of(g.unit, region)
+    assumed = guess(g, nodes, bound) if nodes is not None else {}
     if not assumed:
         emit()
         return
     assert nodes is not None
-    stored = _stored(g.unit, nodes)
+    stored = stored_in(g.unit, nodes)
     depth = g.speculating
     before: list[Any] = [(item, item.known) for item in [*nodes, *_both(stored, assumed)]]
-    Inference(g.unit, g.facts, g.inference.version).infer(nodes, _both(stored, assumed), assumed, region)
+    infer(g, nodes, _both(stored, assumed), assumed, region)
     g.speculating += 1
     fast, slow = g.one_of(emit, lambda: _plainly(g, emit, before))
     g.speculating = depth
     g.when(g.both(*[g.of_type(g.load(g.name_of(var)), f" {known.kind}") for var, known in assumed.items()]), fast, slow)
+
+
+def infer(
+    g: Generator, nodes: list[ir.Node], variables: list[ir.Var], assumed: dict[ir.Var, Known], region: Sequence[ir.Node] = ()
+) -> None:
+    """Set what is known of nodes and variables of a region, with what is known of parts that were taken before it."""
+    parts = {var: g.parts[var] for var in variables if var in g.parts}
+    Inference(g.unit, g.facts, g.inference.version).infer(nodes, variables, {**parts, **assumed}, region)
 
 
 def _plainly(g: Generator, emit: Callable[[], None], before: list[Any]) -> None:
@@ -101,9 +105,9 @@ def _plainly(g: Generator, emit: Callable[[], None], before: list[Any]) -> None:
     emit()
 
 
-def _guess(g: Generator, nodes: list[ir.Node], bound: list[ir.Var]) -> dict[ir.Var, Known]:
+def guess(g: Generator, nodes: list[ir.Node], bound: list[ir.Var]) -> dict[ir.Var, Known]:
     """What to test of which variables; nothing where it does not pay."""
-    stored = _stored(g.unit, nodes)
+    stored = stored_in(g.unit, nodes)
     read = {node.var for node in nodes if isinstance(node, ir.Get)}
     # those that were just bound, and those that come out of one turn of a loop into the next
     candidates = [
@@ -115,13 +119,12 @@ def _guess(g: Generator, nodes: list[ir.Node], bound: list[ir.Var]) -> dict[ir.V
         return {}
     known: list[Any] = [(item, item.known) for item in [*nodes, *_both(stored, candidates)]]
     every = _both(stored, candidates)
-    inference = Inference(g.unit, g.facts, g.inference.version)
-    inference.infer(nodes, every, dict.fromkeys(candidates, UNKNOWN))
+    infer(g, nodes, every, dict.fromkeys(candidates, UNKNOWN))
     votes = Votes(g, nodes, {var: var for var in candidates})
     kind = "float" if votes.floats else "int"
     assumed = {var: Known(kind) for var in candidates if var in votes.uses and (kind == "int" or var not in votes.naturals)}
     while assumed:
-        inference.infer(nodes, every, assumed)
+        infer(g, nodes, every, assumed)
         wrong = {n.var for n in nodes if isinstance(n, ir.Set) and n.var in assumed and not fits(n.value.known, assumed[n.var])}
         if not wrong:
             break
@@ -149,7 +152,7 @@ def _open(g: Generator, nodes: list[ir.Node]) -> int:
     )
 
 
-def _nodes(unit: ir.Unit, region: list[ir.Node]) -> list[ir.Node] | None:
+def nodes_of(unit: ir.Unit, region: list[ir.Node]) -> list[ir.Node] | None:
     """The nodes of a region, outer ones first; None when they cannot stand twice."""
     found: list[ir.Node] = []
     waiting = list(region)
@@ -165,7 +168,7 @@ def _nodes(unit: ir.Unit, region: list[ir.Node]) -> list[ir.Node] | None:
     return found
 
 
-def _stored(unit: ir.Unit, nodes: list[ir.Node]) -> dict[ir.Var, int]:
+def stored_in(unit: ir.Unit, nodes: list[ir.Node]) -> dict[ir.Var, int]:
     """The variables that nodes give values to, and how often."""
     found: dict[ir.Var, int] = {}
     for node in nodes:

@@ -20,6 +20,7 @@ from rtfs.source import Span
 from rtfs.values.equality import equal
 from rtfs.values.functions import Builtin, Function
 from rtfs.values.maps import Map, encode
+from rtfs.values.meter import announce
 from rtfs.values.scalars import Keyword
 from rtfs.values.sequences import EMPTY_VECTOR, List, Sequence, Vector
 
@@ -445,6 +446,7 @@ NAMES: dict[str, Any] = {
     " rest_list": rest_list,
     " iterable": iterable,
     " items": items,
+    " announce": announce,
     " bounds": bounds,
     " walk": walk,
     " islice": islice,

@@ -12,7 +12,8 @@ from rtfs.ir.lower import lower_function
 from rtfs.ir.motion import applied, is_simple, takes
 from rtfs.ir.optimise import Counts
 from rtfs.ir.passes.kinds import direct_functions
-from rtfs.ir.scopes import refresh, transform, walk_function
+from rtfs.ir.passes.pipelines import fuse, make_loops
+from rtfs.ir.scopes import refresh, stores, transform, walk_function
 from rtfs.syntax import nodes as ast
 
 TYPE_CHECKING = False
@@ -28,6 +29,8 @@ _LEVELS = 4
 _CHANGING = 60
 #: The same of one that only looks at what its operand is.
 _MATCHING = 30
+#: The same of one that goes through a collection which stays the same in the loop around the call.
+_LOOPING = 100
 _CHANGES = frozenset(("assoc", "assoc-in", "update", "update-in", "conj", "dissoc", "merge", "into"))
 _LOOPS = (ir.Loop, ir.Scan, ir.Each, ir.Times)
 
@@ -37,7 +40,11 @@ def run(unit: ir.Unit, facts: Facts) -> Counts:
     counts = {"literals": _literals(unit), "functions": 0}
     if counts["literals"]:
         refresh(unit)
-    _Calls(unit, facts, counts).run()
+    calls = _Calls(unit, facts, counts)
+    calls.run()
+    if calls.loops:
+        refresh(unit)
+        fuse(unit, facts)
     return counts
 
 
@@ -74,6 +81,8 @@ class _Calls:
         self.counts = counts
         self.budget = _BUDGET
         self.inside = [unit.name]  # the functions whose bodies are being put in place
+        self.around: list[ir.Node] = []  # loops, innermost last
+        self.loops = 0  # that came into the unit
 
     def run(self) -> None:
         for fn in direct_functions(self.unit):
@@ -83,14 +92,19 @@ class _Calls:
         """The node with the calls inside it replaced; functions inside it stay as they are. `often`: it may run more than once."""
         if isinstance(node, ir.Fn):
             return node
-        often = often or isinstance(node, _LOOPS)
+        is_loop = isinstance(node, _LOOPS)
+        often = often or is_loop
         for part in node.parts:
             value = getattr(node, part)
+            if is_loop and part == "body":
+                self.around.append(node)
             if isinstance(value, list):
                 for i in range(len(value)):
                     value[i] = self.visit(value[i], fn, often)
             elif value is not None:
                 setattr(node, part, self.visit(value, fn, often))
+            if is_loop and part == "body":
+                self.around.pop()
         if isinstance(node, ir.Try):
             node.body = self.visit(node.body, fn, often)
             for clause in node.catches:
@@ -108,17 +122,37 @@ class _Calls:
             return node
         names: list[ast.Binding] = []  # of `match`: the unit has one variable for each
         size = _CHANGING if _changes(spec) else _MATCHING if isinstance(spec.body, ast.Match) else SMALL
-        if not is_simple(spec, size, once=names) or any(name in self.unit.vars for name in names):
+        loops = False
+        if not is_simple(spec, size, once=names):
+            names, loops = [], True
+            if not self.scans_again(spec, node, names):
+                return node
+        if any(name in self.unit.vars for name in names):
             return node
         made = lower_function(self.unit, spec, fn)
         if made is None or made.loops:
             return node
+        if loops:
+            make_loops(self.unit, self.facts, made)
         parts = list(walk_function(self.unit, made))
         if len(parts) > self.budget or any(isinstance(part, (ir.Recur, ir.Fn)) for part in parts):
             return node
         self.budget -= len(parts)
         self.counts["functions"] += 1
+        self.loops += loops
         self.inside.append(head.name)
         made.body = self.visit(made.body, fn, True)
         self.inside.pop()
         return applied(self.unit, made, node, fn)
+
+    def scans_again(self, spec: ast.Fn, node: ir.Call, names: list[ast.Binding]) -> bool:
+        """Whether a function goes through the same collection at each turn of the loop around its call: what it takes from the
+        items can then be taken once (`eval.compiled.rows`)."""
+        if not self.around:
+            return False
+        scanned: list[ast.Binding] = []
+        if not is_simple(spec, _LOOPING, once=names, scanned=scanned):
+            return False
+        operands = zip(spec.params, node.args, strict=True)
+        same = [arg for p, arg in operands if isinstance(p.pattern, ast.BindPattern) and p.pattern.binding in scanned]
+        return any(isinstance(arg, ir.Get) and not stores(self.unit, self.around[-1], arg.var) for arg in same)

@@ -7,11 +7,13 @@ collection in between is never built.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rtfs.ir import nodes as ir
 from rtfs.ir.motion import adopt, body_of
 from rtfs.ir.optimise import Counts
 from rtfs.ir.passes.purity import is_pure
-from rtfs.ir.scopes import reads, refresh, transform
+from rtfs.ir.scopes import reads, refresh, rewritten, transform
 from rtfs.syntax import nodes as ast
 from rtfs.values.sequences import Vector
 
@@ -28,7 +30,19 @@ _OPERANDS = {"map": 2, "filter": 2, "remove": 2, "reduce": 3}
 def run(unit: ir.Unit, facts: Facts) -> Counts:
     """Turn calls into loops, then fuse loops."""
     counts = {"loops": 0, "fused": 0, "ranges": 0}
+    transform(unit, _rewriting(unit, facts, counts))
+    if counts["loops"]:
+        refresh(unit)
+        counts["fused"] = fuse(unit, facts)
+    return counts
 
+
+def make_loops(unit: ir.Unit, facts: Facts, fn: ir.Fn) -> None:
+    """Turn the calls in a function that has just been lowered into loops; `fuse` can look at them once it has its place."""
+    rewritten(unit, fn, fn, _rewriting(unit, facts, {"loops": 0, "ranges": 0}))
+
+
+def _rewriting(unit: ir.Unit, facts: Facts, counts: Counts) -> Callable[[ir.Node, ir.Fn], ir.Node]:
     def rewrite(node: ir.Node, fn: ir.Fn) -> ir.Node:
         if isinstance(node, ir.Each) and is_range(facts, node.items):
             node.ranged = True
@@ -42,11 +56,7 @@ def run(unit: ir.Unit, facts: Facts) -> Counts:
         counts["loops"] += made is not node
         return made
 
-    transform(unit, rewrite)
-    if counts["loops"]:
-        refresh(unit)
-        counts["fused"] = _fuse(unit, facts)
-    return counts
+    return rewrite
 
 
 def _loop(unit: ir.Unit, facts: Facts, node: ir.Call, owner: ir.Fn) -> ir.Node:
@@ -190,7 +200,7 @@ def _grown(unit: ir.Unit, facts: Facts, step: ir.Node, total: ir.Var, out: ir.Va
 # --- fusion ----------------------------------------------------------------------------------
 
 
-def _fuse(unit: ir.Unit, facts: Facts) -> int:
+def fuse(unit: ir.Unit, facts: Facts) -> int:
     """Mark the loops over what another loop collects, where nothing but the result can be told from the order."""
     fused = 0
 

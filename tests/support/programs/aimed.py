@@ -446,6 +446,53 @@ def matching(m: Maker) -> list[str]:
     return [f"(defn f [v] (match v {' '.join(clauses)}{last}))", f"(map (fn [v] {caught('(f v)')}) [{values}])", f"(f {c.pick(subjects)})"]
 
 
+@aim(6)
+def pairs(m: Maker) -> list[str]:
+    """Loops inside loops over the same vector of vectors, in place or in a function; some items are not what the patterns want."""
+    c = m.c
+    width = c.between(1, 3)
+    mine, others = ("a", "b", "d")[:width], ("u", "v", "w")[:width]
+
+    def pattern(names: tuple[str, ...]) -> str:
+        shown = ["_" if c.chance(15) else name for name in names]
+        return f"[{' '.join(shown)}{c.pick(('',) * 12 + (' & r', ' :as r', ' q'))}]"
+
+    def value(names: tuple[str, ...]) -> str:
+        made = formula(m, names, 2)
+        return c.pick((*(made,) * 6, f"(do (println {made}) {made})", f"[{made} p]", f"[{made} {made}]", f"(if {condition(m, names)} {made} 0.5)"))
+
+    inner, outer = pattern(others), pattern(mine)
+    names = (*[name for name in (*mine, *others) if name in (*inner[1:-1].split(), *outer[1:-1].split())], "1")
+    body = c.pick(
+        (
+            f"(reduce (fn [t {inner}] {value((*names, 't'))}) {c.pick(('0', '0.0', '1', '[]'))} points)",
+            f"(reduce (fn [[s t] {inner}] [{value((*names, 's'))} {value((*names, 't'))}]) [0 0.5] points)",
+            f"(map (fn [q] (let [{inner} q] {value(names)})) points)",
+            f"(filter (fn [{inner}] {condition(m, names)}) points)",
+            f"(map (fn [{inner}] {value(names)}) points)",
+            f"(for [{inner} points] {value(names)})",
+        )
+    )
+    kind = c.pick((("0", "1", "2", "-3"), FLOATS, FLOATS, EDGES, ("1", "0.5", "2.0")))
+
+    def item() -> str:
+        numbers = " ".join([c.pick(kind) for _ in range(width)])
+        odd = ("nil", "[]", f"(list {numbers})", f"(rest [0 {numbers}])", f"(conj [{numbers}] 1)", f"(butlast [{numbers} 1])", "[1 nil :k]", ":k", "{}", f"(vec (list {numbers}))")
+        return c.pick(odd) if c.chance(12) else f"[{numbers}]"
+
+    points = c.pick((*(f"[{' '.join([item() for _ in range(c.between(0, 4))])}]",) * 6, "nil", "(list [1 2] [3 4])", "{1 2 3 4}", "(range 3)"))
+    let = f"(let [{outer} p] {body})"
+    through = c.pick(
+        (
+            f"(map (fn [p] {let}) points)", f"(map (fn [{outer}] (let [p 2] {body})) points)", f"(reduce (fn [k p] (conj k {let})) [] points)",
+            "(map (fn [p] (f p points)) points)", f"(for [p points] {let})",
+            "(loop [n 2 points points] (if (= n 0) points (recur (dec n) (map (fn [p] (f p points)) points))))",
+        )
+    )  # fmt: skip
+    define = [f"(def seen {points})", f"(defn f [{outer} points] (let [p 1] {body}))", f"(defn g [points] {through})"]
+    return [*define, f"[{caught('(g seen)')} {caught('(g [[1.0 2.0 3.0] [0.5 0.25 1.5]])')}]", "(g seen)"]
+
+
 @aim(4)
 def constants(m: Maker) -> list[str]:
     """What can be worked out before it runs, with errors in it, and parts whose values nobody uses."""

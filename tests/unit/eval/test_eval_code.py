@@ -230,6 +230,28 @@ CASES = {
         "(defn f [a b] (+ 1 (* a b)))", "f", f"< {2**30}", "",
         ["(f 3 4)", f"(f {2**40} {2**40})", f"(f {-2**30} 1)", f"(f {2**62} -1)", "(f 1.5 2)", "(f true 2)", f"(f {2**31} 1)"],
     ),
+    "loops over the same vector of vectors take its items apart once": (
+        "(defn f [points] (map (fn [[x y]] (reduce (fn [sum [a b]] (+ sum (* (- (* a 0.5) x) (- b y)))) 0.0 points)) points))",
+        "f", "for a, b in t_1:\n                sum = sum + (a * 0.5 - x) * (b - y)", "",
+        [
+            "(f [[1.0 2.0] [0.5 -0.0] [##NaN 1e308]])", "(f [])", "(f [[1.0 2.0] [3 4.5]])", "(f [[1.0 2.0] [1.0]])", "(f [[1.0 :x] [1.0]])",
+            "(f [[1.0 2.0] '(1.0 2.0)])", "(f [(rest [0 1.0 2.0])])", "(f [(conj [1.0] 2.0) (butlast [1.0 2.0 3.0])])", "(f [[1.0 2.0] nil])",
+            "(f nil)", "(f {1.0 2.0})", "(f '([1.0 2.0]))", "(f [[1e308 1e308] [-1e308 1.0]])", "(let [p [1.0 2.0] q (conj p 3.0)] (f [p p]))",
+        ],
+    ),
+    "items that are wanted whole come with their parts": (
+        "(defn f [ps] (map (fn [p] (let [[x] p] (reduce (fn [sum q] (let [[y] q] (if (= p q) sum (+ sum (* x y))))) 0 ps))) ps))",
+        "f", "y, q in", "", ["(f [[1] [2] [3]])", "(f [[1.5] [2]])", f"(f [[{2**62}] [{2**62}]])", "(f [[1] [2] 3])"],
+    ),
+    "an error in a turn comes before a later item that cannot be taken apart": (
+        "(defn f [ps] (map (fn [[x y]] (reduce (fn [s [a b]] (+ s (/ a (- x b)))) 0.5 ps)) ps))", "f", "", "",
+        ["(f [[1.0 1.0] [2.0]])", "(f [[1.0 2.0] [2.0]])", "(f [[1.0 1.0] [2.0 1.0]])"],
+    ),
+    "a function that goes through what does not change around it stands in place": (
+        "(defn pull [[x y] points] (reduce (fn [sum [a b]] (+ sum (* (- (* a 0.5) x) (- b y)))) 0.0 points))\n"
+        "(defn f [n points] (if (= n 0) points (f (dec n) (map (fn [p] [(pull p points) 0.5]) points))))",
+        "f", "for a, b in", "pull(", ["(f 3 [[1.0 2.0] [0.5 0.25]])", "(f 1 [[1.0 2.0] [0.5]])", "(f 1 [[1.0 2.0] [1.0 :x]])", "(f 1 [[1.0 2.0] 5])"],
+    ),
 }  # fmt: skip
 
 
