@@ -71,7 +71,7 @@ def read_shape(path: Path) -> ModelShape:
         try:
             with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 return _shape(_Reader(data, path.name))
-        except struct.error:
+        except (struct.error, OverflowError):
             raise NotGguf(f"{path.name} is cut short: it ends within its header") from None
 
 
@@ -189,7 +189,10 @@ def _described(about: dict[str, Any], sizes: dict[str, int], parameters: int) ->
 
 
 def _cache_bytes(about: dict[str, Any], architecture: str, number: Callable[..., int]) -> Callable[[int], int]:
-    heads = number("attention.head_count") or 1
+    noted = about.get(f"{architecture}.attention.head_count")
+    # where each block has another number of them, the width of one is that of the block with the most
+    most = max((n for n in noted if isinstance(n, int)), default=0) if isinstance(noted, list) else number("attention.head_count")
+    heads = max(1, most)
     width = number("embedding_length") // heads
     lengths = number("attention.key_length", width) + number("attention.value_length", width)
     shared = about.get(f"{architecture}.attention.head_count_kv", heads)

@@ -49,7 +49,9 @@ class CallSettings:
 class Call:
     """One request on its way to a reply."""
 
-    def __init__(self, request: ModelRequest, plan: Plan, pool: Pool, weights: Weights, settings: CallSettings, limit: CallLimit) -> None:
+    def __init__(
+        self, request: ModelRequest, plan: Plan, pool: Pool, weights: Weights, settings: CallSettings, limit: CallLimit
+    ) -> None:
         self.request = request
         self.plan = plan
         self.pool = pool

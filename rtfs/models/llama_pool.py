@@ -216,9 +216,8 @@ def relieve() -> bool:
     """
     with _pools_lock:
         pools = sorted((pool for pool, _ in _pools.values()), key=lambda pool: pool.last_used)
-    if any([pool.shed_contexts() for pool in pools]):
-        return True
-    return any(pool.unload() for pool in pools)
+    shed = [pool.shed_contexts() for pool in pools]
+    return any(shed) or any(pool.unload() for pool in pools)
 
 
 _watch = PressureWatch(relieve)

@@ -1,4 +1,4 @@
-"""Model files under names of the user's: a GGUF file from a path or an address, checked when it is added and whenever it has changed.
+"""Model files under names of the user's: a GGUF file from a path or an address, checked when it is added and when it has changed.
 
 `models/NAME/model.json` in the data folder says which file it is, its SHA-256, and how the model is asked.  The file itself
 lies beside it, or, when it is linked, where it was.
@@ -62,7 +62,7 @@ def read_record(folder: Path) -> NamedFile | None:
         DelegationError: `model-unavailable`: the note cannot be used.
     """
     try:
-        text = (folder / RECORD).read_text(encoding="utf-8")
+        text = (folder / RECORD).read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -277,7 +277,8 @@ def _download(address: str, partial: Path, opened: Open, progress: Progress) -> 
     with contextlib.closing(stream):
         if size is not None:
             _check_room(partial.parent, size - begin)
-        progress(f"fetching {_shown(address)}" + (f" ({size / 1e6:.0f} MB)" if size else "") + (", the rest of it" if begin else ""))
+        about = f" ({size / 1e6:.0f} MB)" if size else ""
+        progress(f"fetching {_shown(address)}{about}{', the rest of it' if begin else ''}")
         done, tenth = begin, 0
         with partial.open("r+b" if begin else "wb") as out:
             out.seek(begin)
@@ -312,7 +313,7 @@ def open_address(address: str, offset: int) -> tuple[IO[bytes], int, int | None]
 
     headers = {"User-Agent": "rtfs", **({"Range": f"bytes={offset}-"} if offset else {})}
     try:
-        answer = build_opener(HttpsOnly).open(Request(address, headers=headers), timeout=60)  # noqa: S310
+        answer = build_opener(HttpsOnly).open(Request(address, headers=headers), timeout=60)
     except HTTPError as error:
         if error.code == 416 and offset:  # all of it is there already, or another file: begin anew
             return open_address(address, 0)

@@ -19,7 +19,10 @@ from rtfs.models.gguf_file import ModelShape
 RESERVED_SHARE = 0.10
 RESERVED_BYTES = 512 << 20
 
-REBUILD = "reinstall llama-cpp-python with the GPU's backend, e.g. CMAKE_ARGS=-DGGML_CUDA=on pip install --no-binary :all: --force-reinstall llama-cpp-python"
+REBUILD = (
+    "build llama-cpp-python for the GPU: CMAKE_ARGS=-DGGML_CUDA=on pip install --force-reinstall --no-binary llama-cpp-python "
+    "llama-cpp-python"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
