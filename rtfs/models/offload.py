@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from rtfs.models.gguf_file import ModelShape
 
-#: Left free on each device, for the buffers of the computation and for what else uses it: this share, and no less than so many bytes.
+#: Left free on each device, for the buffers of the computation and for what else uses it: this share, and at least so many bytes.
 RESERVED_SHARE = 0.10
 RESERVED_BYTES = 512 << 20
 

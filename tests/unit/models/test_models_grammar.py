@@ -188,8 +188,8 @@ def test_the_text_around_the_value_is_literal(pool: Pool) -> None:
 
 def test_a_grammar_that_cannot_be_read_is_an_error_and_not_a_crash(pool: Pool, capfd: pytest.CaptureFixture[str]) -> None:
     for text in ("root ::= nobody", 'start ::= "a"', 'root ::= "a', "", "root ::= root"):
-        with pytest.raises(InvalidGrammar):
-            Grammar(pool.weights, text)
+        with pool.lease() as weights, pytest.raises(InvalidGrammar):
+            Grammar(weights, text)
     capfd.readouterr()
 
 
