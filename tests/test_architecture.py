@@ -11,7 +11,7 @@ LAYERS = [
     "errors",
     "values",
     "config folders program_files database",
-    "types",
+    "keys types",
     "syntax",
     "semantics",
     "ir",

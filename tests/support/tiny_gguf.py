@@ -102,3 +102,56 @@ def write_tiny_gguf(path: Path, *, context_tokens: int = 2048, seed: int = 0, ch
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+def write_tiny_bert(path: Path, *, context_tokens: int = 64, seed: int = 0) -> Path:
+    """Write a model that gives vectors of 16 numbers for texts of a few words, and nothing that they mean."""
+    layers, width, heads, inner = 2, 16, 2, 32
+    random = np.random.default_rng(seed)
+    specials = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+    tokens = [*specials, *(f"\u2581{word}" for word in WORDS)]
+    writer = gguf.GGUFWriter(path, "bert")
+    writer.add_name("tiny-random-bert")
+    writer.add_context_length(context_tokens)
+    writer.add_embedding_length(width)
+    writer.add_block_count(layers)
+    writer.add_feed_forward_length(inner)
+    writer.add_head_count(heads)
+    writer.add_layer_norm_eps(1e-12)
+    writer.add_causal_attention(False)
+    writer.add_pooling_type(gguf.PoolingType.MEAN)
+    writer.add_file_type(gguf.LlamaFileType.ALL_F32)
+    writer.add_vocab_size(len(tokens))
+    writer.add_tokenizer_model("bert")
+    writer.add_tokenizer_pre("default")
+    writer.add_token_list([token.encode() for token in tokens])
+    writer.add_token_types([int(TokenType.CONTROL)] * len(specials) + [int(TokenType.NORMAL)] * len(WORDS))
+    writer.add_token_type_count(2)
+    for name, token in (("pad", "[PAD]"), ("unk", "[UNK]"), ("bos", "[CLS]"), ("eos", "[SEP]"), ("sep", "[SEP]"), ("mask", "[MASK]")):
+        getattr(writer, f"add_{name}_token_id")(tokens.index(token))
+    writer.add_add_bos_token(True)
+    writer.add_add_eos_token(True)
+
+    def tensor(name: str, *shape: int) -> None:
+        writer.add_tensor(name, (random.standard_normal(shape) * 0.3).astype(np.float32))
+
+    def norm(name: str) -> None:
+        writer.add_tensor(f"{name}.weight", np.ones(width, np.float32))
+        writer.add_tensor(f"{name}.bias", np.zeros(width, np.float32))
+
+    tensor("token_embd.weight", len(tokens), width)
+    tensor("position_embd.weight", context_tokens, width)
+    tensor("token_types.weight", 2, width)
+    norm("token_embd_norm")
+    for i in range(layers):
+        block = f"blk.{i}."
+        for part, out, into in (("attn_q", width, width), ("attn_k", width, width), ("attn_v", width, width), ("attn_output", width, width), ("ffn_up", inner, width), ("ffn_down", width, inner)):
+            tensor(f"{block}{part}.weight", out, into)
+            tensor(f"{block}{part}.bias", out)
+        norm(f"{block}attn_output_norm")
+        norm(f"{block}layer_output_norm")
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +52,9 @@ from tests.support.tiny_gguf import write_tiny_gguf
 llama_cpp = pytest.importorskip("llama_cpp")
 
 from rtfs.models.llama_decoding import Grammar, InvalidGrammar, write  # noqa: E402
-from rtfs.models.llama_engine import Pool, open_pool, release_pool  # noqa: E402
+from rtfs.models.llama_limits import CallLimit  # noqa: E402
+from rtfs.models.llama_pool import Pool, open_pool, release_pool  # noqa: E402
+from rtfs.models.llama_weights import Loading  # noqa: E402
 
 TREE = RecordType((Entry(kw("value"), INT), Entry(kw("children"), VectorType(TypeRef("Tree")))))
 CHAIN = RecordType((Entry(kw("next"), UnionType((TypeRef("Chain"), NIL))), Entry(kw("name"), STRING, True)))
@@ -102,19 +103,19 @@ IMPOSSIBLE: list[Type] = [
 
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory: pytest.TempPathFactory):
-    opened = open_pool(write_tiny_gguf(tmp_path_factory.mktemp("tiny") / "tiny.gguf"), 1)
+    opened = open_pool(write_tiny_gguf(tmp_path_factory.mktemp("tiny") / "tiny.gguf"), Loading())
     yield opened
     release_pool(opened)
 
 
 def generated(pool: Pool, grammar: str, seed: int, temperature: float = 1.5, max_tokens: int = 400) -> tuple[str, bool]:
     """A random text under a grammar, and whether it came to its end."""
-    deadline = time.monotonic() + 60
-    tokens = pool.weights.start() + pool.weights.tokens("Answer:")
-    with pool.session(tokens, deadline) as session:
-        session.reserve(len(tokens) + max_tokens + 1)
-        session.read(tokens, deadline)
-        written = write(session, grammar=grammar, max_tokens=max_tokens, deadline=deadline, temperature=temperature, seed=seed)
+    with pool.lease() as weights:
+        tokens = weights.start() + weights.tokens("Answer:")
+        with pool.session(weights, tokens, CallLimit.of_seconds(60)) as session:
+            session.reserve(len(tokens) + max_tokens + 1)
+            session.read(tokens)
+            written = write(session, grammar=grammar, max_tokens=max_tokens, temperature=temperature, seed=seed)
         return written.text, written.complete
 
 
@@ -187,8 +188,8 @@ def test_the_text_around_the_value_is_literal(pool: Pool) -> None:
 
 def test_a_grammar_that_cannot_be_read_is_an_error_and_not_a_crash(pool: Pool, capfd: pytest.CaptureFixture[str]) -> None:
     for text in ("root ::= nobody", 'start ::= "a"', 'root ::= "a', "", "root ::= root"):
-        with pytest.raises(InvalidGrammar):
-            Grammar(pool.weights, text)
+        with pool.lease() as weights, pytest.raises(InvalidGrammar):
+            Grammar(weights, text)
     capfd.readouterr()
 
 

@@ -80,7 +80,7 @@ def test_quirks(server: OpenAIServer) -> None:
 def test_no_key_is_said_and_nothing_is_sent(server: OpenAIServer) -> None:
     with pytest.raises(DelegationError) as caught:
         run("openrouter:a/b", {"OPENROUTER_BASE_URL": server.base_url, "OPENAI_API_KEY": "k", "RTFS_REMOTE_API_KEY": "k"})
-    assert (caught.value.kind, caught.value.hint) == ("model-unavailable", "set OPENROUTER_API_KEY")
+    assert (caught.value.kind, caught.value.hint) == ("model-unavailable", "set OPENROUTER_API_KEY, or run: rtfs keys set OPENROUTER_API_KEY")
     assert server.requests == []
 
 

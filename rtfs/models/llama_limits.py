@@ -1,0 +1,142 @@
+"""Until when a call to a local model may go on: its time limit, and whether somebody still wants the answer.
+
+llama.cpp asks a function, given to each context, after every operation whether it is to go on.  A Python function there would have
+to wait for the interpreter each time.  `strlen` of the C library does it without: of a buffer of ours it gives 0 while the
+first byte is 0, which means go on, and 1 once that byte is 1.  So a call stops within one operation (milliseconds), in the
+middle of a long prompt too, whoever holds the interpreter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from rtfs.errors import DelegationError
+
+log = logging.getLogger("rtfs.models")
+
+
+class Stop(Protocol):
+    """Whether somebody has said that the work is not wanted any more."""
+
+    def check(self) -> None:
+        """Raise if so."""
+
+    def tell(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Have `callback` called when it is said, which may be now; what is returned takes the callback away again."""
+        ...
+
+
+class CallLimit:
+    """The limit of one call.
+
+    Args:
+        deadline: of `time.monotonic`.
+        stop: set by whoever gives the call up.
+    """
+
+    def __init__(self, deadline: float, stop: Stop | None = None) -> None:
+        self.deadline = deadline
+        self.stop = stop
+        self._flag = ctypes.create_string_buffer(2)
+
+    @classmethod
+    def of_seconds(cls, timeout_s: float) -> CallLimit:
+        return cls(time.monotonic() + timeout_s)
+
+    @property
+    def remaining_s(self) -> float:
+        return max(0.0, self.deadline - time.monotonic())
+
+    def check(self) -> None:
+        """Raise when the call is to end.
+
+        Raises:
+            DelegationError: its time is over; or what `stop` raises.
+        """
+        if self.stop is not None:
+            self.stop.check()
+        if time.monotonic() >= self.deadline:
+            message = "the local model did not finish in the time allowed"
+            raise DelegationError(message, kind="provider-error", retryable=True)
+
+    def trip(self) -> None:
+        """Have llama.cpp stop where it is. May be called from any thread, and after the call."""
+        self._flag[0] = b"\1"
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Meanwhile the call is tripped when it is to end."""
+        forget = self.stop.tell(self.trip) if self.stop is not None else None
+        _alarm.add(self)
+        try:
+            yield
+        finally:
+            _alarm.remove(self)
+            if forget is not None:
+                forget()
+
+    def guard(self, lib: Any, context: Any) -> None:
+        """Have a context heed this limit, until it is given another."""
+        question = _question(lib)
+        if question is not None:
+            lib.llama_set_abort_callback(context, question, ctypes.cast(self._flag, ctypes.c_void_p))
+
+
+_questions: list[Any] = []
+
+
+def _question(lib: Any) -> Any:
+    """`strlen` in the shape of llama.cpp's abort callback; None where the C library does not give it."""
+    if not _questions:
+        try:
+            c_library = ctypes.CDLL("msvcrt" if sys.platform == "win32" else None)
+            _questions.append(ctypes.cast(c_library.strlen, lib.ggml_abort_callback))
+        except (AttributeError, OSError, TypeError):  # calls then end between two pieces of a prompt, or two tokens
+            log.info("calls to local models cannot be stopped within a piece of a prompt here")
+            _questions.append(None)
+    return _questions[0]
+
+
+class _Alarm:
+    """One thread for all calls in progress that trips those whose time is over. It starts with the first."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._limits: set[CallLimit] = set()
+        self._thread: threading.Thread | None = None
+        self._wakes = 0.0
+
+    def add(self, limit: CallLimit) -> None:
+        with self._changed:
+            self._limits.add(limit)
+            if self._thread is None or not self._thread.is_alive():  # not after a fork either
+                self._thread = threading.Thread(target=self._run, name="rtfs-local-model-times", daemon=True)
+                self._wakes = 0.0
+                self._thread.start()
+            elif limit.deadline < self._wakes:
+                self._changed.notify()
+
+    def remove(self, limit: CallLimit) -> None:
+        with self._changed:
+            self._limits.discard(limit)
+
+    def _run(self) -> None:
+        with self._changed:
+            while True:
+                now = time.monotonic()
+                for limit in [limit for limit in self._limits if limit.deadline <= now]:
+                    limit.trip()
+                    self._limits.discard(limit)
+                # without calls it still wakes now and then, which costs nothing; with one it is told of earlier ones
+                self._wakes = min((limit.deadline for limit in self._limits), default=now + 3600.0)
+                self._changed.wait(min(3600.0, self._wakes - now))
+
+
+_alarm = _Alarm()
