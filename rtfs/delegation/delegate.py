@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from rtfs.delegation.asking import Answer, Asking, Trace, one_line, spoken
@@ -260,7 +261,12 @@ class ModelDelegate:
 
 def hinted(call: DelegatedCall) -> Decision:
     """The decision that a hint on the function is: it always wins, and no engine is asked."""
-    target = (LocalModel if call.target == "local-model" else RemoteModel)(call.model)
+    return _hinted(call.target, call.model)
+
+
+@lru_cache(maxsize=1_000)
+def _hinted(kind: str, model: str) -> Decision:
+    target = (LocalModel if kind == "local-model" else RemoteModel)(model)
     return Decision(target, "the function's own hint", engine="hint")
 
 

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from rtfs.delegation.log_file import MAX_BYTES, LogFile, Row, row_of
+from rtfs.delegation.log_file import MAX_BYTES, LogFile, Row, encoded, row_of
 from rtfs.delegation.record import CallRecord
 from rtfs.delegation.requests import readable, value_hash
 from rtfs.errors import ConfigError
@@ -181,10 +181,25 @@ class CallLog:
                 document["value"] = text
             else:
                 del document["arguments"]
-            return row_of(self.run, self._clean(document))
+            written = self._written(document)
+            if written is None:
+                document = self._clean(document)
+                written = encoded(document)
+            return row_of(self.run, document, written)
         except Exception as error:  # a value of the host's that cannot be printed; the others are still written
             self._failed(f"the record of a call of {record.function} cannot be written: {type(error).__name__}")
             return None
+
+    def _written(self, document: dict[str, Any]) -> str | None:
+        """A record as JSON, where nothing in it has to be cleaned, which is most often so; else None.
+
+        Without a backslash every text in it stands there as it is, so that one look finds a secret in any of them.
+        """
+        try:
+            written = encoded(document)
+        except ValueError:  # a number that JSON does not have
+            return None
+        return written if len(written) <= LONGEST_TEXT and "\\" not in written and self._redact(written) == written else None
 
     def _clean(self, item: Any) -> Any:
         """What can be stored and shown: without secrets, endless texts, and numbers that JSON does not have."""

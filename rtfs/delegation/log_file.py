@@ -49,12 +49,17 @@ _CREATE = f"CREATE TABLE calls (id INTEGER PRIMARY KEY AUTOINCREMENT, {', '.join
 Row = tuple[Any, ...]
 
 
-def row_of(run: str, document: dict[str, Any]) -> Row:
+#: A record as JSON: ASCII; ValueError where a number is none that JSON has.
+encoded = json.JSONEncoder(allow_nan=False, check_circular=False).encode
+
+
+def row_of(run: str, document: dict[str, Any], written: str) -> Row:
     """The row of a record, in the order of `COLUMNS`.
 
     Args:
         run: which run of a program the call belongs to.
         document: `CallRecord.facts()`, and what else is to be kept.
+        written: the same as JSON.
     """
     attempts = document["attempts"]
     return (
@@ -69,7 +74,7 @@ def row_of(run: str, document: dict[str, Any]) -> Row:
         min(sum([a["prompt_tokens"] or 0 for a in attempts]), _LARGEST),
         min(sum([a["completion_tokens"] or 0 for a in attempts]), _LARGEST),
         document["cost_usd"],
-        json.dumps(document, allow_nan=False),
+        written,
     )
 
 
@@ -200,7 +205,8 @@ class LogFile:
             db.execute("ALTER TABLE calls RENAME TO earlier")
             db.execute(_CREATE)
             for number, run, text in db.execute("SELECT id, run, record FROM earlier ORDER BY id"):
-                row = row_of(run, {**_MISSING, **json.loads(text)})
+                document = {**_MISSING, **json.loads(text)}
+                row = row_of(run, document, encoded(document))
                 db.execute(_INSERT.replace("(", "(id, ", 1).replace("VALUES (", "VALUES (?, "), (number, *row))
             db.execute("DROP TABLE earlier")
         else:
