@@ -21,7 +21,7 @@ from rtfs.delegation.record import Attempt
 from rtfs.delegation.settings import CallSettings
 from rtfs.delegation.spending import Spending
 from rtfs.delegation.targets import ModelTarget
-from rtfs.errors import DelegationError
+from rtfs.errors import DelegationError, LimitExceeded, RtfsError
 from rtfs.models.protocol import ModelProvider, ModelReply, ModelRequest, Parameter, PreviousTry
 from rtfs.models.registry import ModelRegistry
 from rtfs.semantics.protocols import DelegatedCall
@@ -167,19 +167,24 @@ class Asking:
         self, provider: ModelProvider, target: ModelTarget, request: ModelRequest, trace: Trace, *, patient: bool
     ) -> Answer:
         """One request; its answer, or Misfit."""
-        charge = self._spending.reserve(provider, request, trace.budget, local=target.kind == "local-model", patient=patient)
+        try:
+            charge = self._spending.reserve(provider, request, trace.budget, local=target.kind == "local-model", patient=patient)
+        except LimitExceeded as limit:
+            refused = Attempt(provider=provider.name, target=target.printed, outcome="refused", problem=limit.message)
+            trace.attempts.append(refused)
+            raise
         request = in_time(request, trace.budget)
         begin = self._timer()
         try:
             with charge:
                 reply = provider.complete(request)
                 charge.answered(reply)
-        except DelegationError as error:
+        except BaseException as error:
             failed = Attempt(
                 provider=provider.name,
                 target=target.printed,
-                outcome=error.kind,
-                problem=self._redact(error.message),
+                outcome=error.kind if isinstance(error, DelegationError) else "interrupted",
+                problem=self._redact(error.message) if isinstance(error, RtfsError) else type(error).__name__,
                 latency_s=self._timer() - begin,
                 cost_usd=charge.cost_usd,
             )

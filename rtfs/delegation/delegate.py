@@ -30,8 +30,8 @@ from rtfs.delegation.record import Attempt, CallRecord, RecordSink
 from rtfs.delegation.requests import Requests, readable
 from rtfs.delegation.spending import Spending, budget_of_call
 from rtfs.delegation.tags import private_to_remote, tags_of
-from rtfs.delegation.targets import ExecTarget, LocalModel, ModelTarget, RemoteModel
-from rtfs.errors import DelegationError, LimitExceeded, RtfsError
+from rtfs.delegation.targets import ExecTarget, LocalModel, LocalPure, ModelTarget, RemoteModel
+from rtfs.errors import DelegationError, RtfsError
 from rtfs.models.registry import ModelRegistry
 from rtfs.semantics.protocols import DelegatedCall
 from rtfs.values.sequences import Vector
@@ -97,19 +97,20 @@ class ModelDelegate:
         decision = call.plan or hinted(call)
         started, begin = self._clock(), self._timer()
         trace = Trace(self._budget(call, decision, options))
+        if call.target == "engine" and isinstance(decision.target, LocalPure):
+            return self._here(call, self._record(call, decision, trace, started, 0.0, (decision.reasoning, "targets-refused")))
         try:
             try:
                 self._through(call, decision, options, trace)
             except DelegationError:
                 trace.budget.check_time()  # it may have failed because its time was over
                 raise
-        except LimitExceeded as limit:
-            if trace.attempts:  # they have been paid for
-                self._records.add(self._record(call, decision, trace, started, self._timer() - begin, limit))
-            raise
         except DelegationError as error:
-            record = self._record(call, decision, trace, started, self._timer() - begin, error)
+            record = self._record(call, decision, trace, started, self._timer() - begin, _problem(error))
             return self._without_model(call, record, error)
+        except BaseException as stop:  # a limit, an interrupt: what was asked up to then has been paid for
+            self._records.add(self._record(call, decision, trace, started, self._timer() - begin, _problem(stop)))
+            raise
         assert trace.answer is not None
         value = trace.answer.value
         self._records.add(self._record(call, decision, trace, started, self._timer() - begin, None, value))
@@ -162,6 +163,17 @@ class ModelDelegate:
 
     # --- without one ---
 
+    def _here(self, call: DelegatedCall, record: CallRecord) -> Any:
+        """The value of the function's own body."""
+        record = replace(record, source="body")
+        try:
+            value = call.body()
+        except BaseException as fault:  # noted, and on its way again
+            self._records.add(replace(record, body_error=self._redact(_problem(fault)[0])))
+            raise
+        self._records.add(replace(record, value=value))
+        return value
+
     def _without_model(self, call: DelegatedCall, record: CallRecord, error: DelegationError) -> Any:
         if call.strict:
             self._records.add(record)
@@ -171,15 +183,11 @@ class ModelDelegate:
             error.message = self._redact(error.message)
             error.args = (error.message,)
             raise error
-        record = replace(record, source="body")
         try:
-            value = call.body()
-        except BaseException as fault:  # noted, and on its way again
-            said = self._redact(fault.message) if isinstance(fault, RtfsError) else type(fault).__name__
-            self._records.add(replace(record, body_error=said))
+            value = self._here(call, record)
+        except BaseException:
             self._report_fallback(call, error, "ran instead, and failed")
             raise
-        self._records.add(replace(record, value=value))
         self._report_fallback(call, error, "answered")
         return value
 
@@ -190,9 +198,13 @@ class ModelDelegate:
         trace: Trace,
         started: float,
         latency_s: float,
-        error: RtfsError | None,
+        problem: tuple[str, str] | None,
         value: Any = None,
     ) -> CallRecord:
+        """
+        Args:
+            problem: why no model answered, and the kind of that.
+        """
         answer = trace.answer
         reply = answer.reply if answer is not None else None
         asked = answer.target if answer is not None else decision.target
@@ -206,13 +218,13 @@ class ModelDelegate:
             started=started,
             latency_s=latency_s,
             attempts=tuple(trace.attempts),
-            source="none" if error else "model",
+            source="none" if problem else "model",
             value=value,
             repairs=answer.repairs if answer is not None else (),
             score=reply.score if reply else None,
             label_mass=reply.label_mass if reply else None,
-            error=self._redact(error.message) if error else None,
-            error_kind=error.kind if error else None,
+            error=self._redact(problem[0]) if problem else None,
+            error_kind=problem[1] if problem else None,
             request_hash=None if self._requests is None else self._requests.hash_of(call),
             arguments=self._redact(readable(Vector(call.args)) or "too large") if self._keep_arguments else None,
         )
@@ -268,6 +280,11 @@ def hinted(call: DelegatedCall) -> Decision:
 def _hinted(kind: str, model: str) -> Decision:
     target = (LocalModel if kind == "local-model" else RemoteModel)(model)
     return Decision(target, "the function's own hint", engine="hint")
+
+
+def _problem(error: BaseException) -> tuple[str, str]:
+    """What an error says, and its kind."""
+    return (error.message, error.kind) if isinstance(error, RtfsError) else (type(error).__name__, "interrupted")
 
 
 def chain(decision: Decision) -> list[ModelTarget]:

@@ -142,8 +142,8 @@ def _allowance(call: DelegatedCall, name: str) -> Allowance:
         raise EvalError(message, kind="invalid-delegation", span=call.span, hint=error.hint) from None
 
 
-#: identity of the rules in a program -> (they themselves, so that they stay; what they say): all functions that one form makes share
-#: them
+#: identity of the rules in a program -> (they themselves, so that they stay; what they say): all functions that one form makes
+#: share them
 _READ_RULES: dict[int, tuple[Any, RuleSet]] = {}
 
 

@@ -27,8 +27,8 @@ PROMPT = "prompt_tokens"
 COMPLETION = "completion_tokens"
 QUANTITIES = (QUALITY, USABLE, LATENCY, PROMPT, COMPLETION)
 
-#: Attempts in which nothing was asked, or whose answer has an attempt of its own.
-_NOT_ASKED = ("skipped", "refused", "unsure")
+#: Attempts in which nothing was asked, whose answer has an attempt of its own, or that say nothing about the target.
+_NOT_ASKED = ("skipped", "refused", "unsure", "interrupted")
 
 
 class Experience:
