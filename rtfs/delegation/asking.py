@@ -16,6 +16,7 @@ from typing import Any
 
 from rtfs.delegation.breaker import Breakers
 from rtfs.delegation.budget import Budget
+from rtfs.delegation.confidence import Confidences
 from rtfs.delegation.options import CallOptions
 from rtfs.delegation.record import Attempt
 from rtfs.delegation.settings import CallSettings
@@ -40,11 +41,13 @@ class Answer:
     provider: str
     reply: ModelReply
     repairs: tuple[str, ...]
+    confidence: float | None = None
+    """What its score is worth, where that was fitted to outcomes."""
 
     @property
     def sureness(self) -> float | None:
         """The confidence, or else the score that was never fitted to outcomes; None when the provider gives neither."""
-        return self.reply.score
+        return self.reply.score if self.confidence is None else self.confidence
 
 
 @dataclass(slots=True)
@@ -76,6 +79,7 @@ class Asking:
         timer: seconds, monotonic.
         sleep: waits for seconds.
         jitter: a number in [0, 1).
+        confidences: what scores are worth; nothing is known of any when None.
     """
 
     def __init__(
@@ -88,6 +92,7 @@ class Asking:
         timer: Callable[[], float] = time.perf_counter,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
+        confidences: Confidences | None = None,
     ) -> None:
         self._registry = registry
         self.breakers = breakers
@@ -96,6 +101,7 @@ class Asking:
         self._timer = timer
         self._sleep = sleep
         self._jitter = jitter
+        self._confidences = confidences or Confidences()
 
     def ask(self, call: DelegatedCall, target: ModelTarget, options: CallOptions, settings: CallSettings, trace: Trace) -> Answer:
         """The answer of a target.
@@ -190,6 +196,7 @@ class Asking:
             )
             trace.attempts.append(failed)
             raise
+        confidence = self._confidences.of(request.function, target.printed, reply.score)
         cut = f"the answer was cut off after {request.max_tokens} tokens" if reply.finish_reason == "length" else None
         attempt = Attempt(
             provider=provider.name,
@@ -200,6 +207,7 @@ class Asking:
             completion_tokens=reply.usage.completion_tokens,
             latency_s=self._timer() - begin,
             score=reply.score,
+            confidence=confidence,
             cost_usd=charge.cost_usd,
         )
         try:
@@ -209,7 +217,7 @@ class Asking:
             trace.attempts.append(replace(attempt, outcome="mismatch", problem=self._redact(problem)))
             raise Misfit(PreviousTry(text=reply.text, problem=problem)) from error
         trace.attempts.append(attempt)
-        return Answer(coerced.value, target, provider.name, reply, tuple(map(str, coerced.report.repairs)))
+        return Answer(coerced.value, target, provider.name, reply, tuple(map(str, coerced.report.repairs)), confidence)
 
 
 def request_of(call: DelegatedCall, target: ModelTarget, options: CallOptions, settings: CallSettings) -> ModelRequest:

@@ -22,12 +22,13 @@ from typing import Any
 from rtfs.delegation.asking import Answer, Asking, Trace, one_line, spoken
 from rtfs.delegation.breaker import Breakers
 from rtfs.delegation.budget import Budget
+from rtfs.delegation.confidence import Confidences
 from rtfs.delegation.engine import Decision
 from rtfs.delegation.hedging import first_answer
 from rtfs.delegation.options import CallOptions
 from rtfs.delegation.prices import PriceTable
 from rtfs.delegation.record import Attempt, CallRecord, RecordSink
-from rtfs.delegation.requests import Requests, readable
+from rtfs.delegation.requests import Requests, hash_of, readable
 from rtfs.delegation.spending import Spending, budget_of_call
 from rtfs.delegation.tags import private_to_remote, tags_of
 from rtfs.delegation.targets import ExecTarget, LocalModel, LocalPure, ModelTarget, RemoteModel
@@ -53,6 +54,7 @@ class ModelDelegate:
         spending: Spending | None = None,
         hash_requests: bool = False,
         keep_arguments: bool = False,
+        confidences: Confidences | None = None,
     ) -> None:
         """
         Args:
@@ -66,11 +68,14 @@ class ModelDelegate:
             spending: knows prices; only those that RTFS brings when None.
             hash_requests: have the hash of the question in each record.
             keep_arguments: have the operands in each record.
+            confidences: what scores are worth; nothing is known of any when None.
         """
         #: Of the targets that were asked: which are left alone for a while.
         self.breakers = Breakers()
         spending = spending or Spending(lambda: PriceTable.load({}))
-        self._asking = Asking(registry, self.breakers, spending, redact=redact, timer=timer, sleep=sleep)
+        self._asking = Asking(
+            registry, self.breakers, spending, redact=redact, timer=timer, sleep=sleep, confidences=confidences
+        )
         self._report = report
         self._records = records
         self._redact = redact
@@ -144,7 +149,7 @@ class ModelDelegate:
             if settings.accept_above is None or _sureness(answer) >= settings.accept_above:
                 return
             if targets:
-                trace.attempts.append(_not_sure(answer, settings.accept_above))
+                trace.attempts.append(self._not_sure(answer, settings.accept_above))
         if trace.answer is None:
             why = trace.attempts[0].problem if trace.attempts else decision.reasoning
             raise failure or DelegationError(f"no model may be asked: {why}", kind="model-unavailable")
@@ -160,6 +165,19 @@ class ModelDelegate:
             else:
                 trace.attempts.append(Attempt(provider="", target=target.printed, outcome="refused", problem=problem))
         return allowed
+
+    def _not_sure(self, answer: Answer, wanted: float) -> Attempt:
+        score, confidence = answer.reply.score, answer.confidence
+        what = "score" if confidence is None else "confidence"
+        return Attempt(
+            provider=answer.provider,
+            target=answer.target.printed,
+            outcome="unsure",
+            problem=f"{what} {_sureness(answer):.2f} is below the {wanted:.2f} that is asked for",
+            score=score,
+            confidence=confidence,
+            value_hash=None if self._requests is None else hash_of(answer.value),
+        )
 
     # --- without one ---
 
@@ -223,6 +241,7 @@ class ModelDelegate:
             repairs=answer.repairs if answer is not None else (),
             score=reply.score if reply else None,
             label_mass=reply.label_mass if reply else None,
+            confidence=answer.confidence if answer is not None else None,
             error=self._redact(problem[0]) if problem else None,
             error_kind=problem[1] if problem else None,
             request_hash=None if self._requests is None else self._requests.hash_of(call),
@@ -302,11 +321,6 @@ def chain(decision: Decision) -> list[ModelTarget]:
 def _sureness(answer: Answer) -> float:
     """How sure a target is of its answer; one that does not say is trusted."""
     return 1.0 if answer.sureness is None else answer.sureness
-
-
-def _not_sure(answer: Answer, wanted: float) -> Attempt:
-    problem = f"{_sureness(answer):.2f} is below the {wanted:.2f} that is asked for"
-    return Attempt(provider=answer.provider, target=answer.target.printed, outcome="unsure", problem=problem, score=answer.sureness)
 
 
 def _who(call: DelegatedCall) -> str:

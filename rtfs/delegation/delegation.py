@@ -119,8 +119,19 @@ class Delegation:
                     spending=self.accounts.spending,
                     hash_requests=self._sinks.log is not None,
                     keep_arguments=self._sinks.keeps_arguments,
+                    confidences=self._confidences(),
                 )
         return self._delegate
+
+    def _confidences(self) -> Any:
+        """What scores are worth, as outcomes have shown; a file that cannot be used costs a line, and the confidences."""
+        from rtfs.delegation.confidence import Confidences, confidence_path
+
+        try:
+            return Confidences.load(confidence_path(self._environ))
+        except ConfigError as problem:
+            self._warn(f"rtfs: {problem.message}; scores are taken as they are")
+            return None
 
     def llm_execute(self, *operands: Any) -> str:
         """The capability `:ai.llm-execute`."""

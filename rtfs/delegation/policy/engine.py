@@ -115,6 +115,12 @@ class PolicyEngine(Listeners):
         for engine in self._active.learners:
             engine.add(record)
 
+    def judged(self, function: str, target: str, right: bool) -> None:
+        """Let them learn whether an answer was right."""
+        for engine in self._active.learners:
+            if hasattr(engine, "judged"):
+                engine.judged(function, target, right)
+
     def rule(self, context: CallContext) -> Rule | None:
         """The rule that decides a call."""
         return self._active.rule(context)

@@ -456,7 +456,7 @@ def test_a_log_of_a_later_rtfs_stays(path: Path):
     db.close()
     said: list[str] = []
     broken_log(path, said)
-    assert "was written by a later RTFS (schema 99, this one knows 1)" in said[0]
+    assert "was written by a later RTFS (schema 99, this one knows 2)" in said[0]
     with pytest.raises(ConfigError, match="later RTFS"):
         documents(path)
 
