@@ -75,16 +75,17 @@ class Fit(Struct):
         Raises:
             KeyError, TypeError, ValueError, ConfigError: it is not what `to_dict` gives.
         """
-        numbers = {name: float(data[name]) for name in ("ece", "brier", "fitted")}
-        counts = {name: int(data[name]) for name in ("rows", "right")}
         score_ece = data["score_ece"]
         return cls(
-            function=str(data["function"]),
-            target=str(data["target"]),
-            calibrator=calibrator_of(data["calibrator"]),
-            score_ece=None if score_ece is None else float(score_ece),
-            **numbers,
-            **counts,
+            str(data["function"]),
+            str(data["target"]),
+            calibrator_of(data["calibrator"]),
+            int(data["rows"]),
+            int(data["right"]),
+            float(data["ece"]),
+            float(data["brier"]),
+            None if score_ece is None else float(score_ece),
+            float(data["fitted"]),
         )
 
 
@@ -185,8 +186,8 @@ def fit_all(
 def fit(rows: Sequence[Judged], *, method: str = "auto") -> Fit:
     """The fit of one function and target.
 
-    `auto` takes Platt's two parameters; from `MANY_ROWS` on the one of both methods whose confidences are better (by Brier's score) for
-    rows that they were not fitted to.
+    `auto` takes Platt's two parameters; from `MANY_ROWS` on the one of both methods whose confidences are better (by Brier's score)
+    for rows that they were not fitted to.
 
     Args:
         rows: all of one function and target, in the order in which they were answered.

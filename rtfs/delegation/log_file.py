@@ -48,7 +48,9 @@ COLUMNS = (
 _NAMES = ", ".join(name for name, _ in COLUMNS)
 _INSERT = f"INSERT INTO calls ({_NAMES}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _CREATE = f"CREATE TABLE calls (id INTEGER PRIMARY KEY AUTOINCREMENT, {', '.join(f'{name} {kind}' for name, kind in COLUMNS)})"
-_CREATE_OUTCOMES = "CREATE TABLE outcomes (call INTEGER PRIMARY KEY, was_right INTEGER NOT NULL, expected TEXT, noted REAL NOT NULL)"
+_CREATE_OUTCOMES = (
+    "CREATE TABLE outcomes (call INTEGER PRIMARY KEY, was_right INTEGER NOT NULL, expected TEXT, noted REAL NOT NULL)"
+)
 _NOTE = """INSERT INTO outcomes SELECT ?1, ?2, ?3, ?4 WHERE EXISTS (SELECT 1 FROM calls WHERE id = ?1)
 ON CONFLICT (call) DO UPDATE SET was_right = ?2, expected = ?3, noted = ?4"""
 
@@ -328,8 +330,8 @@ def _translated(path: str) -> Iterator[None]:
 
 
 def read(path: str, where: str, operands: Iterable[Any]) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """(id, run, document) of rows; nothing when there is no log. The documents have what is known of the answer: `outcome`, `right` or
-    `wrong`, and `expected_hash`.
+    """(id, run, document) of rows; nothing when there is no log. The documents have what is known of the answer: `outcome`, `right`
+    or `wrong`, and `expected_hash`.
 
     Args:
         where: what follows `FROM calls`: conditions over `COLUMNS`, order, limit.
