@@ -225,6 +225,7 @@ def command_line() -> str:
         "| `RTFS_CACHE_DIR` | where files are kept that can be made again; by default the user's cache folder |\n"
         "| `RTFS_CONFIG_DIR` | where settings are kept, such as `prices.toml`; by default the user's configuration folder |\n"
         "| `RTFS_PRICES` | a table of what models cost, for [budgets](budgets.md) |\n"
+        "| `RTFS_CONFIDENCE` | the file with what [scores are worth](logs.md#right-and-wrong); empty: none |\n"
         "| `RTFS_CACHE` | `off`: files are compiled anew each time |\n"
         "| `RTFS_LOG` | `off`: delegated calls leave no records; `full`: with arguments and values |\n"
         "| `RTFS_STATE_DIR` | where the log of delegated calls is; by default the user's state folder |\n"

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 
 _SECRET_ENDINGS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_CREDENTIALS")
 _SHORTEST_SECRET = 8  # characters: a shorter value would blot out ordinary words
+#: How texts with quotes are written, by RTFS and in JSON.
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
 def redactor(environ: Mapping[str, str]) -> Callable[[str], str]:
@@ -13,7 +15,7 @@ def redactor(environ: Mapping[str, str]) -> Callable[[str], str]:
 
     A secret is the value, of 8 characters or more, of a variable whose name ends in `_KEY`, `_TOKEN`, `_SECRET`,
     `_PASSWORD` or `_CREDENTIALS`, and every stored key.  Longer secrets go first, so that one which contains another leaves nothing
-    behind.  One with quotes is found too where it stands inside a text that is written with quotes.
+    behind.  One with quotes or several lines is found too where it stands inside a text that is written with quotes.
     """
     from rtfs.keys import handed_out, kept_in_file
 
@@ -42,7 +44,7 @@ def _longest_first(found: set[tuple[str, str]]) -> list[tuple[str, str]]:
             (form, name)
             for name, value in found
             if len(value.strip()) >= _SHORTEST_SECRET
-            for form in (value.strip(), value.strip().replace("\\", "\\\\").replace('"', '\\"'))
+            for form in (value.strip(), value.strip().translate(_ESCAPES))
         },
         key=lambda pair: (-len(pair[0]), pair[1]),
     )

@@ -3,6 +3,9 @@
 rtfs logs [filters]                  the last calls, a line each
 rtfs logs show ID                    all that is known of one call
 rtfs logs export FILE [filters]      all calls into a file: .jsonl or .csv; - writes JSON lines to standard output
+rtfs logs outcome ID right|wrong     note whether the answer of a call was right
+rtfs logs outcome ID VALUE           the same, with the value that would have been right
+rtfs logs calibrate [filters]        fit confidences to the outcomes that were noted, for the calls to come
 rtfs logs clear                      remove all records
 rtfs logs path                       where the log is
 
@@ -27,11 +30,11 @@ if TYPE_CHECKING:
     from rtfs.cli.terminal import Terminal
     from rtfs.delegation.log_queries import Entry, Selection
 
-ACTIONS = "show ID, export FILE, clear, path"
+ACTIONS = "show ID, export FILE, outcome ID right|wrong|VALUE, calibrate, clear, path"
 #: Columns of an export as CSV.
 _CSV = [
     *("id", "run", "started", "function", "target", "model", "answered_by", "provider", "source", "error_kind", "latency_s"),
-    *("attempts", "prompt_tokens", "completion_tokens", "cost_usd", "score", "confidence", "cache"),
+    *("attempts", "prompt_tokens", "completion_tokens", "cost_usd", "score", "confidence", "outcome", "cache"),
     *("engine", "reasoning", "propensity", "request_hash", "value_hash"),
 ]
 
@@ -43,11 +46,13 @@ def arguments(parser: Any) -> None:
             f"rtfs logs [-n N] {filters} [--json]",
             "rtfs logs show ID [--json]",
             f"rtfs logs export FILE.jsonl|FILE.csv|- {filters}",
+            "rtfs logs outcome ID right|wrong|VALUE [--json]",
+            f"rtfs logs calibrate [--method auto|platt|isotonic] [--least N] {filters} [--json]",
             "rtfs logs clear",
             "rtfs logs path",
         ]
     )
-    parser.add_argument("words", nargs="*", metavar="show|export|clear|path", help="what to do; list when left out")
+    parser.add_argument("words", nargs="*", metavar="show|export|outcome|calibrate|clear|path", help="list when left out")
     parser.add_argument("-n", type=int, default=20, metavar="N", dest="count", help="so many of the last calls (20)")
     parser.add_argument("--function", metavar="GLOB", help="of these functions")
     parser.add_argument("--model", metavar="GLOB", help="of these models")
@@ -55,6 +60,8 @@ def arguments(parser: Any) -> None:
     parser.add_argument("--since", metavar="TIME", help="not older")
     parser.add_argument("--failed", action="store_true", help="only those that no model answered")
     parser.add_argument("--run", metavar="ID", help="of one run; the beginning of its id is enough")
+    parser.add_argument("--method", choices=("auto", "platt", "isotonic"), default="auto", help="calibrate: how (auto)")
+    parser.add_argument("--least", type=int, metavar="N", help="calibrate: outcomes without which nothing is fitted (30)")
     parser.add_argument("--log", metavar="FILE", help="another log than that of the state folder")
     add_output(parser)
 
@@ -70,6 +77,14 @@ def execute(options: Any, terminal: Terminal) -> int:
         return show(path, int(rest[0]), options, terminal)
     if action == "export" and len(rest) == 1:
         return export(path, rest[0], options, terminal)
+    if action == "outcome" and len(rest) == 2 and rest[0].isdecimal():
+        from rtfs.cli.outcomes import note
+
+        return note(path, int(rest[0]), rest[1], options, terminal)
+    if action == "calibrate" and not rest:
+        from rtfs.cli.outcomes import calibrate
+
+        return calibrate(path, selection(options), options, terminal)
     if action == "clear" and not rest:
         return clear(path, terminal)
     if action == "path" and not rest:
@@ -126,7 +141,7 @@ def line_of(entry: Entry) -> list[str]:
         seconds_text(record["latency_s"]),
         f"{tokens(record)} tok",
         cost_text(record["cost_usd"]),
-        sureness_text(record),
+        "  ".join(filter(None, (sureness_text(record), record["outcome"]))),
     ]
 
 
@@ -179,6 +194,7 @@ def facts(entry: Entry) -> list[tuple[str, str]]:
         ("tokens", f"{tokens(record)}"),
         ("cost", cost_text(record["cost_usd"])),
         ("sureness", sureness_text(record) or None),
+        ("outcome", record["outcome"]),
         ("arguments", record.get("arguments")),
         ("value", record.get("value")),
         ("request", record.get("request_hash")),

@@ -16,12 +16,13 @@ from typing import Any
 
 from rtfs.delegation.breaker import Breakers
 from rtfs.delegation.budget import Budget
+from rtfs.delegation.confidence import Confidences
 from rtfs.delegation.options import CallOptions
 from rtfs.delegation.record import Attempt
 from rtfs.delegation.settings import CallSettings
 from rtfs.delegation.spending import Spending
 from rtfs.delegation.targets import ModelTarget
-from rtfs.errors import DelegationError
+from rtfs.errors import DelegationError, LimitExceeded, RtfsError
 from rtfs.models.protocol import ModelProvider, ModelReply, ModelRequest, Parameter, PreviousTry
 from rtfs.models.registry import ModelRegistry
 from rtfs.semantics.protocols import DelegatedCall
@@ -40,11 +41,13 @@ class Answer:
     provider: str
     reply: ModelReply
     repairs: tuple[str, ...]
+    confidence: float | None = None
+    """What its score is worth, where that was fitted to outcomes."""
 
     @property
     def sureness(self) -> float | None:
         """The confidence, or else the score that was never fitted to outcomes; None when the provider gives neither."""
-        return self.reply.score
+        return self.reply.score if self.confidence is None else self.confidence
 
 
 @dataclass(slots=True)
@@ -76,6 +79,7 @@ class Asking:
         timer: seconds, monotonic.
         sleep: waits for seconds.
         jitter: a number in [0, 1).
+        confidences: what scores are worth; nothing is known of any when None.
     """
 
     def __init__(
@@ -88,6 +92,7 @@ class Asking:
         timer: Callable[[], float] = time.perf_counter,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
+        confidences: Confidences | None = None,
     ) -> None:
         self._registry = registry
         self.breakers = breakers
@@ -96,6 +101,7 @@ class Asking:
         self._timer = timer
         self._sleep = sleep
         self._jitter = jitter
+        self._confidences = confidences or Confidences()
 
     def ask(self, call: DelegatedCall, target: ModelTarget, options: CallOptions, settings: CallSettings, trace: Trace) -> Answer:
         """The answer of a target.
@@ -167,24 +173,30 @@ class Asking:
         self, provider: ModelProvider, target: ModelTarget, request: ModelRequest, trace: Trace, *, patient: bool
     ) -> Answer:
         """One request; its answer, or Misfit."""
-        charge = self._spending.reserve(provider, request, trace.budget, local=target.kind == "local-model", patient=patient)
+        try:
+            charge = self._spending.reserve(provider, request, trace.budget, local=target.kind == "local-model", patient=patient)
+        except LimitExceeded as limit:
+            refused = Attempt(provider=provider.name, target=target.printed, outcome="refused", problem=limit.message)
+            trace.attempts.append(refused)
+            raise
         request = in_time(request, trace.budget)
         begin = self._timer()
         try:
             with charge:
                 reply = provider.complete(request)
                 charge.answered(reply)
-        except DelegationError as error:
+        except BaseException as error:
             failed = Attempt(
                 provider=provider.name,
                 target=target.printed,
-                outcome=error.kind,
-                problem=self._redact(error.message),
+                outcome=error.kind if isinstance(error, DelegationError) else "interrupted",
+                problem=self._redact(error.message) if isinstance(error, RtfsError) else type(error).__name__,
                 latency_s=self._timer() - begin,
                 cost_usd=charge.cost_usd,
             )
             trace.attempts.append(failed)
             raise
+        confidence = self._confidences.of(request.function, target.printed, reply.score)
         cut = f"the answer was cut off after {request.max_tokens} tokens" if reply.finish_reason == "length" else None
         attempt = Attempt(
             provider=provider.name,
@@ -195,6 +207,7 @@ class Asking:
             completion_tokens=reply.usage.completion_tokens,
             latency_s=self._timer() - begin,
             score=reply.score,
+            confidence=confidence,
             cost_usd=charge.cost_usd,
         )
         try:
@@ -204,7 +217,7 @@ class Asking:
             trace.attempts.append(replace(attempt, outcome="mismatch", problem=self._redact(problem)))
             raise Misfit(PreviousTry(text=reply.text, problem=problem)) from error
         trace.attempts.append(attempt)
-        return Answer(coerced.value, target, provider.name, reply, tuple(map(str, coerced.report.repairs)))
+        return Answer(coerced.value, target, provider.name, reply, tuple(map(str, coerced.report.repairs)), confidence)
 
 
 def request_of(call: DelegatedCall, target: ModelTarget, options: CallOptions, settings: CallSettings) -> ModelRequest:

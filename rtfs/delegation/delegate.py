@@ -16,21 +16,23 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from rtfs.delegation.asking import Answer, Asking, Trace, one_line, spoken
 from rtfs.delegation.breaker import Breakers
 from rtfs.delegation.budget import Budget
+from rtfs.delegation.confidence import Confidences
 from rtfs.delegation.engine import Decision
 from rtfs.delegation.hedging import first_answer
 from rtfs.delegation.options import CallOptions
 from rtfs.delegation.prices import PriceTable
 from rtfs.delegation.record import Attempt, CallRecord, RecordSink
-from rtfs.delegation.requests import Requests, readable
+from rtfs.delegation.requests import Requests, hash_of, readable
 from rtfs.delegation.spending import Spending, budget_of_call
 from rtfs.delegation.tags import private_to_remote, tags_of
-from rtfs.delegation.targets import ExecTarget, LocalModel, ModelTarget, RemoteModel
-from rtfs.errors import DelegationError, LimitExceeded, RtfsError
+from rtfs.delegation.targets import ExecTarget, LocalModel, LocalPure, ModelTarget, RemoteModel
+from rtfs.errors import DelegationError, RtfsError
 from rtfs.models.registry import ModelRegistry
 from rtfs.semantics.protocols import DelegatedCall
 from rtfs.values.sequences import Vector
@@ -52,6 +54,7 @@ class ModelDelegate:
         spending: Spending | None = None,
         hash_requests: bool = False,
         keep_arguments: bool = False,
+        confidences: Confidences | None = None,
     ) -> None:
         """
         Args:
@@ -65,11 +68,14 @@ class ModelDelegate:
             spending: knows prices; only those that RTFS brings when None.
             hash_requests: have the hash of the question in each record.
             keep_arguments: have the operands in each record.
+            confidences: what scores are worth; nothing is known of any when None.
         """
         #: Of the targets that were asked: which are left alone for a while.
         self.breakers = Breakers()
         spending = spending or Spending(lambda: PriceTable.load({}))
-        self._asking = Asking(registry, self.breakers, spending, redact=redact, timer=timer, sleep=sleep)
+        self._asking = Asking(
+            registry, self.breakers, spending, redact=redact, timer=timer, sleep=sleep, confidences=confidences
+        )
         self._report = report
         self._records = records
         self._redact = redact
@@ -96,19 +102,20 @@ class ModelDelegate:
         decision = call.plan or hinted(call)
         started, begin = self._clock(), self._timer()
         trace = Trace(self._budget(call, decision, options))
+        if call.target == "engine" and isinstance(decision.target, LocalPure):
+            return self._here(call, self._record(call, decision, trace, started, 0.0, (decision.reasoning, "targets-refused")))
         try:
             try:
                 self._through(call, decision, options, trace)
             except DelegationError:
                 trace.budget.check_time()  # it may have failed because its time was over
                 raise
-        except LimitExceeded as limit:
-            if trace.attempts:  # they have been paid for
-                self._records.add(self._record(call, decision, trace, started, self._timer() - begin, limit))
-            raise
         except DelegationError as error:
-            record = self._record(call, decision, trace, started, self._timer() - begin, error)
+            record = self._record(call, decision, trace, started, self._timer() - begin, _problem(error))
             return self._without_model(call, record, error)
+        except BaseException as stop:  # a limit, an interrupt: what was asked up to then has been paid for
+            self._records.add(self._record(call, decision, trace, started, self._timer() - begin, _problem(stop)))
+            raise
         assert trace.answer is not None
         value = trace.answer.value
         self._records.add(self._record(call, decision, trace, started, self._timer() - begin, None, value))
@@ -142,7 +149,7 @@ class ModelDelegate:
             if settings.accept_above is None or _sureness(answer) >= settings.accept_above:
                 return
             if targets:
-                trace.attempts.append(_not_sure(answer, settings.accept_above))
+                trace.attempts.append(self._not_sure(answer, settings.accept_above))
         if trace.answer is None:
             why = trace.attempts[0].problem if trace.attempts else decision.reasoning
             raise failure or DelegationError(f"no model may be asked: {why}", kind="model-unavailable")
@@ -159,7 +166,31 @@ class ModelDelegate:
                 trace.attempts.append(Attempt(provider="", target=target.printed, outcome="refused", problem=problem))
         return allowed
 
+    def _not_sure(self, answer: Answer, wanted: float) -> Attempt:
+        score, confidence = answer.reply.score, answer.confidence
+        what = "score" if confidence is None else "confidence"
+        return Attempt(
+            provider=answer.provider,
+            target=answer.target.printed,
+            outcome="unsure",
+            problem=f"{what} {_sureness(answer):.2f} is below the {wanted:.2f} that is asked for",
+            score=score,
+            confidence=confidence,
+            value_hash=None if self._requests is None else hash_of(answer.value),
+        )
+
     # --- without one ---
+
+    def _here(self, call: DelegatedCall, record: CallRecord) -> Any:
+        """The value of the function's own body."""
+        record = replace(record, source="body")
+        try:
+            value = call.body()
+        except BaseException as fault:  # noted, and on its way again
+            self._records.add(replace(record, body_error=self._redact(_problem(fault)[0])))
+            raise
+        self._records.add(replace(record, value=value))
+        return value
 
     def _without_model(self, call: DelegatedCall, record: CallRecord, error: DelegationError) -> Any:
         if call.strict:
@@ -170,15 +201,11 @@ class ModelDelegate:
             error.message = self._redact(error.message)
             error.args = (error.message,)
             raise error
-        record = replace(record, source="body")
         try:
-            value = call.body()
-        except BaseException as fault:  # noted, and on its way again
-            said = self._redact(fault.message) if isinstance(fault, RtfsError) else type(fault).__name__
-            self._records.add(replace(record, body_error=said))
+            value = self._here(call, record)
+        except BaseException:
             self._report_fallback(call, error, "ran instead, and failed")
             raise
-        self._records.add(replace(record, value=value))
         self._report_fallback(call, error, "answered")
         return value
 
@@ -189,9 +216,13 @@ class ModelDelegate:
         trace: Trace,
         started: float,
         latency_s: float,
-        error: RtfsError | None,
+        problem: tuple[str, str] | None,
         value: Any = None,
     ) -> CallRecord:
+        """
+        Args:
+            problem: why no model answered, and the kind of that.
+        """
         answer = trace.answer
         reply = answer.reply if answer is not None else None
         asked = answer.target if answer is not None else decision.target
@@ -205,13 +236,14 @@ class ModelDelegate:
             started=started,
             latency_s=latency_s,
             attempts=tuple(trace.attempts),
-            source="none" if error else "model",
+            source="none" if problem else "model",
             value=value,
             repairs=answer.repairs if answer is not None else (),
             score=reply.score if reply else None,
             label_mass=reply.label_mass if reply else None,
-            error=self._redact(error.message) if error else None,
-            error_kind=error.kind if error else None,
+            confidence=answer.confidence if answer is not None else None,
+            error=self._redact(problem[0]) if problem else None,
+            error_kind=problem[1] if problem else None,
             request_hash=None if self._requests is None else self._requests.hash_of(call),
             arguments=self._redact(readable(Vector(call.args)) or "too large") if self._keep_arguments else None,
         )
@@ -260,8 +292,18 @@ class ModelDelegate:
 
 def hinted(call: DelegatedCall) -> Decision:
     """The decision that a hint on the function is: it always wins, and no engine is asked."""
-    target = (LocalModel if call.target == "local-model" else RemoteModel)(call.model)
+    return _hinted(call.target, call.model)
+
+
+@lru_cache(maxsize=1_000)
+def _hinted(kind: str, model: str) -> Decision:
+    target = (LocalModel if kind == "local-model" else RemoteModel)(model)
     return Decision(target, "the function's own hint", engine="hint")
+
+
+def _problem(error: BaseException) -> tuple[str, str]:
+    """What an error says, and its kind."""
+    return (error.message, error.kind) if isinstance(error, RtfsError) else (type(error).__name__, "interrupted")
 
 
 def chain(decision: Decision) -> list[ModelTarget]:
@@ -279,11 +321,6 @@ def chain(decision: Decision) -> list[ModelTarget]:
 def _sureness(answer: Answer) -> float:
     """How sure a target is of its answer; one that does not say is trusted."""
     return 1.0 if answer.sureness is None else answer.sureness
-
-
-def _not_sure(answer: Answer, wanted: float) -> Attempt:
-    problem = f"{_sureness(answer):.2f} is below the {wanted:.2f} that is asked for"
-    return Attempt(provider=answer.provider, target=answer.target.printed, outcome="unsure", problem=problem, score=answer.sureness)
 
 
 def _who(call: DelegatedCall) -> str:

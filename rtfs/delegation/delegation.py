@@ -66,6 +66,7 @@ class Delegation:
         self._making = RLock()  # not the lock of runs: a thread that works for one may be the first to need what is made late
         self._limits = (budget, run_budget)
         self._accounts: Any = None
+        self._has_no_prices = False
         machine.make_budget = self._make_budget
         if models is not None:
             machine.delegate = self
@@ -119,8 +120,19 @@ class Delegation:
                     spending=self.accounts.spending,
                     hash_requests=self._sinks.log is not None,
                     keep_arguments=self._sinks.keeps_arguments,
+                    confidences=self._confidences(),
                 )
         return self._delegate
+
+    def _confidences(self) -> Any:
+        """What scores are worth, as outcomes have shown; a file that cannot be used costs a line, and the confidences."""
+        from rtfs.delegation.confidence import Confidences, confidence_path
+
+        try:
+            return Confidences.load(confidence_path(self._environ))
+        except ConfigError as problem:
+            self._warn(f"rtfs: {problem.message}; scores are taken as they are")
+            return None
 
     def llm_execute(self, *operands: Any) -> str:
         """The capability `:ai.llm-execute`."""
@@ -143,6 +155,9 @@ class Delegation:
         from rtfs.delegation.engine import StaticEngine
         from rtfs.delegation.linking import Linker
 
+        equip = getattr(engine, "equip", None)
+        if equip is not None:
+            equip(self._past, self._price)
         linker = Linker(engine or StaticEngine(), self._tenant)
         if before is not None:
             linker.take_over(before)
@@ -159,6 +174,32 @@ class Delegation:
             return ()
         linker.refresh()
         return linker.relink() if linker.stale else ()
+
+    def _past(self) -> Any:
+        """What the calls in the log have shown, for an engine that learns."""
+        from rtfs.delegation.router.experience import Experience
+        from rtfs.delegation.router.past import experience_of
+        from rtfs.folders import log_path
+
+        path = log_path(self._environ) if self._log is True else getattr(self._log, "path", self._log)
+        if not isinstance(path, (str, os.PathLike)):
+            return Experience()
+        try:
+            return experience_of(os.fspath(path))
+        except ConfigError as problem:
+            self._warn(f"rtfs: {problem.message}; the router begins with nothing learnt")
+            return Experience()
+
+    def _price(self, target: Any) -> Any:
+        """What a target costs, for an engine that weighs it."""
+        from rtfs.delegation.router.past import prices_by
+
+        try:
+            return None if self._has_no_prices else prices_by(self.models, lambda: self.accounts.spending.prices)(target)
+        except ConfigError as problem:
+            self._has_no_prices = True
+            self._warn(f"rtfs: {problem.message}; the router knows no prices")
+            return None
 
     # --- budgets ---
 

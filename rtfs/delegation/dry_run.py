@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from rtfs.delegation.allowance import NANO
-from rtfs.delegation.spending import Spending, generous_tokens, server_of
+from rtfs.delegation.estimates import generous_tokens
+from rtfs.delegation.spending import Spending, server_of
 from rtfs.errors import DelegationError
 from rtfs.models.protocol import NO_USAGE, Availability, ModelProvider, ModelReply, ModelRequest
 from rtfs.models.registry import ModelRegistry

@@ -18,6 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Protocol
+
+    from rtfs.delegation.record import CallRecord
 else:
     Protocol = object
 
@@ -80,7 +82,9 @@ class DelegationEngine(Protocol):
     """Decides where calls go. Safe to ask from several threads; `decide` is pure: the same context, the same decision, until
     `changed` tells its listeners otherwise.
 
-    One that has budgets for runs gives them by `run_budgets(tenant)`, as `PolicyEngine` does.
+    One that has budgets for runs gives them by `run_budgets(tenant)`, as `PolicyEngine` does. One that learns has `add(record)`,
+    called after each call, and `judged(function, target, right)`; one that wants to know of earlier calls and of prices has
+    `equip(past, prices)`, as `CostedRouter` does, called before its first decision.
     """
 
     name: str
@@ -221,6 +225,21 @@ class ChainEngine(Listeners):
         """What the engines have to know of a call; of one that does not say, the kinds of the operands."""
         found = {"fingerprint"} if len(self._having("needs")) < len(self.engines) else set()
         return frozenset(found.union(*[needs(symbol) for needs in self._having("needs")]))
+
+    def add(self, record: CallRecord) -> None:
+        """Let the engines learn from a call."""
+        for add in self._having("add"):
+            add(record)
+
+    def judged(self, function: str, target: str, right: bool) -> None:
+        """Let the engines learn whether an answer was right."""
+        for judged in self._having("judged"):
+            judged(function, target, right)
+
+    def equip(self, *equipment: Any) -> None:
+        """Give the engines what they may look up."""
+        for equip in self._having("equip"):
+            equip(*equipment)
 
     def refresh(self) -> bool:
         """Have the engines look whether what they go by has changed; whether anything has."""

@@ -70,7 +70,7 @@ class Linker:
 
     def _hint(self, symbol: str, fn: ast.Fn) -> ast.Hint | None:
         plan = self.engine.resolve(symbol, tags=tags_of(options_of(fn)), tenant=self.tenant)
-        if plan is not None and isinstance(plan.target, LocalPure):
+        if plan is not None and _stays_here(plan):
             return None
         return ast.Hint("engine", None, plan)
 
@@ -134,7 +134,7 @@ class Asked:
     def plan(self) -> Decision | None:
         """The decision; None: the body runs here."""
         decision = self._linker.engine.decide(self.context)
-        return None if isinstance(decision.target, LocalPure) else decision
+        return None if _stays_here(decision) else decision
 
     def hinted(self, hint: ast.Hint) -> Decision | None:
         """The decision for a function with a hint, from an engine that has limits and settings for those; else None."""
@@ -147,6 +147,11 @@ class Asked:
         refusal = getattr(self._linker.engine, "refusal", None)
         found: str | None = None if refusal is None else refusal(target, self.context)
         return found
+
+
+def _stays_here(decision: Decision) -> bool:
+    """Whether the body runs and nobody needs to be told: not where it runs only because targets were refused."""
+    return isinstance(decision.target, LocalPure) and not any(one.rejected for one in decision.alternatives)
 
 
 def symbol_of(namespace: Namespace, name: str) -> str:

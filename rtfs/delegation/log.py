@@ -15,12 +15,14 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
-from rtfs.delegation.log_file import MAX_BYTES, LogFile, Row, row_of
+from rtfs.delegation.log_file import MAX_BYTES, LogFile, Row, encoded, row_of
 from rtfs.delegation.record import CallRecord
 from rtfs.delegation.requests import readable, value_hash
 from rtfs.errors import ConfigError
+from rtfs.values.struct import Struct
 
 #: Seconds for which records are collected before they are written.
 PAUSE_S = 0.05
@@ -29,6 +31,8 @@ IDLE_S = 10.0
 #: Records that wait at most; then calls wait for the disk.
 MOST_WAITING = 10_000
 _BATCH = 500
+#: Records, the last ones, whose outcome can still be noted by themselves.
+MOST_REMEMBERED = 10_000
 #: Characters of a text in a record; what is longer is cut.
 LONGEST_TEXT = 20_000
 _SHORTEST_SECRET = 8  # as in `capabilities.redaction`
@@ -36,6 +40,14 @@ _SHORTEST_SECRET = 8  # as in `capabilities.redaction`
 #: Those with a thread: what they hold is written at the end of the process.
 _running: set[CallLog] = set()
 _all: weakref.WeakSet[CallLog] = weakref.WeakSet()
+
+
+class Outcome(Struct):
+    """Whether the answer of a call was right."""
+
+    record: CallRecord
+    right: bool
+    expected_hash: str | None
 
 
 class CallLog:
@@ -65,7 +77,9 @@ class CallLog:
         self._max_bytes = max_bytes
         self._redact = redact
         self._report = report
-        self._waiting: deque[CallRecord] = deque()
+        self._waiting: deque[CallRecord | Outcome] = deque()
+        #: identity of a record -> (the record, its id in the file); of the last that were written
+        self._written_as: dict[int, tuple[CallRecord, int]] = {}
         self._closed = False
         self._begin()
         _all.add(self)
@@ -89,7 +103,19 @@ class CallLog:
         if self._closed or self._hopeless:
             self._tell()
             return
-        self._waiting.append(record)
+        self._take(record)
+
+    def judge(self, record: CallRecord, right: bool, expected_hash: str | None = None) -> None:
+        """Note whether the answer of a call was right, of one of the last `MOST_REMEMBERED` that were added here; see `outcomes`.
+
+        Args:
+            expected_hash: of what would have been right.
+        """
+        if not (self._closed or self._hopeless):
+            self._take(Outcome(record, right, expected_hash))
+
+    def _take(self, item: CallRecord | Outcome) -> None:
+        self._waiting.append(item)
         if not self._wake.is_set():
             self._rouse()
         if self._notices:
@@ -168,9 +194,26 @@ class CallLog:
                     self._failed(problem.message)
                     continue
             try:
-                self._file.append([row for record in batch if (row := self._row(record)) is not None])
+                self._put(self._file, batch)
             except ConfigError as problem:
                 self._failed(problem.message)
+
+    def _put(self, file: LogFile, batch: list[CallRecord | Outcome]) -> None:
+        records, rows, outcomes = [], [], []
+        for item in batch:
+            if isinstance(item, Outcome):
+                outcomes.append(item)
+            elif (row := self._row(item)) is not None:
+                records.append(item)
+                rows.append(row)
+        if rows:
+            remembered = self._written_as
+            for number, record in enumerate(records, file.append(rows)):
+                remembered[id(record)] = (record, number)
+            for old in list(islice(remembered, max(0, len(remembered) - MOST_REMEMBERED))):
+                del remembered[old]
+        known = [(self._written_as.get(id(one.record)), one) for one in outcomes]
+        file.note([(found[1], one.right, one.expected_hash) for found, one in known if found is not None])
 
     def _row(self, record: CallRecord) -> Row | None:
         try:
@@ -181,10 +224,25 @@ class CallLog:
                 document["value"] = text
             else:
                 del document["arguments"]
-            return row_of(self.run, self._clean(document))
+            written = self._written(document)
+            if written is None:
+                document = self._clean(document)
+                written = encoded(document)
+            return row_of(self.run, document, written)
         except Exception as error:  # a value of the host's that cannot be printed; the others are still written
             self._failed(f"the record of a call of {record.function} cannot be written: {type(error).__name__}")
             return None
+
+    def _written(self, document: dict[str, Any]) -> str | None:
+        """A record as JSON, where nothing in it has to be cleaned, which is most often so; else None.
+
+        Without a backslash every text in it stands there as it is, so that one look finds a secret in any of them.
+        """
+        try:
+            written = encoded(document)
+        except ValueError:  # a number that JSON does not have
+            return None
+        return written if len(written) <= LONGEST_TEXT and "\\" not in written and self._redact(written) == written else None
 
     def _clean(self, item: Any) -> Any:
         """What can be stored and shown: without secrets, endless texts, and numbers that JSON does not have."""
@@ -227,6 +285,7 @@ class CallLog:
     def _forked(self) -> None:
         """In the new process; what the other one had waiting, it writes itself."""
         self._waiting.clear()
+        self._written_as.clear()
         self._begin()
 
 

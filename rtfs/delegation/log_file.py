@@ -1,6 +1,7 @@
-"""The log of delegated calls as a file: one SQLite table, a row for each call.
+"""The log of delegated calls as a file: a SQLite table with a row for each call, and one of what is known of answers.
 
-A row is the record as JSON; the other columns are made from it, so that a log of an earlier schema is rebuilt from its documents.
+A row of `calls` is the record as JSON; the other columns are made from it, so that a log of an earlier schema is rebuilt from its
+documents.  A row of `outcomes` says of a call whether its answer was right (`outcomes`).
 Several processes may write at once: write-ahead logging, each batch one transaction.  When a process is killed, what it has
 committed stays.  The oldest rows go when the file would grow beyond its limit.
 """
@@ -18,7 +19,9 @@ from typing import Any
 from rtfs.errors import ConfigError
 from rtfs.folders import LOG_NAME
 
-SCHEMA = 1
+SCHEMA = 2
+#: The schema since which `calls` is as it is.
+_CALLS_SINCE = 1
 #: "RTFS": tells that a database is a log of ours.
 APPLICATION_ID = 0x52544653
 #: Bytes of the rows with all that SQLite needs around them; about 60,000 calls.
@@ -45,16 +48,26 @@ COLUMNS = (
 _NAMES = ", ".join(name for name, _ in COLUMNS)
 _INSERT = f"INSERT INTO calls ({_NAMES}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _CREATE = f"CREATE TABLE calls (id INTEGER PRIMARY KEY AUTOINCREMENT, {', '.join(f'{name} {kind}' for name, kind in COLUMNS)})"
+_CREATE_OUTCOMES = (
+    "CREATE TABLE outcomes (call INTEGER PRIMARY KEY, was_right INTEGER NOT NULL, expected TEXT, noted REAL NOT NULL)"
+)
+_NOTE = """INSERT INTO outcomes SELECT ?1, ?2, ?3, ?4 WHERE EXISTS (SELECT 1 FROM calls WHERE id = ?1)
+ON CONFLICT (call) DO UPDATE SET was_right = ?2, expected = ?3, noted = ?4"""
 
 Row = tuple[Any, ...]
 
 
-def row_of(run: str, document: dict[str, Any]) -> Row:
+#: A record as JSON: ASCII; ValueError where a number is none that JSON has.
+encoded = json.JSONEncoder(allow_nan=False, check_circular=False).encode
+
+
+def row_of(run: str, document: dict[str, Any], written: str) -> Row:
     """The row of a record, in the order of `COLUMNS`.
 
     Args:
         run: which run of a program the call belongs to.
         document: `CallRecord.facts()`, and what else is to be kept.
+        written: the same as JSON.
     """
     attempts = document["attempts"]
     return (
@@ -69,7 +82,7 @@ def row_of(run: str, document: dict[str, Any]) -> Row:
         min(sum([a["prompt_tokens"] or 0 for a in attempts]), _LARGEST),
         min(sum([a["completion_tokens"] or 0 for a in attempts]), _LARGEST),
         document["cost_usd"],
-        json.dumps(document, allow_nan=False),
+        written,
     )
 
 
@@ -102,8 +115,8 @@ class LogFile:
                 self._set_aside()
                 self._db = self._opened()
 
-    def append(self, rows: list[Row]) -> None:
-        """Write rows as one transaction.
+    def append(self, rows: list[Row]) -> int:
+        """Write rows as one transaction; the id of the first. The others have the following ids.
 
         Raises:
             ConfigError: they cannot be written; none of them is then.
@@ -113,19 +126,31 @@ class LogFile:
                 self._db.close()
                 self._db = self._opened()
             try:
-                self._append(rows)
+                return self._append(rows)
             except sqlite3.DatabaseError as error:
                 if not _is_damaged(error):
                     raise
                 self._db.close()
                 self._set_aside()
                 self._db = self._opened()
-                self._append(rows)
+                return self._append(rows)
 
-    def _append(self, rows: list[Row]) -> None:
-        with _transaction(self._db):
+    def _append(self, rows: list[Row]) -> int:
+        with _transaction(self._db):  # nobody else writes meanwhile, so that the ids are in a row
             self._db.executemany(_INSERT, rows)
+            last: int = self._db.execute("SELECT max(id) FROM calls").fetchone()[0] or 0
             self._prune()
+        return last - len(rows) + 1
+
+    def note(self, outcomes: list[tuple[int, bool, str | None]]) -> None:
+        """Write what is known of answers: (id of the call, whether it was right, the hash of what would have been). What is said of
+        calls that are no longer there is forgotten.
+
+        Raises:
+            ConfigError: as in `append`.
+        """
+        with _translated(self.path), _transaction(self._db):
+            self._db.executemany(_NOTE, [(call, right, expected, time.time()) for call, right, expected in outcomes])
 
     def _prune(self) -> None:
         """Delete the oldest tenth until the rest is small enough; the newest row stays in any case."""
@@ -133,7 +158,9 @@ class LogFile:
             oldest, newest = self._db.execute("SELECT min(id), max(id) FROM calls").fetchone()
             if oldest is None or oldest == newest:
                 return
-            self._db.execute("DELETE FROM calls WHERE id <= ?", (min(oldest + (newest - oldest) // 10, newest - 1),))
+            last = min(oldest + (newest - oldest) // 10, newest - 1)
+            self._db.execute("DELETE FROM calls WHERE id <= ?", (last,))
+            self._db.execute("DELETE FROM outcomes WHERE call <= ?", (last,))
 
     def clear(self) -> int:
         """Remove all records, from the disk too; how many there were.
@@ -144,6 +171,7 @@ class LogFile:
         with _translated(self.path):
             with _transaction(self._db):
                 count: int = self._db.execute("DELETE FROM calls").rowcount
+                self._db.execute("DELETE FROM outcomes")
             self._db.execute("VACUUM")
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return count
@@ -196,16 +224,17 @@ class LogFile:
         if is_new:
             db.execute(f"PRAGMA application_id={APPLICATION_ID}")
             db.execute(_CREATE)
-        elif version < SCHEMA:
+        elif version < _CALLS_SINCE:
             db.execute("ALTER TABLE calls RENAME TO earlier")
             db.execute(_CREATE)
             for number, run, text in db.execute("SELECT id, run, record FROM earlier ORDER BY id"):
-                row = row_of(run, {**_MISSING, **json.loads(text)})
+                document = {**_MISSING, **json.loads(text)}
+                row = row_of(run, document, encoded(document))
                 db.execute(_INSERT.replace("(", "(id, ", 1).replace("VALUES (", "VALUES (?, "), (number, *row))
             db.execute("DROP TABLE earlier")
-        else:
-            return
-        db.execute(f"PRAGMA user_version={SCHEMA}")
+        if is_new or version < SCHEMA:
+            db.execute(_CREATE_OUTCOMES)
+            db.execute(f"PRAGMA user_version={SCHEMA}")
 
     def _may_be_set_aside(self, error: sqlite3.DatabaseError) -> bool:
         """Whether a damaged file is surely a log: a text that somebody named by mistake is not to be moved."""
@@ -301,15 +330,20 @@ def _translated(path: str) -> Iterator[None]:
 
 
 def read(path: str, where: str, operands: Iterable[Any]) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """(id, run, document) of rows; nothing when there is no log.
+    """(id, run, document) of rows; nothing when there is no log. The documents have what is known of the answer: `outcome`, `right`
+    or `wrong`, and `expected_hash`.
 
     Args:
         where: what follows `FROM calls`: conditions over `COLUMNS`, order, limit.
     Raises:
         ConfigError: it cannot be read, or is none that this RTFS knows.
     """
-    for number, run, text in query(path, f"SELECT id, run, record FROM calls {where}", operands):
-        yield number, run, json.loads(text)
+    sql = f"SELECT id, run, record, was_right, expected FROM calls LEFT JOIN outcomes ON call = id {where}"
+    for number, run, text, right, expected in query(path, sql, operands):
+        document = json.loads(text)
+        document["outcome"] = None if right is None else "right" if right else "wrong"
+        document["expected_hash"] = expected
+        yield number, run, document
 
 
 def query(path: str, sql: str, operands: Iterable[Any] = ()) -> Iterator[Row]:

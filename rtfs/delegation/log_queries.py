@@ -15,7 +15,7 @@ from rtfs.errors import ConfigError
 
 #: Outcomes of attempts after which a target counts as having answered; the ones below say nothing about it.
 _ANSWERED = frozenset({"answered", "mismatch"})
-_NOT_ASKED = frozenset({"refused", "skipped", "unsure"})
+_NOT_ASKED = frozenset({"refused", "skipped", "unsure", "interrupted"})
 _SIDES = {"local": "local-model", "local-model": "local-model", "remote": "remote", "body": "local"}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
@@ -74,13 +74,17 @@ class Selection:
             add("failed")
         return (f"WHERE {' AND '.join(conditions)}" if conditions else ""), operands
 
-    def entries(self, path: str) -> Iterator[Entry]:
+    def entries(self, path: str, *, judged: bool = False) -> Iterator[Entry]:
         """The records in the order in which they were written; none when there is no log.
 
+        Args:
+            judged: only those of which somebody noted whether the answer was right.
         Raises:
             ConfigError: the log cannot be read; `target` is none.
         """
         where, operands = self._where()
+        if judged:
+            where += f"{' AND' if where else 'WHERE'} was_right IS NOT NULL"
         for number, run, record in read(path, f"{where} ORDER BY id", operands):
             yield Entry(id=number, run=run, record=record)
 

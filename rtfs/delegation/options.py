@@ -67,6 +67,16 @@ class CallOptions:
         found = call.options
         if not found:
             return _DEFAULTS
+        read = _READ.get(id(found))
+        if read is None or read[0] is not found:
+            read = (found, cls._of(call, found))
+            if len(_READ) >= _MOST_READ:
+                _READ.clear()
+            _READ[id(found)] = read
+        return read[1]
+
+    @classmethod
+    def _of(cls, call: DelegatedCall, found: dict[str, Any]) -> CallOptions:
         values: dict[str, Any] = {}
         if "max-tokens" in found:
             values["max_tokens"] = _checked(call, "max-tokens", _is_integer, "a positive integer", 1, _MOST_TOKENS)
@@ -93,6 +103,9 @@ class CallOptions:
 
 
 _DEFAULTS = CallOptions()
+#: identity of a function's metadata -> (the metadata, so that it stays; what it says): read with the first call
+_READ: dict[int, tuple[dict[str, Any], CallOptions]] = {}
+_MOST_READ = 1_000
 
 
 def _is_integer(value: Any) -> bool:
@@ -129,13 +142,12 @@ def _allowance(call: DelegatedCall, name: str) -> Allowance:
         raise EvalError(message, kind="invalid-delegation", span=call.span, hint=error.hint) from None
 
 
-#: identity of the rules in a program -> (they themselves, so that they stay; what they say)
+#: identity of the rules in a program -> (they themselves, so that they stay; what they say): all functions that one form makes
+#: share them
 _READ_RULES: dict[int, tuple[Any, RuleSet]] = {}
-_MOST_READ = 1_000
 
 
 def _rules(call: DelegatedCall) -> RuleSet:
-    """The rules in the metadata; read once for each function."""
     from rtfs.models.rules import RuleSet
 
     given = call.options["rules"]

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from rtfs.errors import ConfigError
+from rtfs.values.equality import equal
 from rtfs.values.printing import to_readable
 
 
@@ -23,7 +26,8 @@ class Attempt:
     provider: str
     outcome: str
     """`answered`, `mismatch` (the reply did not fit the type), `unsure` (below the confidence that was asked for), `skipped` (its
-    breaker is open), or the kind of the error: `model-unavailable` …"""
+    breaker is open), `refused` (by a policy, a tag or a budget: nothing was sent), `interrupted`, or the kind of the error:
+    `model-unavailable` …"""
     target: str = ""
     """As it is printed: `remote_model:gpt-4o-mini`."""
     problem: str | None = None
@@ -32,8 +36,12 @@ class Attempt:
     completion_tokens: int | None = None
     latency_s: float = 0.0
     score: float | None = None
+    confidence: float | None = None
+    """What the score is worth, where that was fitted to outcomes (`confidence`)."""
     cost_usd: float | None = None
     """What it cost; None when the price is not known."""
+    value_hash: str | None = None
+    """Of an answer that was not sure enough, where hashes are kept: that it may be known later whether it was right."""
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -45,7 +53,9 @@ class Attempt:
             "completion_tokens": self.completion_tokens,
             "latency_s": round(self.latency_s, 6),
             "score": self.score,
+            "confidence": self.confidence,
             "cost_usd": self.cost_usd,
+            "value_hash": self.value_hash,
         }
 
 
@@ -187,6 +197,9 @@ class RecordSink(Protocol):
     def add(self, record: CallRecord) -> None: ...
 
 
+_UNKNOWN: Any = object()
+
+
 class Records:
     """The records of a run, in the order in which the calls ended.
 
@@ -197,6 +210,28 @@ class Records:
         self._lock = threading.Lock()
         self._calls: deque[CallRecord] = deque(maxlen=keep)
         self._count = _Count()
+        #: Called with (record, whether its answer was right, the value that would have been, whether there is one) by `judge`.
+        self.judges: list[Callable[[CallRecord, bool, Any, bool], None]] = []
+
+    def judge(self, record: CallRecord, right: bool | None = None, *, expected: Any = _UNKNOWN) -> bool:
+        """Note whether the answer of a call was right: for the log, for confidences, and for engines that learn.
+
+        Args:
+            record: of a call that a model answered.
+            right: whether it was; with `expected`, that is compared instead.
+            expected: the RTFS value that would have been right: tells of the other answers of the call as well.
+        Returns:
+            Whether it was.
+        Raises:
+            ConfigError: neither is given, or no model answered.
+        """
+        known = expected is not _UNKNOWN
+        if record.source != "model" or (right is None and not known):
+            raise ConfigError("only answers of models are judged: judge(record, right=True), or judge(record, expected=value)")
+        verdict = equal(record.value, expected) if known else bool(right)
+        for judge in self.judges:
+            judge(record, verdict, expected, known)
+        return verdict
 
     def add(self, record: CallRecord) -> None:
         with self._lock:

@@ -69,3 +69,9 @@ def readable(value: Any) -> str | None:
 def value_hash(text: str) -> str:
     """The hash of a value, by its text; 32 hexadecimal digits."""
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def hash_of(value: Any) -> str | None:
+    """The hash of a value; None when it is too large for one."""
+    text = readable(value)
+    return None if text is None else value_hash(text)

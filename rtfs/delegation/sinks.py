@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rtfs.delegation.record import CallRecord, Records, RecordSink
+from rtfs.delegation.requests import hash_of
 from rtfs.folders import log_path
 
 
@@ -53,6 +54,7 @@ class Sinks:
             self._closing.append(metrics.close)
         self._sinks = tuple(sinks)
         self._engine = engine
+        records.judges.append(self._judge)
 
     @property
     def keeps_arguments(self) -> bool:
@@ -64,6 +66,14 @@ class Sinks:
         learn = getattr(self._engine(), "add", None)
         if learn is not None:
             learn(record)
+
+    def _judge(self, record: CallRecord, right: bool, expected: Any, known: bool) -> None:
+        note = getattr(self.log, "judge", None)
+        if note is not None:
+            note(record, right, hash_of(expected) if known else None)
+        learn = getattr(self._engine(), "judged", None)
+        if learn is not None:
+            learn(record.function, f"{'local' if record.target == 'local-model' else 'remote'}:{record.model}", right)
 
     def close(self) -> None:
         for close in self._closing:

@@ -10,21 +10,18 @@ that leaves `usage` out, a connection that broke off, an interrupt), all that wa
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 from rtfs.delegation.allowance import NANO, Allowance, Amounts
 from rtfs.delegation.budget import Budget, Reservation
+from rtfs.delegation.estimates import Estimates, generous_tokens
 from rtfs.delegation.prices import Price, PriceTable
 from rtfs.errors import ConfigError, DelegationError, LimitExceeded
-from rtfs.models.prompt import ReplyShape, chat_messages
 from rtfs.models.protocol import NO_USAGE, ModelProvider, ModelReply, ModelRequest, Usage
 
 #: Errors after which nothing has been used: no model has seen the request.
 _NEVER_SEEN = frozenset({"unknown-model", "model-unavailable", "prompt-too-long"})
-#: What the protocol adds to each message and to the whole (four tokens a message with OpenAI's models), generously.
-_TOKENS_PER_MESSAGE = 8
 
 
 class Spending:
@@ -37,6 +34,7 @@ class Spending:
     def __init__(self, prices: Callable[[], PriceTable]) -> None:
         self._load = prices
         self._table: PriceTable | None = None
+        self._estimates = Estimates()
 
     @property
     def prices(self) -> PriceTable:
@@ -63,7 +61,7 @@ class Spending:
         price: Price | None = None
         estimate = Amounts(0, 0, 1)
         if ((budget.limits_money and not free) or budget.limits_tokens) and getattr(provider, "uses_tokens", True):
-            prompt = prompt_tokens(provider, request)
+            prompt = prompt_tokens(provider, request, self._estimates)
             if budget.limits_money and not free:
                 price = self.prices.find(server_of(provider), request.model, prompt)
                 if price is None:
@@ -189,35 +187,9 @@ def budget_of_call(scope: Budget, key: Any, name: str, function: Allowance | Non
 # --- estimates -------------------------------------------------------------------------------
 
 
-def prompt_tokens(provider: ModelProvider, request: ModelRequest) -> int:
+def prompt_tokens(provider: ModelProvider, request: ModelRequest, estimates: Estimates | None = None) -> int:
     """How many tokens the prompt of a request has: what the provider counts (`count_tokens`), else a high estimate."""
     count = getattr(provider, "count_tokens", None)
     if count is not None:
         return int(count(request))
-    return generous_tokens(request)
-
-
-def generous_tokens(request: ModelRequest) -> int:
-    """A high estimate of the tokens of a request's prompt, for any model."""
-    shape = ReplyShape.of(request.result, request.aliases.get)
-    messages = chat_messages(request, shape)
-    schema = 0 if shape.schema is None else estimated_tokens(json.dumps(shape.schema))
-    return schema + _TOKENS_PER_MESSAGE + sum([estimated_tokens(m["content"]) + _TOKENS_PER_MESSAGE for m in messages])
-
-
-def estimated_tokens(text: str) -> int:
-    """As many as a tokenizer makes of a text, or more: two tokens for every five letters and blanks, one for every other sign of
-    ASCII (some take digits one by one), and for a sign beyond ASCII as many as it has bytes, less one.
-
-    With SmolLM2's tokenizer, which knows little but English, that is 1.5 to 2 times the real number for English, programs and JSON,
-    about the number for German, Russian, Chinese and Japanese, and 0.85 of it for Arabic and for hexadecimal digits. Larger
-    vocabularies need fewer.
-    """
-    raw = text.encode("utf-8", "surrogatepass")
-    others = len(raw.translate(None, _LETTERS))  # bytes
-    beyond = len(raw) - len(text)
-    wide = sum([byte >= 0x80 for byte in raw]) if beyond else 0
-    return -(-2 * (len(raw) - others) // 5) + others - wide + beyond
-
-
-_LETTERS = b" abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    return generous_tokens(request) if estimates is None else estimates.tokens(request)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 #: The tag of calls whose data never leaves the machine; a policy can add others, and take this one from nobody.
 PRIVATE = "private"
+_NONE: frozenset[str] = frozenset()
 
 
 def private_to_remote(tags: frozenset[str], target: ExecTarget, private: frozenset[str] = frozenset({PRIVATE})) -> str | None:
@@ -34,6 +35,8 @@ def tags_of(options: Mapping[str, Any]) -> frozenset[str]:
     Args:
         options: keyed by keyword name, as `DelegatedCall.options`.
     """
+    if "tags" not in options and PRIVATE not in options:
+        return _NONE
     given = options.get("tags")
     words = tuple(given.items()) if isinstance(given, Sequence) else (given,)
     found = {word.name for word in words if isinstance(word, Keyword)} | {word for word in words if isinstance(word, str)}

@@ -258,7 +258,7 @@ def json_text(value: Any, expected: Type | None = None, lookup: Lookup = no_name
     return json.dumps(json_value(value, expected, lookup), ensure_ascii=False)
 
 
-def _argument_text(value: Any) -> str:
+def argument_text(value: Any) -> str:
     return value if isinstance(value, str) else json_text(value)
 
 
@@ -270,13 +270,13 @@ def chat_messages(request: ModelRequest, shape: ReplyShape) -> list[Message]:
     lookup = request.aliases.get
     messages = [{"role": "system", "content": SYSTEM}]
     for args, result in request.examples:
-        messages.append({"role": "user", "content": _call_text(request, args, shape)})
+        messages.append({"role": "user", "content": call_text(request, args, shape)})
         if shape.schema is None:
-            answer = _argument_text(result)
+            answer = argument_text(result)
         else:
             answer = json.dumps(shape.wrap(json_value(result, request.result, lookup)), ensure_ascii=False)
         messages.append({"role": "assistant", "content": answer})
-    messages.append({"role": "user", "content": _call_text(request, tuple(p.value for p in request.parameters), shape)})
+    messages.append({"role": "user", "content": call_text(request, tuple(p.value for p in request.parameters), shape)})
     if request.previous is not None:
         messages.append({"role": "assistant", "content": request.previous.text[:_LONGEST_RETRY] or "(nothing)"})
         again = f"That answer does not fit: {request.previous.problem}\n{_answer_text(request, shape)}"
@@ -284,21 +284,21 @@ def chat_messages(request: ModelRequest, shape: ReplyShape) -> list[Message]:
     return messages
 
 
-def _call_text(request: ModelRequest, args: tuple[Any, ...], shape: ReplyShape) -> str:
+def call_text(request: ModelRequest, args: tuple[Any, ...], shape: ReplyShape) -> str:
     signature = " ".join(f"{p.name}: {type_text(p.type)}" for p in request.parameters)
     lines = [f"Function: {request.function}", f"Parameters: {signature or 'none'}", f"Result: {type_text(request.result)}"]
     if request.doc.strip():
         lines.insert(1, f"What it does: {request.doc.strip()}")
     lines.append("")
-    texts = [_argument_text(a) for a in args]
-    mark = _mark(texts)
+    texts = [argument_text(a) for a in args]
+    mark = mark_of(texts)
     for parameter, text in zip(request.parameters, texts, strict=True):
         lines += [f"<<< {parameter.name} {mark}", text, f">>> {mark}"]
     lines += ["", _answer_text(request, shape)]
     return "\n".join(lines)
 
 
-def _mark(texts: list[str]) -> str:
+def mark_of(texts: list[str]) -> str:
     """Eight hexadecimal digits that occur in none of the texts."""
     seed = "\0".join(texts)
     while (mark := sha256(seed.encode("utf-8", "surrogatepass")).hexdigest()[:8]) in "\0".join(texts):
@@ -328,4 +328,4 @@ def _labels(type: Type, lookup: Lookup) -> list[Any] | None:
     return None
 
 
-__all__ = ["SYSTEM", "ReplyShape", "chat_messages", "is_text", "json_text", "json_value"]
+__all__ = ["SYSTEM", "ReplyShape", "argument_text", "call_text", "chat_messages", "is_text", "json_text", "json_value", "mark_of"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rtfs.delegation.spending import estimated_tokens
+from rtfs.delegation.estimates import estimated_tokens
 from rtfs.errors import DelegationError
 from rtfs.models import weights
 

@@ -60,6 +60,8 @@ class PolicyEngine(Listeners):
         self._file: PolicyFile | None = None
         self._next = float("inf")
         self._looking = allocate_lock()
+        #: What engines may look up; see `equip`.
+        self._equipment: tuple[Any, ...] | None = None
         if isinstance(policy, Policy):
             self._active = _Active(policy, engines, self.tell)
         else:
@@ -115,6 +117,18 @@ class PolicyEngine(Listeners):
         for engine in self._active.learners:
             engine.add(record)
 
+    def judged(self, function: str, target: str, right: bool) -> None:
+        """Let them learn whether an answer was right."""
+        for engine in self._active.learners:
+            if hasattr(engine, "judged"):
+                engine.judged(function, target, right)
+
+    def equip(self, *equipment: Any) -> None:
+        """Give the engines that rules hand over to what they may look up, those of a later version of the file too; see
+        `DelegationEngine`."""
+        self._equipment = equipment
+        self._active.equip(equipment)
+
     def rule(self, context: CallContext) -> Rule | None:
         """The rule that decides a call."""
         return self._active.rule(context)
@@ -125,7 +139,9 @@ class PolicyEngine(Listeners):
         Raises:
             ConfigError: an engine that it needs cannot be made; the old policy stays.
         """
-        self._active = _Active(policy, self._make, self.tell)
+        active = _Active(policy, self._make, self.tell)
+        active.equip(self._equipment)
+        self._active = active
         self.tell()
 
     def refresh(self, *, now: bool = False) -> bool:
@@ -202,6 +218,11 @@ class _Active:
         for rule in (None, *policy.rules):  # so that the first call of each need not wait for it
             for tags in (_NO_TAGS, *[frozenset([tag]) for tag in policy.private_tags]):
                 self._outcome(rule, tags, "")
+
+    def equip(self, equipment: tuple[Any, ...] | None) -> None:
+        for engine in self.engines.values():
+            if equipment is not None and hasattr(engine, "equip"):
+                engine.equip(*equipment)
 
     def decide(self, context: CallContext) -> Decision:
         known = self._symbols.get(context.symbol)

@@ -14,7 +14,7 @@ Source: R = wq·quality − wl·latency_norm − wt·tokens_norm, source documen
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from rtfs.delegation.context import CallContext, hash_64
 from rtfs.delegation.engine import Alternative, Decision, Listeners
@@ -26,6 +26,10 @@ from rtfs.delegation.tags import PRIVATE
 from rtfs.delegation.targets import LOCAL, ExecTarget, LocalModel, ModelTarget, RemoteModel, parse_target
 from rtfs.errors import ConfigError
 from rtfs.values.struct import Struct
+
+#: What earlier calls have shown; what a target costs, dollars for a million tokens of prompts and of answers.
+Past = Callable[[], Experience]
+Prices = Callable[[ModelTarget], "tuple[float, float] | None"]
 
 #: Tokens for each character of the operands, and those that a request has around them; a high estimate, like that of budgets.
 _TOKENS_PER_CHAR = 0.4
@@ -72,7 +76,7 @@ class Candidate(Struct):
         latency_s: seconds for a request.
         completion_tokens: of an answer.
         context_tokens: most tokens of prompt and answer together; None when there is no limit.
-        price: dollars for a million tokens of the prompt and of the answer; None when it is not known.
+        price: dollars for a million tokens of the prompt and of the answer; None: what the table of prices says.
     """
 
     target: ModelTarget
@@ -158,10 +162,11 @@ class CostedRouter(Listeners):
         self.explore = explore
         _check(self)
         self._private_tags = limits.private_tags | {PRIVATE}
+        self._remembers = experience is not None
+        #: What `equip` was given, until the first decision.
+        self._equipment: tuple[Past, Prices] | None = None
         self._names = {one.target: _name_in(model, one.target) for one in self.candidates}
-        prices = [max(one.price) for one in self.candidates if one.price is not None]
-        #: Dollars for a million tokens of the dearest target; 0 when nothing costs anything.
-        self._dearest = max(prices, default=0.0)
+        self._dearest = _dearest(self.candidates)
         self._lock = threading.Lock()
         self._learning = experience.copy() if experience is not None else Experience()
         self._known = self._learning.copy()
@@ -200,8 +205,32 @@ class CostedRouter(Listeners):
             engine=self.name,
         )
 
+    def equip(self, past: Past, prices: Prices) -> None:
+        """Give the router what it may look up before its first decision.
+
+        Args:
+            past: what earlier calls have shown; not asked where the router was made with an experience.
+            prices: what a target costs whose candidate does not say so.
+        """
+        self._equipment = past, prices
+
+    def _look_up(self) -> None:
+        with self._lock:
+            equipment, self._equipment = self._equipment, None
+            if equipment is None:  # another thread was quicker
+                return
+            past, prices = equipment
+            known = [one if one.price is not None else one.replace(price=prices(one.target)) for one in self.candidates]
+            self.candidates = tuple(known)
+            self._dearest = _dearest(self.candidates)
+            if not self._remembers:
+                self._learning = past()
+                self._known = self._learning.copy()
+
     def estimates(self, context: CallContext) -> list[Estimate]:
         """What is expected of each candidate for a call, in the order in which they were given."""
+        if self._equipment is not None:
+            self._look_up()
         predicted = self.model.predict(context.prompt, context.symbol) if self.model is not None else {}
         return [self._estimate(one, context, predicted) for one in self.candidates]
 
@@ -317,6 +346,11 @@ class CostedRouter(Listeners):
         """A copy of what was learnt, to be kept."""
         with self._lock:
             return self._learning.copy()
+
+
+def _dearest(candidates: Iterable[Candidate]) -> float:
+    """Dollars for a million tokens of the dearest target; 0 when nothing costs anything."""
+    return max([max(one.price) for one in candidates if one.price is not None], default=0.0)
 
 
 def _by_score(one: Estimate) -> tuple[float, float]:

@@ -27,8 +27,8 @@ PROMPT = "prompt_tokens"
 COMPLETION = "completion_tokens"
 QUANTITIES = (QUALITY, USABLE, LATENCY, PROMPT, COMPLETION)
 
-#: Attempts in which nothing was asked, or whose answer has an attempt of its own.
-_NOT_ASKED = ("skipped", "refused", "unsure")
+#: Attempts in which nothing was asked, whose answer has an attempt of its own, or that say nothing about the target.
+_NOT_ASKED = ("skipped", "refused", "unsure", "interrupted")
 
 
 class Experience:
@@ -67,8 +67,12 @@ class Experience:
         """How many observations there were, up to `MOST_CALLS`."""
         return self._cells.get((quantity, function, target), (0.0, 0.0))[0]
 
-    def learn(self, record: CallRecord) -> None:
-        """Take in the record of a call. A value that a cache had says nothing of a target."""
+    def learn(self, record: CallRecord, *, quality: bool = True) -> None:
+        """Take in the record of a call. A value that a cache had says nothing of a target.
+
+        Args:
+            quality: its confidence too, where it has one.
+        """
         if record.cache is not None:
             return
         answered = ""
@@ -86,7 +90,7 @@ class Experience:
             if attempt.completion_tokens is not None:
                 self.observe(COMPLETION, record.function, answered, attempt.completion_tokens)
         # of several that answered the surest counts, which the record does not name: only one is certain
-        if record.confidence is not None and [a.outcome for a in record.attempts].count("answered") == 1:
+        if quality and record.confidence is not None and [a.outcome for a in record.attempts].count("answered") == 1:
             self.observe(QUALITY, record.function, answered, record.confidence)
 
     def copy(self) -> Experience:

@@ -79,18 +79,64 @@ def _is(type: Type, *names: str) -> bool:
     return isinstance(type, Primitive) and type.name in names
 
 
+class Wanted:
+    """What every reply that is read as a type needs to know of the type.
+
+    Attributes:
+        names: the names that were looked up for it, with what they stood for; it holds as long as they do.
+        limit: see `default_limit`.
+    """
+
+    __slots__ = ("leaves", "limit", "names", "takes_structure", "takes_text", "type")
+
+    def __init__(self, type: Type, lookup: Lookup) -> None:
+        names: dict[str, Type | None] = {}
+
+        def noting(name: str) -> Type | None:
+            names[name] = found = lookup(name)
+            return found
+
+        self.type = type
+        self.limit = default_limit(type, noting)
+        self.leaves = leaves_of(type, noting)
+        self.takes_text = bool([leaf for leaf in self.leaves if isinstance(leaf, AnyType) or _is(leaf, "string")])
+        self.takes_structure = bool(
+            [leaf for leaf in self.leaves if not isinstance(leaf, (AnyType, EnumType)) and not _is(leaf, *_SCALARS)]
+        )
+        self.names = tuple(names.items())
+
+
+#: identity of a type -> what it wants; the type in it stays, so that no other one gets its identity.
+_wanted: dict[int, Wanted] = {}
+_MOST_WANTED = 1_000
+
+
+def wanted_by(type: Type, lookup: Lookup) -> Wanted:
+    """What replies of a type are read by: worked out once for a type, and again when a name in it means something else."""
+    known = _wanted.get(id(type))
+    if known is not None and known.type is type:
+        for name, target in known.names:
+            if lookup(name) is not target:
+                break
+        else:
+            return known
+    if len(_wanted) >= _MOST_WANTED:
+        _wanted.clear()
+    found = _wanted[id(type)] = Wanted(type, lookup)
+    return found
+
+
 class Reply:
     """One reply that is read as one type."""
 
     def __init__(self, text: str, type: Type, lookup: Lookup, limit: int | None) -> None:
         self.type = type
         self.lookup = lookup
-        self.limit = default_limit(type, lookup) if limit is None else limit
-        self.leaves = leaves_of(type, lookup)
-        self.takes_text = bool([leaf for leaf in self.leaves if isinstance(leaf, AnyType) or _is(leaf, "string")])
-        self.takes_structure = bool(
-            [leaf for leaf in self.leaves if not isinstance(leaf, (AnyType, EnumType)) and not _is(leaf, *_SCALARS)]
-        )
+        wanted = wanted_by(type, lookup)
+        self.limit = wanted.limit if limit is None else limit
+        self.leaves = wanted.leaves
+        self.takes_text = wanted.takes_text
+        self.takes_structure = wanted.takes_structure
         self.base: list[Note] = []
         text = text.lstrip("\ufeff \t\r\n")
         answer = without_thinking(text)

@@ -81,6 +81,8 @@ def cost_of(notes: list[Note]) -> int:
 
 
 def report_of(notes: list[Note], limit: int) -> Report:
+    if not notes:
+        return Report((), 0, limit)
     found: dict[tuple[Any, ...], Repair] = {}
     for kind, path, words in notes:
         key = (kind, _habit(path))

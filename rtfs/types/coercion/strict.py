@@ -13,6 +13,7 @@ from rtfs.types.coercion.tree import MAX_DEPTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 #: Characters that are mended; the library may take quadratic time.
@@ -29,10 +30,27 @@ def load(text: str) -> Any:
     Raises:
         JsonProblem: syntax, NaN and infinities, a key that stands twice, nesting.
     """
-    import json
-
-    if depth(text) > MAX_DEPTH:
+    # where there are fewer brackets than levels, nobody needs to know which of them stand in strings
+    if text.count("{") + text.count("[") > MAX_DEPTH and depth(text) > MAX_DEPTH:
         raise JsonProblem(f"it is nested more than {MAX_DEPTH} deep")
+    decode = _decode or _decoder()
+    try:
+        return decode(text)
+    except JsonProblem:
+        raise
+    except ValueError as error:
+        if not hasattr(error, "lineno"):  # more digits than Python converts
+            raise JsonProblem("a number is too long") from None
+        raise JsonProblem(f"{error.msg[:1].lower()}{error.msg[1:]} at line {error.lineno}, column {error.colno}") from None  # type: ignore[attr-defined]
+
+
+#: Strict JSON to data, once it was needed.
+_decode: Callable[[str], Any] | None = None
+
+
+def _decoder() -> Callable[[str], Any]:
+    global _decode
+    from json import JSONDecoder
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         out = dict(items)
@@ -43,14 +61,8 @@ def load(text: str) -> Any:
     def constant(name: str) -> Any:
         raise JsonProblem(f"{name} is not a JSON number")
 
-    try:
-        return json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
-    except JsonProblem:
-        raise
-    except json.JSONDecodeError as error:
-        raise JsonProblem(f"{error.msg[:1].lower()}{error.msg[1:]} at line {error.lineno}, column {error.colno}") from None
-    except ValueError:  # more digits than Python converts
-        raise JsonProblem("a number is too long") from None
+    decode = _decode = JSONDecoder(object_pairs_hook=pairs, parse_constant=constant).decode
+    return decode
 
 
 def depth(text: str) -> int:

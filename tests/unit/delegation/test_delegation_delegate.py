@@ -377,3 +377,11 @@ def test_many_threads_share_one_delegate() -> None:
     totals = bench.records.totals
     assert (totals.calls, totals.by_model, totals.by_body) == (320, 160, 160)
     assert len(bench.lines) == 1
+
+
+def test_an_interrupted_request_is_in_the_record():
+    bench = Bench(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        bench()
+    assert (bench.record.source, bench.record.error_kind, bench.record.error) == ("none", "interrupted", "KeyboardInterrupt")
+    assert [(attempt.outcome, attempt.cost_usd) for attempt in bench.record.attempts] == [("interrupted", 0.0)]

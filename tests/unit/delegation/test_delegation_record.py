@@ -38,7 +38,9 @@ def test_a_record_is_ready_for_json() -> None:
             "completion_tokens": None,
             "latency_s": 0.5,
             "score": None,
+            "confidence": None,
             "cost_usd": None,
+            "value_hash": None,
         }
     ]
     assert data["repairs"] == ["x"]

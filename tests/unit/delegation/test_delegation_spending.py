@@ -20,7 +20,7 @@ from rtfs.delegation.engine import Decision
 from rtfs.delegation.prices import Price, PriceTable
 from rtfs.delegation.record import CallRecord, Records
 from rtfs.delegation.settings import CallSettings
-from rtfs.delegation.spending import Spending, estimated_tokens, prompt_tokens, server_of
+from rtfs.delegation.spending import Spending, prompt_tokens, server_of
 from rtfs.delegation.targets import LocalModel, RemoteModel
 from rtfs.errors import ConfigError, DelegationError, EvalError, LimitExceeded
 from rtfs.models.echo import EchoProvider
@@ -161,7 +161,8 @@ def test_second_tries_are_calls_too():
     with pytest.raises(LimitExceeded, match="1 of 1 call spent"):
         bench.ask(result=INT, body=never)
     bench.settled(calls=1, tokens=12)
-    assert (bench.record.source, bench.record.error_kind, len(bench.record.attempts)) == ("none", "budget-exhausted", 1)
+    assert (bench.record.source, bench.record.error_kind) == ("none", "budget-exhausted")
+    assert [attempt.outcome for attempt in bench.record.attempts] == ["mismatch", "refused"]
     enough = Bench(Scripted("what?", "7"), PRICE, calls=2)
     assert enough.ask(result=INT) == 7
     enough.settled(calls=2, tokens=24)
@@ -419,18 +420,6 @@ def test_prices_are_those_of_the_host_that_is_asked():
 
 
 # --- estimates ---
-
-
-@pytest.mark.parametrize("text", ["", "a", "The quick brown fox jumps over the lazy dog. " * 20, "1234567890" * 10, "{\"a\":[1,2]}" * 30])
-def test_an_estimate_is_no_less_than_four_letters_a_token(text: str):
-    assert len(text) / 4 <= estimated_tokens(text) <= len(text)
-
-
-def test_estimates_count_what_tokenizers_cut_small():
-    assert estimated_tokens("12345") == 5
-    assert estimated_tokens("日本語") == 6
-    assert estimated_tokens("🙂") == 3
-    assert estimated_tokens("\ud800") == 2  # a lone surrogate
 
 
 def test_a_provider_that_can_count_is_believed():

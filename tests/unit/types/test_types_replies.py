@@ -376,3 +376,15 @@ def test_json_in_any_wrapping_is_read_or_refused(data: Any, type: Type, wrapping
         return
     assert complaint
     assert "\n" not in complaint
+
+
+def test_a_name_that_means_another_type_by_now_is_read_as_that():
+    type = parse_type(read("Label"))
+    names: dict[str, Type] = {"Label": parse_type(read("[:enum :a :b]"))}
+    assert str(coerce("a", type, names=names).value) == ":a"
+    names["Label"] = parse_type(read("[:map [:n int]]"))
+    value, report = coerce('{"n": "3"}', type, names=names)
+    assert (to_readable(value), report.limit) == ("{:n 3}", default_limit(type, names.get))
+    del names["Label"]
+    with pytest.raises(CoercionError):
+        coerce("a", type, names=names)

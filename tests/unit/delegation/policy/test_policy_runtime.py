@@ -10,7 +10,7 @@ import pytest
 from rtfs.delegation.engine import ChainEngine, StaticEngine
 from rtfs.delegation.policy.engine import PolicyEngine
 from rtfs.delegation.policy.reading import read_policy
-from rtfs.errors import ConfigError, HostError, LimitExceeded
+from rtfs.errors import ConfigError, EvalError, HostError, LimitExceeded
 from rtfs.models.registry import ModelRegistry
 from rtfs.runtime import Runtime
 from tests.unit.delegation.test_delegation_delegate import Scripted
@@ -44,8 +44,32 @@ def make(request: pytest.FixtureRequest, tmp_path: Path):
 def test_rules_send_calls_away(make):
     runtime = make('[[rules]]\nsymbol = ["f", "g"]\ntarget = "remote:far"\n')
     assert runtime.run("[(f 1) (g 1)]") == ["from far", "body 1"]
-    (record,) = runtime.records.calls
+    record, _ = runtime.records.calls
     assert record.decision.reasoning == "rule 1 of delegation.toml"
+
+
+def test_a_call_whose_targets_are_all_refused_runs_here_and_leaves_a_record(make):
+    said: list[str] = []
+    runtime = make('[[rules]]\nsymbol = "g"\ntarget = "remote:far"\n')
+    runtime.delegation._warn = said.append
+    assert runtime.run("(g 1)") == "body 1"
+    runtime.run('(defn g ^{:tags [:private] :strict true} [x] (throw :odd "no"))')
+    with pytest.raises(EvalError, match="no"):
+        runtime.run("(g 1)")
+    good, bad = runtime.records.calls
+    assert (good.source, good.target, good.error_kind, good.attempts, good.value) == ("body", "local", "targets-refused", (), "body 1")
+    assert "tagged `private`" in good.error
+    (refused,) = good.decision.alternatives
+    assert refused.target.printed == "remote_model:far"
+    assert "never leaves" in refused.rejected
+    assert (bad.source, bad.body_error) == ("body", "no")
+    assert said == []  # nothing has failed
+
+
+def test_a_call_whose_body_was_chosen_leaves_none(make):
+    runtime = make('[[rules]]\nsymbol = "g"\ntarget = "local"\n')
+    assert runtime.run("[(f 1) (g 1)]") == ["body 1", "body 1"]
+    assert runtime.records is None
 
 
 def test_private_data_stays_on_the_machine_with_and_without_a_policy(make):
@@ -87,7 +111,11 @@ def test_budgets_of_a_policy_are_those_of_each_run(make, text: str):
             runtime.run("(map near (range 5))")
         assert caught.value.kind == "budget-exhausted"
         assert ("tenant `acme`" if "tenants" in text else "the policy") in caught.value.message
-    assert runtime.records.totals.calls == 4
+    answered, refused = [[r for r in runtime.records.calls if r.source == source] for source in ("model", "none")]
+    assert (len(answered), len(refused)) == (4, 2)
+    assert [(a.outcome, a.target) for a in refused[0].attempts] == [("refused", "local_model:near")]
+    assert refused[0].attempts[0].problem == refused[0].error == caught.value.message
+    assert refused[0].error_kind == "budget-exhausted"
     assert make(text, tenant="other").run("(near 1)") == "from near"
 
 

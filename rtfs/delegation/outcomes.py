@@ -1,0 +1,83 @@
+"""Outcomes: which answers in the log were right, as somebody noted it later.
+
+An outcome belongs to a call: its answer was right, or wrong, or the right one would have been such a value.  Values are kept as
+hashes, as those of the answers are.  With a value it is known of every answer of the call whether it was right, also of one that was
+not sure enough; with `right` or `wrong` alone only of those that said the same, or of all when the last one was right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from rtfs.delegation.confidence import Judged
+from rtfs.delegation.log_file import LogFile
+from rtfs.delegation.log_queries import Entry, Selection, entry
+from rtfs.delegation.requests import hash_of
+from rtfs.errors import ConfigError
+
+
+def note_outcome(path: str, number: int, outcome: bool | None = None, *, value: Any = None) -> bool:
+    """Note whether the answer of a call in a log was right; an earlier note is replaced.
+
+    Args:
+        number: the id of the call.
+        outcome: whether it was; None: compare it with `value`, an RTFS value, which would have been right.
+    Returns:
+        Whether it was.
+    Raises:
+        ConfigError: there is no such call, nothing answered it, or the log cannot be written.
+    """
+    found = entry(path, number)
+    if found is None:
+        raise ConfigError(f"no call {number} is in the log", hint="`rtfs logs` lists the last ones")
+    answer = found.record.get("value_hash")
+    if answer is None:
+        raise ConfigError(f"call {number} has no answer that could be right", hint="`rtfs logs show` says what happened")
+    expected = None
+    if outcome is None:
+        expected = hash_of(value)
+        outcome = expected == answer
+    file = LogFile(path)
+    try:
+        file.note([(number, outcome, expected)])
+    finally:
+        file.close()
+    return outcome
+
+
+def judged(path: str, selection: Selection | None = None) -> Iterator[Judged]:
+    """What is known of the scores in a log, oldest first.
+
+    Raises:
+        ConfigError: the log cannot be read.
+    """
+    return judged_of((selection or Selection()).entries(path, judged=True))
+
+
+def judged_of(entries: Iterable[Entry]) -> Iterator[Judged]:
+    for found in entries:
+        record = found.record
+        for target, score, right in answers_of(record):
+            yield Judged(record["function"], target, score, right)
+
+
+def answers_of(record: dict[str, Any]) -> list[tuple[str, float, bool]]:
+    """(target, score, whether it was right) of the answers of a record of which that is known; each target once."""
+    outcome, expected = record.get("outcome"), record.get("expected_hash")
+    if outcome is None or record["source"] != "model":
+        return []
+    final = record.get("value_hash")
+    found: dict[str, tuple[str, float, bool]] = {}
+    for attempt in record["attempts"]:
+        answer, score = attempt.get("value_hash"), attempt.get("score")
+        if answer is None or score is None:
+            continue
+        if expected is not None:
+            found[attempt["target"]] = attempt["target"], score, answer == expected
+        elif answer == final or outcome == "right":
+            found[attempt["target"]] = attempt["target"], score, answer == final and outcome == "right"
+    target = f"{'local_model' if record['target'] == 'local-model' else 'remote_model'}:{record['model']}"
+    if record["score"] is not None:
+        found[target] = target, record["score"], outcome == "right"
+    return list(found.values())
