@@ -258,6 +258,22 @@ CASES = {
         "(defn f [xs] (map (fn [g] (g)) (second (reduce (fn [[n fs] x] [(+ n x) (conj fs (fn [] n))]) [0 []] xs))))",
         "f", "", "", ["(f [1 2 3])"],
     ),
+    "a root of what is surely not negative needs no test": (
+        "(defn f [x y] (let [s (+ (* x x) (abs (* y 0.5)) 0.25)] (* 2.0 (sqrt s))))", "f", "sqrt(s)", "s >= 0.0",
+        ["(f 1.5 -2.0)", "(f ##NaN 1.0)", "(f ##-Inf 1.0)", "(f -0.0 -0.0)", "(f 3 4)", f"(f {10**200} 1)", "(f 1 :x)"],
+    ),
+    "a root of what may be negative needs one": (
+        "(defn f [x y] (let [s (- (* x 0.5) (* y y))] (* 2.0 (sqrt s))))", "f", "s >= 0.0", "",
+        ["(f 1.5 0.5)", "(f 1.0 2.0)", "(f ##NaN 1.0)", "(f ##-Inf 1.0)", "(f 3 1)"],
+    ),
+    "a quotient by what is surely not zero needs no test": (
+        "(defn f [x] (let [q (/ 1.5 (* (+ (* x x) 0.25) (sqrt (+ (* x x) 0.25))))] (* q (+ x 0.5))))", "f", "+ 0.0", "2(1.5, t_2)",
+        ["(f 1.0)", "(f ##NaN)", "(f ##Inf)", "(f -0.0)", "(f 1e308)", "(f 3)"],
+    ),
+    "a quotient by what rounding may bring to zero needs one": (
+        "(defn f [x] (let [q (/ 1.5 (* (* x x) 0.5))] (* q (+ x 0.5))))", "f", "if t_1 else", "",
+        ["(f 1.0)", "(f 1e-300)", "(f 0.0)", "(f ##NaN)", "(f 2)"],
+    ),
     "items that are wanted whole come with their parts": (
         "(defn f [ps] (map (fn [p] (let [[x] p] (reduce (fn [sum q] (let [[y] q] (if (= p q) sum (+ sum (* x y))))) 0 ps))) ps))",
         "f", "y, q in", "", ["(f [[1] [2] [3]])", "(f [[1.5] [2]])", f"(f [[{2**62}] [{2**62}]])", "(f [[1] [2] 3])"],
