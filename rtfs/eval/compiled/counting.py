@@ -6,7 +6,7 @@ import ast as py
 
 from rtfs.eval.compiled import metering
 from rtfs.eval.compiled.generate import EFFECT, RETURN, Destination, Generator
-from rtfs.eval.compiled.operators import kind_of
+from rtfs.eval.compiled.known import kind_of
 from rtfs.ir import nodes as ir
 from rtfs.ir.scopes import reads
 

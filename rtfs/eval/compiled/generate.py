@@ -110,6 +110,7 @@ class Generator(Builder):
         self.counters: dict[ir.Var, ir.Loop] = {}  # variables that Python's `for` steps on
         # variables that are not stored: the one that they come from, and what is to be added to it
         self.offsets: dict[ir.Var, tuple[ir.Var, int]] = {}
+        self.values: dict[ir.Var, ir.Node] | None = None  # what variables are given, once somebody has asked
         self.reads: tuple[ir.Fn, Any] | None = None  # who reads the variables of a function (`offsets.Reads`)
         self.rows: dict[ir.Scan, Rows] = {}  # loops over the parts of items, which have been taken already
         self.parts: dict[ir.Var, Known] = {}  # what is known of those parts

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ast as py
 
-from rtfs.eval.compiled import access
+from rtfs.eval.compiled import access, floats
 from rtfs.eval.compiled.builder import is_const
 from rtfs.eval.compiled.generate import Generator
+from rtfs.eval.compiled.known import fallback, kind_of, known_of, reusable, tested
 from rtfs.eval.compiled.offsets import compared, offset
 from rtfs.eval.compiled.offsets import value as value_of
 from rtfs.ir import nodes as ir
@@ -83,35 +84,6 @@ def inline(g: Generator, node: ir.Call) -> Any:
     return maker(g, node, head.name)
 
 
-def kind_of(node: ir.Node) -> str | None:
-    return known_of(node).kind
-
-
-def known_of(node: ir.Node) -> Known:
-    """What is known of a value, also of a constant that came after the analysis."""
-    if isinstance(node, ir.Const):
-        value = node.value
-        if type(value) is int:
-            return Known("int", value.bit_length(), value >= 0)
-        return Known({float: "float", str: "str", bool: "bool"}.get(type(value)))
-    return node.known
-
-
-def _fallback(g: Generator, name: str, args: list[Any]) -> Any:
-    return g.apply(g.load(f"{name} {len(args)}"), args)
-
-
-def _reusable(g: Generator, node: ir.Call) -> list[Any]:
-    """The operands as names, so that guard and operation can both use them."""
-    values = g.exprs(node.args)
-    unstable = [i for i, v in enumerate(values) if not g.is_stable(v)]
-    for i in unstable:
-        temp = g.temp()
-        g.assign(temp, values[i])
-        values[i] = g.load(temp)
-    return values
-
-
 def _arithmetic(g: Generator, node: ir.Call, name: str) -> Any:
     moved = offset(g, node) if g.offsets else None
     if moved is not None:
@@ -124,13 +96,13 @@ def _arithmetic(g: Generator, node: ir.Call, name: str) -> Any:
         return g.binary(a, op, b)
     if any(k in ("str", "bool", "vec", "map", "fn") for k in kinds):
         return None
-    a, b, tests = _tested(g, node, kinds)
+    a, b, tests = tested(g, node, kinds)
     if name == "*" and "float" not in kinds:
         temp = g.temp()
         product = g.walrus(temp, g.binary(a, op, b))
         small = _is_small(g, product, g.load(temp), all(k.natural for k in known))
-        return g.choose(g.both(*tests, small), g.load(temp), _fallback(g, name, [a, b]))
-    return g.choose(g.both(*tests), g.binary(a, op, b), _fallback(g, name, [a, b])) if tests else g.binary(a, op, b)
+        return g.choose(g.both(*tests, small), g.load(temp), fallback(g, name, [a, b]))
+    return g.choose(g.both(*tests), g.binary(a, op, b), fallback(g, name, [a, b])) if tests else g.binary(a, op, b)
 
 
 def _is_small(g: Generator, value: Any, again: Any, natural: bool) -> Any:
@@ -167,15 +139,6 @@ def _beside_floats(g: Generator, node: ir.Call, kinds: list[str | None]) -> list
     return values
 
 
-def _tested(g: Generator, node: ir.Call, kinds: list[str | None]) -> tuple[Any, Any, list[Any]]:
-    """Operands that can be used twice, and the tests that make the operation safe."""
-    other = "float" if "float" in kinds else "int"
-    a, b = _reusable(g, node)
-    same = isinstance(a, py.Name) and isinstance(b, py.Name) and a.id == b.id
-    operands = [(a, kinds[0])] if same else [(a, kinds[0]), (b, kinds[1])]
-    return a, b, [g.of_type(v, f" {other}") for v, k in operands if k != other]
-
-
 def _compare(g: Generator, node: ir.Call, name: str) -> Any:
     kinds = [kind_of(arg) for arg in node.args]
     op = _COMPARE[name]()
@@ -187,8 +150,8 @@ def _compare(g: Generator, node: ir.Call, name: str) -> Any:
         return g.compare(a, op, b)
     if any(k in ("str", "bool", "vec", "map", "fn") for k in kinds):
         return None
-    a, b, tests = _tested(g, node, kinds)
-    return g.choose(g.both(*tests), g.compare(a, op, b), _fallback(g, name, [a, b])) if tests else g.compare(a, op, b)
+    a, b, tests = tested(g, node, kinds)
+    return g.choose(g.both(*tests), g.compare(a, op, b), fallback(g, name, [a, b])) if tests else g.compare(a, op, b)
 
 
 def _equal(g: Generator, node: ir.Call, name: str) -> Any:
@@ -207,17 +170,17 @@ def _equal(g: Generator, node: ir.Call, name: str) -> Any:
         if literal is None or type(literal) is bool or type(literal) is Keyword:
             value = g.expr(other)
             if is_const(value):
-                return _fallback(g, name, [value, g.const(literal)])
+                return fallback(g, name, [value, g.const(literal)])
             return (g.is_ if same else g.is_not)(value, g.const(literal))
         if type(literal) is int or type(literal) is str:
             value = g.named(g.expr(other))
             if is_const(value):
-                return _fallback(g, name, [value, g.const(literal)])
+                return fallback(g, name, [value, g.const(literal)])
             test = g.both(g.of_type(value, f" {type(literal).__name__}"), g.compare(value, py.Eq(), g.const(literal)))
             return test if same else g.negated(test)
-    a, b, tests = _tested(g, node, [k if k == "int" else None for k in kinds])
+    a, b, tests = tested(g, node, [k if k == "int" else None for k in kinds])
     plain = g.compare(a, py.Eq() if same else py.NotEq(), b)
-    return g.choose(g.both(*tests), plain, _fallback(g, name, [a, b])) if tests else plain
+    return g.choose(g.both(*tests), plain, fallback(g, name, [a, b])) if tests else plain
 
 
 def _step(g: Generator, node: ir.Call, name: str) -> Any:
@@ -230,7 +193,7 @@ def _step(g: Generator, node: ir.Call, name: str) -> Any:
     if kind in ("int", "float", "num"):
         return g.binary(value, op, g.const(1))
     value = g.named(value)
-    return g.choose(g.of_type(value, " int"), g.binary(value, op, g.const(1)), _fallback(g, name, [value]))
+    return g.choose(g.of_type(value, " int"), g.binary(value, op, g.const(1)), fallback(g, name, [value]))
 
 
 def _negate(g: Generator, node: ir.Call, name: str) -> Any:
@@ -239,7 +202,7 @@ def _negate(g: Generator, node: ir.Call, name: str) -> Any:
 
 def _is_nil(g: Generator, node: ir.Call, name: str) -> Any:
     value = g.expr(node.args[0])
-    return _fallback(g, name, [value]) if is_const(value) else g.is_(value, g.const(None))
+    return fallback(g, name, [value]) if is_const(value) else g.is_(value, g.const(None))
 
 
 def _divide(g: Generator, node: ir.Call, name: str) -> Any:
@@ -254,7 +217,7 @@ def _divide(g: Generator, node: ir.Call, name: str) -> Any:
     if literal is not ... and known[0].kind == "int" and known[0].natural:
         a, b = g.exprs(node.args)
         return g.binary(a, op, b)
-    a, b = _reusable(g, node)
+    a, b = reusable(g, node)
     tests = [g.of_type(v, " int") for v, k in ((a, known[0]), (b, known[1])) if k.kind != "int"]
     if literal is ... and known[0].bits is None:  # division of long integers is the built-in's: it takes time, and says so
         tests.append(g.put(py.Compare(g.const(0), [py.LtE(), py.Lt()], [a, g.const(_SMALL)])))
@@ -263,7 +226,7 @@ def _divide(g: Generator, node: ir.Call, name: str) -> Any:
     if literal is ... and not (g.fusing and known[1].natural):  # an error there makes the loops run again, one after the other
         tests.append(b if known[1].natural else g.compare(b, py.Gt(), g.const(0)))
     done = g.binary(a, op, b)
-    return g.choose(g.both(*tests), done, _fallback(g, name, [a, b])) if tests else done
+    return g.choose(g.both(*tests), done, fallback(g, name, [a, b])) if tests else done
 
 
 def _absolute(g: Generator, node: ir.Call, name: str) -> Any:
@@ -273,7 +236,7 @@ def _absolute(g: Generator, node: ir.Call, name: str) -> Any:
     if kind is not None:
         return None
     value = g.named(g.expr(node.args[0]))
-    return g.choose(g.of_type(value, " int"), g.call(" abs", value), _fallback(g, name, [value]))
+    return g.choose(g.of_type(value, " int"), g.call(" abs", value), fallback(g, name, [value]))
 
 
 def _extreme(g: Generator, node: ir.Call, name: str) -> Any:
@@ -281,10 +244,10 @@ def _extreme(g: Generator, node: ir.Call, name: str) -> Any:
     kinds = [kind_of(arg) for arg in node.args]
     if any(kind not in (None, "int", "num") for kind in kinds):
         return None
-    a, b, tests = _tested(g, node, kinds)
+    a, b, tests = tested(g, node, kinds)
     beats = g.compare(b, py.Gt() if name == "max" else py.Lt(), a)
     chosen = g.choose(beats, b, a)
-    return g.choose(g.both(*tests), chosen, _fallback(g, name, [a, b])) if tests else chosen
+    return g.choose(g.both(*tests), chosen, fallback(g, name, [a, b])) if tests else chosen
 
 
 def _sign(g: Generator, node: ir.Call, name: str) -> Any:
@@ -296,42 +259,19 @@ def _sign(g: Generator, node: ir.Call, name: str) -> Any:
         return None
     value = g.named(g.expr(node.args[0]))
     if is_const(value):
-        return _fallback(g, name, [value])
-    return g.choose(g.of_type(value, " int"), g.compare(value, op, g.const(0)), _fallback(g, name, [value]))
-
-
-def _root(g: Generator, node: ir.Call, name: str) -> Any:
-    if kind_of(node.args[0]) != "float":
-        return None
-    value = g.named(g.expr(node.args[0]))
-    return g.choose(g.compare(value, py.GtE(), g.const(0.0)), g.call(" sqrt", value), _fallback(g, name, [value]))
-
-
-def _quotient(g: Generator, node: ir.Call, name: str) -> Any:
-    """Division of floats; where the result is a whole number, it is an integer."""
-    known = [known_of(arg) for arg in node.args]
-    kinds = [k.kind for k in known]
-    if "float" not in kinds or not all(k.kind in (None, "num") or is_within_floats(k) for k in known):
-        return None
-    a, b, tests = _tested(g, node, ["float" if is_within_floats(k) else k.kind for k in known])
-    temp = g.temp()
-    if node.kind == "float":  # that it may stay; no negative zero, as the integer zero has no sign
-        plain = g.binary(g.binary(a, py.Div(), b), py.Add(), g.const(0.0))
-        return g.choose(g.both(*tests, b), plain, _fallback(g, name, [a, b]))
-    whole = g.apply(g.attribute(g.walrus(temp, g.binary(a, py.Div(), b)), "is_integer"), [])  # infinity and NaN are not
-    result = g.choose(whole, g.call(" int", g.load(temp)), g.load(temp))
-    return g.choose(g.both(*tests, b), result, _fallback(g, name, [a, b]))
+        return fallback(g, name, [value])
+    return g.choose(g.of_type(value, " int"), g.compare(value, op, g.const(0)), fallback(g, name, [value]))
 
 
 def _parity(g: Generator, node: ir.Call, name: str) -> Any:
     value = g.named(g.expr(node.args[0]))
     if is_const(value):
-        return _fallback(g, name, [value])
+        return fallback(g, name, [value])
     bit = g.binary(value, py.BitAnd(), g.const(1))
     test = g.compare(bit, py.Eq(), g.const(0 if name == "even?" else 1))
     if kind_of(node.args[0]) == "int":
         return test
-    return g.choose(g.of_type(value, " int"), test, _fallback(g, name, [value]))
+    return g.choose(g.of_type(value, " int"), test, fallback(g, name, [value]))
 
 
 def _text(g: Generator, node: ir.Call, name: str) -> Any:
@@ -340,15 +280,15 @@ def _text(g: Generator, node: ir.Call, name: str) -> Any:
     parts: list[Any] = []
     if len(node.args) > 1 and all(_formats_alike(arg) for arg in node.args):
         texts = any(not isinstance(arg, ir.Const) and known_of(arg).kind == "str" for arg in node.args)
-        values = _reusable(g, node) if texts else g.exprs(node.args)
+        values = reusable(g, node) if texts else g.exprs(node.args)
         for arg, value in zip(node.args, values, strict=True):
             is_text = isinstance(value, py.Constant) and type(value.value) is str
             parts.append(value if is_text else g.put(py.FormattedValue(value, -1)))
             if known_of(arg).kind == "str" and not is_const(value):  # a long one is the built-in's, which keeps the limits
                 tests.append(g.compare(g.call(" len", value), py.Lt(), g.const(ANNOUNCED_FROM)))
         made = g.put(py.JoinedStr(parts))
-        return g.choose(g.both(*tests), made, _fallback(g, name, values)) if tests else made
-    values = _reusable(g, node)
+        return g.choose(g.both(*tests), made, fallback(g, name, values)) if tests else made
+    values = reusable(g, node)
     for arg, value in zip(node.args, values, strict=True):
         if isinstance(arg, ir.Const) and type(arg.value) is str:
             parts.append(value if isinstance(value, py.Constant) else None)
@@ -360,8 +300,8 @@ def _text(g: Generator, node: ir.Call, name: str) -> Any:
         else:
             parts.append(None)
     if None in parts or not tests:
-        return _fallback(g, name, values)
-    return g.choose(g.both(*tests), g.put(py.JoinedStr(parts)), _fallback(g, name, values))
+        return fallback(g, name, values)
+    return g.choose(g.both(*tests), g.put(py.JoinedStr(parts)), fallback(g, name, values))
 
 
 def _formats_alike(node: ir.Node) -> bool:
@@ -391,8 +331,8 @@ INLINE: dict[tuple[str, int], Any] = {
     ("zero?", 1): _sign,
     ("pos?", 1): _sign,
     ("neg?", 1): _sign,
-    ("sqrt", 1): _root,
-    ("/", 2): _quotient,
+    ("sqrt", 1): floats.root,
+    ("/", 2): floats.quotient,
     ("even?", 1): _parity,
     ("odd?", 1): _parity,
 }

@@ -16,7 +16,8 @@ from collections.abc import Callable
 from rtfs.eval.compiled.access import stored_key
 from rtfs.eval.compiled.builder import is_const
 from rtfs.eval.compiled.generate import EFFECT, Generator, expression
-from rtfs.eval.compiled.operators import INLINE, kind_of, known_of
+from rtfs.eval.compiled.known import kind_of, known_of
+from rtfs.eval.compiled.operators import INLINE
 from rtfs.ir import nodes as ir
 from rtfs.ir.passes.ownership import CHANGES, bottom, values
 

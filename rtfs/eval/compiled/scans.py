@@ -268,7 +268,7 @@ def _parts(node: ir.Node) -> list[ir.Node]:
 def _range(g: Generator, node: ir.Node) -> Any:
     """The integers of `(range …)`, one by one."""
     from rtfs.eval.compiled.calls import place_of
-    from rtfs.eval.compiled.operators import kind_of
+    from rtfs.eval.compiled.known import kind_of
 
     assert isinstance(node, ir.Call)
     operands = g.exprs(node.args)

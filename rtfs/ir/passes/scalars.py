@@ -2,14 +2,15 @@
 
     (reduce (fn [[a b] x] [(+ a x) (* b x)]) [0 1] xs)
 
-makes no vector until somebody wants it whole.
+makes no vector until somebody wants it whole.  The names that such a vector is taken apart by are then mostly not needed either.
 """
 
 from __future__ import annotations
 
 from rtfs.ir import nodes as ir
+from rtfs.ir.copies import forward
 from rtfs.ir.optimise import Counts
-from rtfs.ir.scopes import reads, transform, walk
+from rtfs.ir.scopes import reads, refresh, transform, walk
 from rtfs.syntax import nodes as ast
 from rtfs.values.sequences import Vector
 
@@ -23,9 +24,13 @@ _MOST_ITEMS = 8
 def run(unit: ir.Unit, facts: Facts) -> Counts:
     """Take such variables apart."""
     found = _candidates(unit)
+    counts = {"variables": len(found), "names": 0}
     if found:
-        _Rewriting(unit, found).run()
-    return {"variables": len(found)}
+        rewriting = _Rewriting(unit, found)
+        rewriting.run()
+        refresh(unit)
+        counts["names"] = forward(unit, {item for items in rewriting.items.values() for item in items})
+    return counts
 
 
 def _candidates(unit: ir.Unit) -> dict[ir.Var, int]:

@@ -239,6 +239,41 @@ CASES = {
             "(f nil)", "(f {1.0 2.0})", "(f '([1.0 2.0]))", "(f [[1e308 1e308] [-1e308 1.0]])", "(let [p [1.0 2.0] q (conj p 3.0)] (f [p p]))",
         ],
     ),
+    "names for the parts of a total are not stored": (
+        "(defn f [xs] (reduce (fn [[s n] x] [(+ s x 0.5) (inc n)]) [0.0 0] xs))", "f", "arg01 = arg01 + 1", "s = arg00",
+        ["(f [1.5 2.5])", "(f [])", "(f [1 2])", "(f [:x])"],
+    ),
+    "parts of a total that change places keep their names": (
+        "(defn f [xs] (reduce (fn [[a b] x] [b (+ a b x)]) [0 1] xs))", "f", "", "", ["(f [1 2 3])", "(f [0.5])", "(f [])"],
+    ),
+    "parts of a total that are read in a loop after they were changed there": (
+        "(defn f [xs] (reduce (fn [[a b] x] (reduce (fn [[c d] y] [(+ c a y) (+ d b)]) [a b] xs)) [0 1] xs))",
+        "f", "", "", ["(f [1 2 3])", "(f [0.5 2])"],
+    ),
+    "parts of a total that are read when a choice was made": (
+        "(defn f [xs] (reduce (fn [[a b] x] (if (< a b) [(+ a x) b] [(do (println a) b) (+ a b)])) [0 1] xs))",
+        "f", "", "", ["(f [1 2 3])", "(f [0.5 2 -7 3])"],
+    ),
+    "parts of a total that a function takes with it": (
+        "(defn f [xs] (map (fn [g] (g)) (second (reduce (fn [[n fs] x] [(+ n x) (conj fs (fn [] n))]) [0 []] xs))))",
+        "f", "", "", ["(f [1 2 3])"],
+    ),
+    "a root of what is surely not negative needs no test": (
+        "(defn f [x y] (let [s (+ (* x x) (abs (* y 0.5)) 0.25)] (* 2.0 (sqrt s))))", "f", "sqrt(s)", "s >= 0.0",
+        ["(f 1.5 -2.0)", "(f ##NaN 1.0)", "(f ##-Inf 1.0)", "(f -0.0 -0.0)", "(f 3 4)", f"(f {10**200} 1)", "(f 1 :x)"],
+    ),
+    "a root of what may be negative needs one": (
+        "(defn f [x y] (let [s (- (* x 0.5) (* y y))] (* 2.0 (sqrt s))))", "f", "s >= 0.0", "",
+        ["(f 1.5 0.5)", "(f 1.0 2.0)", "(f ##NaN 1.0)", "(f ##-Inf 1.0)", "(f 3 1)"],
+    ),
+    "a quotient by what is surely not zero needs no test": (
+        "(defn f [x] (let [q (/ 1.5 (* (+ (* x x) 0.25) (sqrt (+ (* x x) 0.25))))] (* q (+ x 0.5))))", "f", "+ 0.0", "2(1.5, t_2)",
+        ["(f 1.0)", "(f ##NaN)", "(f ##Inf)", "(f -0.0)", "(f 1e308)", "(f 3)"],
+    ),
+    "a quotient by what rounding may bring to zero needs one": (
+        "(defn f [x] (let [q (/ 1.5 (* (* x x) 0.5))] (* q (+ x 0.5))))", "f", "if t_1 else", "",
+        ["(f 1.0)", "(f 1e-300)", "(f 0.0)", "(f ##NaN)", "(f 2)"],
+    ),
     "items that are wanted whole come with their parts": (
         "(defn f [ps] (map (fn [p] (let [[x] p] (reduce (fn [sum q] (let [[y] q] (if (= p q) sum (+ sum (* x y))))) 0 ps))) ps))",
         "f", "y, q in", "", ["(f [[1] [2] [3]])", "(f [[1.5] [2]])", f"(f [[{2**62}] [{2**62}]])", "(f [[1] [2] 3])"],
