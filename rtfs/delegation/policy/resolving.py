@@ -10,7 +10,7 @@ from rtfs.delegation.policy.model import Conditions, Engine, Limits, MetadataCon
 from rtfs.delegation.policy.names import Names
 from rtfs.delegation.settings import CallSettings
 from rtfs.delegation.tags import PRIVATE
-from rtfs.delegation.targets import LOCAL, RemoteModel
+from rtfs.delegation.targets import LOCAL, LocalModel, RemoteModel
 from rtfs.errors import nearest
 
 TYPE_CHECKING = False
@@ -213,6 +213,8 @@ class View:
             for name in ("accept_above", "hedge_after_s"):
                 if name in rule.chosen:
                     self._problems.warn((*path, name), "has no effect: there is no further target to ask", hint="add `fallback`")
+        if "patterns" in rule.chosen and rule.engine is None and LocalModel("rules") not in targets:
+            self._problems.warn((*path, "patterns"), "has no effect: `local:rules` is not among the rule's targets")
         for chain in [(*option.chain, *rule.fallbacks) for option in rule.options]:
             if LOCAL in chain[:-1]:
                 self._problems.warn(path, "the function's own body always answers: what comes after `local` is never asked")
