@@ -1,4 +1,4 @@
-"""How often `examples/sentiment.rtfs` is right, by the model (label scoring), by its rules, by both, and how sure it can be of that.
+"""How often `examples/sentiment.rtfs` is right, by the model (label scoring), by its rules, by both, and how sure it can be.
 
     python benches/sentiment_quality.py                                      the 300 sentences of benches/data/review_sentences.tsv
     python benches/sentiment_quality.py amazon_snippets.tsv --rows 1200      so many of a file with the columns id, mean and text
@@ -6,9 +6,9 @@
 Rows are sentences of product reviews with the mean sentiment of 20 people, from -4 to 4; those between -1 and 1 are left out, since
 people do not agree on them (`--least`).  `escalation` asks the rules, and the model where their confidence is below 0.8.
 
-Confidences are fitted as `rtfs logs calibrate` does, always on other rows: those of each fifth come from the other four, for
-escalation too, which is run with the confidences of the other four in force.  ECE, the expected calibration error over ten bins, has
-a floor of its own: of 1,000 perfect confidences it is about 0.03.  Exit 1 if one is above 0.05 with 1,000 rows or more.
+Confidences are fitted as `rtfs logs calibrate` does, always on other rows: those of each fifth come from the other four, for escalation
+too, which is run with the confidences of the other four in force.  ECE, the expected calibration error over ten bins, has a floor of
+its own: of 1,000 perfect confidences it is about 0.03.  Exit 1 if one is above 0.05 with 1,000 rows or more.
 """
 
 from __future__ import annotations
@@ -71,15 +71,19 @@ def interval(right: int, rows: int) -> tuple[float, float]:
 
 
 def judged(records: Sequence[Any], rows: Sequence[Row]) -> list[Judged]:
-    pairs = zip(records, rows, strict=True)
-    return [Judged(record.function, f"local_model:{record.model}", record.score, record.value == label) for record, (_, label) in pairs]
+    found = []
+    for record, (_, label) in zip(records, rows, strict=True):
+        found.append(Judged(record.function, f"local_model:{record.model}", record.score, record.value == label))
+    return found
 
 
 def others(items: Sequence[Any], fold: int) -> list[Any]:
     return [item for i, item in enumerate(items) if i % FOLDS != fold]
 
 
-def show(way: str, right: Sequence[bool], confidences: Sequence[float], scores: Sequence[float] | None, seconds: float, note: str = "") -> float:
+def show(
+    way: str, right: Sequence[bool], confidences: Sequence[float], scores: Sequence[float] | None, seconds: float, note: str = ""
+) -> float:
     """A line of the table; the ECE of the confidences."""
     low, high = interval(sum(right), len(right))
     ece = calibration_error(confidences, right)
@@ -99,7 +103,8 @@ def main(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     rows = read_rows(options.file, options.rows, options.least)
     praise = sum(label == "positive" for _, label in rows) / len(rows)
-    print(f"{len(rows)} sentences, {praise:.3f} of them praise; always the same answer would be right in {max(praise, 1 - praise):.3f}")
+    most = max(praise, 1 - praise)
+    print(f"{len(rows)} sentences, {praise:.3f} of them praise; always the same answer would be right in {most:.3f}")
     print("            right (95 %)            ECE    of scores  Brier  a review")
     errors = []
     alone: dict[str, list[Judged]] = {}
