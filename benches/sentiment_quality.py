@@ -3,12 +3,12 @@
     python benches/sentiment_quality.py                                      the 300 sentences of benches/data/review_sentences.tsv
     python benches/sentiment_quality.py amazon_snippets.tsv --rows 1200      so many of a file with the columns id, mean and text
 
-Rows are sentences of product reviews with the mean sentiment of 20 people, from -4 to 4; those between -1 and 1 are left out, since
-people do not agree on them (`--least`).  `escalation` asks the rules, and the model where their confidence is below 0.8.
+Rows are sentences of product reviews with the mean sentiment of 20 people, from -4 to 4; those between -1 and 1 are left out,
+since people do not agree on them (`--least`).  `escalation` asks the rules, and the model where their confidence is below 0.8.
 
-Confidences are fitted as `rtfs logs calibrate` does, always on other rows: those of each fifth come from the other four, for escalation
-too, which is run with the confidences of the other four in force.  ECE, the expected calibration error over ten bins, has a floor of
-its own: of 1,000 perfect confidences it is about 0.03.  Exit 1 if one is above 0.05 with 1,000 rows or more.
+Confidences are fitted as `rtfs logs calibrate` does, always on other rows: those of each fifth come from the other four, for
+escalation too, which is run with the confidences of the other four in force.  ECE, the expected calibration error over ten bins,
+has a floor of its own: of 1,000 perfect confidences it is about 0.03.  Exit 1 if one is above 0.05 with 1,000 rows or more.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from rtfs.delegation.policy.places import Path
     from rtfs.delegation.policy.problems import Problems
+    from rtfs.source import Span
 
 #: What is remembered of each rule grows with their number.
 MOST_RULES = 10_000
@@ -51,7 +52,7 @@ class View:
     def policy(self) -> Policy:
         settings = self._settings = self._merged("settings")
         engines = {
-            name: Engine(found.get("use", name), tuple(found.get("options", {}).items()))
+            name: Engine(found.get("use", name), tuple(found.get("options", {}).items()), self._place_of_engine(name))
             for name, found in self._merged("engines").items()
         }
         self._engines = engines
@@ -80,6 +81,10 @@ class View:
     @property
     def used_names(self) -> set[str]:
         return self._names.used
+
+    def _place_of_engine(self, name: str) -> Span:
+        path = self._path if name in self._overlay.get("engines", {}) else ()
+        return self._problems.place((*path, "engines", name))
 
     def _merged(self, name: str) -> dict[str, Any]:
         return {**self._base.get(name, {}), **self._overlay.get(name, {})}
