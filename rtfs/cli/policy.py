@@ -132,10 +132,10 @@ def broken_engines(policy: Policy) -> list[ConfigError]:
 
 def explain(name: str, texts: list[str], options: Any, terminal: Terminal) -> int:
     from rtfs.delegation.context import shape_of
+    from rtfs.delegation.linking import metadata_of, options_of
     from rtfs.delegation.policy.engine import PolicyEngine
     from rtfs.delegation.policy.explaining import explain as explained
     from rtfs.delegation.policy.explaining import lines
-    from rtfs.delegation.linking import metadata_of, options_of
     from rtfs.delegation.policy.files import load_policy
     from rtfs.delegation.tags import tags_of
     from rtfs.delegation.targets import of_hint
