@@ -142,6 +142,7 @@ class Runtime:
             tenant=tenant,
             environ=self._environ,
             warn=lambda text: self.warn(text, None),
+            surroundings=(environment, *permissions.allow, "", *permissions.deny),
         )
         if budget is not None or run_budget is not None or policy is not None:
             assert self.delegation.accounts  # whose clocks begin now

@@ -177,6 +177,7 @@ def facts(entry: Entry) -> list[tuple[str, str]]:
         ("confidence", f"{decision['confidence']:.3g} of the decision" if decision.get("confidence") is not None else None),
         ("propensity", decision.get("propensity") if decision.get("propensity", 1.0) != 1.0 else None),
         ("fallbacks", ", ".join(decision.get("fallbacks", []))),
+        ("planned", planned_text(record.get("planned"))),
     ]
     for other in decision.get("alternatives", []):
         score = f", score {other['score']:.3g}" if other["score"] is not None else ""
@@ -201,6 +202,13 @@ def facts(entry: Entry) -> list[tuple[str, str]]:
         ("value hash", record.get("value_hash")),
     ]
     return [(name, str(text)) for name, text in lines if text not in (None, "")]
+
+
+def planned_text(planned: dict[str, Any] | None) -> str:
+    if planned is None:
+        return ""
+    confidence = "" if planned["confidence"] is None else f"confidence {planned['confidence']:.3g}"
+    return ", ".join(filter(None, (planned["source"] and f"by {planned['source']}", confidence, planned["reasoning"])))
 
 
 def attempt_text(attempt: dict[str, Any]) -> str:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from rtfs.cli.terminal import Terminal
-    from rtfs.delegation.context import CallContext
+    from rtfs.delegation.context import CallContext, DelegationMetadata
+    from rtfs.delegation.policy.engine import PolicyEngine
     from rtfs.delegation.policy.model import Policy
     from rtfs.syntax import nodes as ast
 
@@ -83,6 +84,7 @@ def check(named: str | None, options: Any, terminal: Terminal) -> int:
     try:
         policy = load_policy(path, environment(options, terminal))
         warnings = [*policy.warnings, *missing_engines(policy)]
+        errors = broken_engines(policy)
     except ConfigError as error:
         if error.kind != "invalid-policy":
             raise
@@ -104,10 +106,25 @@ def missing_engines(policy: Policy) -> list[ConfigError]:
 
     known = engine_names() if policy.engines else []
     return [
-        ConfigError(f"engine `{name}`: no package installed here offers `{engine.use}`", kind="invalid-policy")
+        ConfigError(f"engine `{name}`: no package installed here offers `{engine.use}`", kind="invalid-policy", span=engine.span)
         for name, engine in policy.engines.items()
         if engine.use not in known
     ]
+
+
+def broken_engines(policy: Policy) -> list[ConfigError]:
+    """An error for each engine of RTFS's own whose options are wrong."""
+    from rtfs.delegation.engine import is_brought
+    from rtfs.delegation.policy.engine import made_engine
+
+    found = []
+    for name, engine in policy.engines.items():
+        if is_brought(engine.use):
+            try:
+                made_engine(policy, name)
+            except ConfigError as error:
+                found.append(error)
+    return found
 
 
 # --- explain ---------------------------------------------------------------------------------
@@ -115,6 +132,7 @@ def missing_engines(policy: Policy) -> list[ConfigError]:
 
 def explain(name: str, texts: list[str], options: Any, terminal: Terminal) -> int:
     from rtfs.delegation.context import shape_of
+    from rtfs.delegation.linking import metadata_of, options_of
     from rtfs.delegation.policy.engine import PolicyEngine
     from rtfs.delegation.policy.explaining import explain as explained
     from rtfs.delegation.policy.explaining import lines
@@ -125,14 +143,17 @@ def explain(name: str, texts: list[str], options: Any, terminal: Terminal) -> in
     folder = folder_of(options.program) if options.program else "."
     policy = load_policy(policy_path(options.policy, folder, terminal), environment(options, terminal))
     tags = frozenset(tag.removeprefix(":") for tag in options.tag)
-    hint = None
+    hint = metadata = None
     if options.program:
         function = function_in(options.program, name, options, terminal)
         hint = of_hint(function.hint) if function.hint is not None else None
-        tags |= tags_of({key.name: value for key, value in function.meta.items()} if function.meta is not None else {})
+        tags |= tags_of(options_of(function))
+        metadata = metadata_of(options_of(function))
     args = tuple([value_of(text) for text in texts])
     engine = PolicyEngine(policy)
-    found = explained(engine, call_context(name, args, tags, options.tenant), tuple([shape_of(arg) for arg in args]), hint)
+    equip(engine, terminal)
+    context = call_context(name, args, tags, options.tenant, metadata)
+    found = explained(engine, context, tuple([shape_of(arg) for arg in args]), hint)
     if options.json:
         terminal.result(json_line(found.to_dict()))
     else:
@@ -141,10 +162,34 @@ def explain(name: str, texts: list[str], options: Any, terminal: Terminal) -> in
     return 0
 
 
-def call_context(name: str, args: tuple[Any, ...], tags: frozenset[str], tenant: str) -> CallContext:
+def equip(engine: PolicyEngine, terminal: Terminal) -> None:
+    """Let engines know what they would in a run: earlier calls, and prices."""
+    from rtfs.delegation.prices import PriceTable
+    from rtfs.delegation.router.past import experience_of, prices_by
+    from rtfs.folders import log_path
+    from rtfs.models import weights
+    from rtfs.models.registry import default_registry
+
+    environ = terminal.environ
+    registry = default_registry(environ, weights.default_data_dir(environ), weights.default_cache_dir(environ))
+    engine.equip(lambda: experience_of(log_path(environ)), prices_by(registry, lambda: PriceTable.load(environ)))
+
+
+def call_context(
+    name: str, args: tuple[Any, ...], tags: frozenset[str], tenant: str, metadata: DelegationMetadata | None = None
+) -> CallContext:
     from rtfs.delegation.context import CallContext, fingerprint, prompt_text, semantic_hash, text_length
 
-    return CallContext(name, fingerprint(args), 0, semantic_hash(args), tags, tenant, text_length(args), prompt=prompt_text(args))
+    return CallContext(
+        name,
+        fingerprint(args),
+        semantic=semantic_hash(args),
+        tags=tags,
+        tenant=tenant,
+        prompt_chars=text_length(args),
+        metadata=metadata,
+        prompt=prompt_text(args),
+    )
 
 
 def value_of(text: str) -> Any:

@@ -236,7 +236,7 @@ def request_of(call: DelegatedCall, target: ModelTarget, options: CallOptions, s
         result=call.result,
         aliases=call.aliases,
         examples=options.examples,
-        rules=options.rules,
+        rules=options.rules if settings.patterns is None else settings.patterns,
         max_tokens=options.max_tokens,
         temperature=options.temperature,
         seed=options.seed,

@@ -25,6 +25,7 @@ from rtfs.delegation.budget import Budget
 from rtfs.delegation.confidence import Confidences
 from rtfs.delegation.engine import Decision
 from rtfs.delegation.hedging import first_answer
+from rtfs.delegation.linking import metadata_of
 from rtfs.delegation.options import CallOptions
 from rtfs.delegation.prices import PriceTable
 from rtfs.delegation.record import Attempt, CallRecord, RecordSink
@@ -245,6 +246,7 @@ class ModelDelegate:
             error=self._redact(problem[0]) if problem else None,
             error_kind=problem[1] if problem else None,
             request_hash=None if self._requests is None else self._requests.hash_of(call),
+            planned=planned(call.options),
             arguments=self._redact(readable(Vector(call.args)) or "too large") if self._keep_arguments else None,
         )
 
@@ -299,6 +301,14 @@ def hinted(call: DelegatedCall) -> Decision:
 def _hinted(kind: str, model: str) -> Decision:
     target = (LocalModel if kind == "local-model" else RemoteModel)(model)
     return Decision(target, "the function's own hint", engine="hint")
+
+
+def planned(options: dict[str, Any]) -> dict[str, Any] | None:
+    """What the metadata of a function says of who planned its calls, for the record."""
+    metadata = metadata_of(options) if "delegation-metadata" in options else None
+    if metadata is None:
+        return None
+    return {"confidence": metadata.confidence, "reasoning": metadata.reasoning, "source": metadata.source}
 
 
 def _problem(error: BaseException) -> tuple[str, str]:

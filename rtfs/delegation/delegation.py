@@ -28,6 +28,7 @@ class Delegation:
         budget, run_budget, log, metrics, tenant: as in `runtime.Runtime`.
         environ: environment variables.
         warn: takes one line for the person who runs the program.
+        surroundings: what is true of all calls, for engines: environment and permissions.
     Raises:
         ConfigError: limits, a log or metrics that are none.
     """
@@ -44,6 +45,7 @@ class Delegation:
         tenant: str,
         environ: Mapping[str, str],
         warn: Callable[[str], None],
+        surroundings: Iterable[str] = (),
     ) -> None:
         if not (isinstance(log, (NoneType, bool, str, os.PathLike)) or hasattr(log, "add")):
             raise ConfigError(f"log={log!r} is neither True nor a path, and takes no records")
@@ -54,7 +56,7 @@ class Delegation:
         self._machine = machine
         self._models = models
         self._log, self._metrics = log, metrics
-        self._tenant = tenant
+        self._tenant, self._surroundings = tenant, tuple(surroundings)
         self._environ = environ
         self._warn = warn
         #: The `delegation.record.Records` of the calls so far; None when there were none.
@@ -158,7 +160,7 @@ class Delegation:
         equip = getattr(engine, "equip", None)
         if equip is not None:
             equip(self._past, self._price)
-        linker = Linker(engine or StaticEngine(), self._tenant)
+        linker = Linker(engine or StaticEngine(), self._tenant, self._surroundings)
         if before is not None:
             linker.take_over(before)
         else:

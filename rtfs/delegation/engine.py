@@ -265,6 +265,11 @@ def engine_names() -> list[str]:
     return sorted({*_BROUGHT, *[entry.name for entry in entry_points(group=ENTRY_POINTS)]})
 
 
+def is_brought(name: str) -> bool:
+    """Whether an engine comes with RTFS: making it runs nobody else's code."""
+    return name in _BROUGHT
+
+
 def engine_named(name: str, options: Mapping[str, Any]) -> DelegationEngine:
     """The engine that RTFS brings, or that an installed package offers, under a name.
 

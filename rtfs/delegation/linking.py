@@ -7,7 +7,7 @@ functions are defined anew.
 
 from __future__ import annotations
 
-from rtfs.delegation.context import CallContext, DelegationMetadata, fingerprint, prompt_text, semantic_hash, text_length
+from rtfs.delegation.context import CallContext, DelegationMetadata, fingerprint, hash_64, prompt_text, semantic_hash, text_length
 from rtfs.delegation.engine import Decision, DelegationEngine
 from rtfs.delegation.tags import tags_of
 from rtfs.delegation.targets import ExecTarget, LocalPure, of_hint
@@ -18,7 +18,7 @@ from rtfs.values.scalars import Keyword
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from rtfs.semantics.namespace import Namespace
@@ -30,11 +30,13 @@ class Linker:
 
     Args:
         tenant: on whose behalf its programs run.
+        surroundings: what else is true of all its calls, such as permissions: hashed into their contexts.
     """
 
-    def __init__(self, engine: DelegationEngine, tenant: str = "") -> None:
+    def __init__(self, engine: DelegationEngine, tenant: str = "", surroundings: Iterable[str] = ()) -> None:
         self.engine = engine
         self.tenant = tenant
+        self.runtime = hash_64(tenant, *surroundings)
         self.stale = False
         #: (namespace, name) -> the definition as it was written, the hint it was given
         self._bound: dict[tuple[int, str], tuple[Namespace, ast.Def, ast.Hint | None]] = {}
@@ -122,6 +124,7 @@ class Asked:
             self._context = CallContext(
                 symbol=self._symbol,
                 fingerprint=fingerprint(args) if "fingerprint" in needed else 0,
+                runtime=linker.runtime,
                 semantic=semantic_hash(args) if "semantic" in needed else 0,
                 tags=tags_of(options),
                 tenant=linker.tenant,

@@ -1,8 +1,8 @@
 """Outcomes: which answers in the log were right, as somebody noted it later.
 
-An outcome belongs to a call: its answer was right, or wrong, or the right one would have been such a value.  Values are kept as
-hashes, as those of the answers are.  With a value it is known of every answer of the call whether it was right, also of one that was
-not sure enough; with `right` or `wrong` alone only of those that said the same, or of all when the last one was right.
+An outcome belongs to a call: its answer was right, or wrong, or the right one would have been such a value.  Values are kept
+as hashes, as those of the answers are.  With a value it is known of every answer of the call whether it was right, also of one
+that was not sure enough; with `right` or `wrong` alone only of those that said the same, or of all when the last was right.
 """
 
 from __future__ import annotations

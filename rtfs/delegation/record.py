@@ -100,6 +100,8 @@ class CallRecord:
     """The same for the same question, whoever is asked (`requests.request_hash`); None where nobody keeps it."""
     arguments: str | None = None
     """A vector that reads back; None unless it was asked for."""
+    planned: dict[str, Any] | None = None
+    """What whoever planned the call thought of it: `confidence`, `reasoning` and `source` (`context.DelegationMetadata`)."""
 
     @property
     def prompt_tokens(self) -> int:
@@ -144,6 +146,7 @@ class CallRecord:
             "body_error": self.body_error,
             "request_hash": self.request_hash,
             "arguments": self.arguments,
+            "planned": self.planned,
         }
 
 

@@ -7,6 +7,7 @@ from rtfs.values.struct import Struct
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rtfs.delegation.allowance import Allowance
+    from rtfs.models.rules import RuleSet
 
 
 class CallSettings(Struct):
@@ -20,6 +21,7 @@ class CallSettings(Struct):
         accept_above: least confidence of an answer; below it the next target is asked (escalation).
         budget: name -> limit (`usd`, `tokens`, `calls`, `seconds`) for this one call.
         cache: `none`, `exact`, `semantic` or `sample`.
+        patterns: a `models.rules.RuleSet`, by which the model `rules` answers in the place of the function's own.
     """
 
     timeout_s: float | None = None
@@ -29,7 +31,7 @@ class CallSettings(Struct):
     accept_above: float | None = None
     budget: tuple[tuple[str, float], ...] = ()
     cache: str | None = None
-
+    patterns: RuleSet | None = None
 
     @property
     def allowance(self) -> Allowance:

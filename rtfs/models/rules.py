@@ -155,6 +155,11 @@ class RuleSet:
             raise ConfigError("a map of rules has at least one field")
         return cls(None, tuple([(name, Rules.of(rules, f"{name}, ")) for name, rules in given.items()]))
 
+    def __len__(self) -> int:
+        """How many rules there are, with those for all else."""
+        parts = [rules for _, rules in self.fields] if self.whole is None else [self.whole]
+        return sum([len(part.rules) + (part.fallback is not None) for part in parts])
+
 
 class RulesProvider:
     """Answers from the rules of the function that is asked about. Safe to use from several threads."""

@@ -15,7 +15,7 @@ from rtfs.delegation.policy.index import RuleIndex, remember
 from rtfs.delegation.policy.model import Policy, Rule
 from rtfs.delegation.policy.outcome import ENGINE, Split, checked, described, outcome, ranked, within_hint
 from rtfs.delegation.targets import LocalPure, RemoteModel
-from rtfs.errors import LimitExceeded, RtfsError
+from rtfs.errors import ConfigError, LimitExceeded, RtfsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -207,8 +207,7 @@ class _Active:
         self.index = RuleIndex(policy)
         self.engines: dict[str, DelegationEngine] = {}
         for name in {rule.engine: None for rule in policy.rules if rule.engine is not None}:
-            engine = policy.engines[name]
-            self.engines[name] = made = make(engine.use, dict(engine.options))
+            self.engines[name] = made = made_engine(policy, name, make)
             made.listen(changed)
         self.learners: tuple[Any, ...] = tuple([made for made in self.engines.values() if hasattr(made, "add")])
         self._symbols: dict[str, _Symbol] = {}
@@ -369,3 +368,20 @@ def _holding(rules: list[Rule | None] | list[Rule], context: CallContext) -> Rul
         if rule is not None and rule.conditions.misses_loosely(context) is None:
             return rule
     return None
+
+
+def made_engine(policy: Policy, name: str, make: Make = engine_named) -> DelegationEngine:
+    """An engine that the rules of a policy may hand over to.
+
+    Raises:
+        ConfigError: it cannot be made; has the place in the file.
+    """
+    engine = policy.engines[name]
+    whose = f"engine `{name}` of {policy.source}"
+    try:
+        return make(engine.use, dict(engine.options))
+    except RtfsError as error:
+        raise ConfigError(f"{whose}: {error.message}", kind="invalid-policy", span=engine.span, hint=error.hint) from error
+    except Exception as error:  # somebody else's code
+        said = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"{whose} cannot be made: {said}", kind="invalid-policy", span=engine.span) from error

@@ -69,7 +69,8 @@ class Explanation(Struct):
             "passed": [{"rule": label, "at": at, "reason": reason} for label, at, reason in self.passed],
             "decision": self.decision.to_dict(),
             "targets": [verdict.to_dict() for verdict in self.verdicts],
-            "settings": {name: getattr(settings, name) for name in settings._fields} | {"budget": dict(settings.budget)},
+            "settings": {name: getattr(settings, name) for name in settings._fields}
+            | {"budget": dict(settings.budget), "patterns": None if settings.patterns is None else len(settings.patterns)},
         }
 
 
@@ -141,6 +142,8 @@ def _shown(decision: Decision) -> list[str]:
 def _plain(value: Any) -> str:
     if isinstance(value, tuple):  # a budget
         return " ".join([f"{name} {_plain(limit)}" for name, limit in value])
+    if type(value).__name__ == "RuleSet":
+        return f"{len(value)} of this policy"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rtfs.delegation.policy.kinds import Anything, Choice, Field, Named, Number, Scalars, Table, Tables, Text, Texts, Weights
+from rtfs.delegation.policy.patterns import Patterns
 from rtfs.delegation.settings import DEFAULTS
 
 #: How caches may be used for a call (architecture section 5).
@@ -75,6 +76,7 @@ RULE = Table(
         Field("engine", Text("the name of an engine in [engines]"), "an engine that decides, within the file's limits"),
         Field("fallback", _TARGETS, "who is asked when that fails; the function's own body comes last", "How the call is made"),
         *SETTINGS,
+        Field("patterns", Patterns(), "what the model `rules` answers by, in the place of the function's own `:rules`"),
     )
 )
 

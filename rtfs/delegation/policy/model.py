@@ -205,6 +205,7 @@ class Engine(Struct):
 
     use: str
     options: tuple[tuple[str, Any], ...] = ()
+    span: Span | None = None
 
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})

@@ -10,7 +10,7 @@ from rtfs.delegation.policy.model import Conditions, Engine, Limits, MetadataCon
 from rtfs.delegation.policy.names import Names
 from rtfs.delegation.settings import CallSettings
 from rtfs.delegation.tags import PRIVATE
-from rtfs.delegation.targets import LOCAL, RemoteModel
+from rtfs.delegation.targets import LOCAL, LocalModel, RemoteModel
 from rtfs.errors import nearest
 
 TYPE_CHECKING = False
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from rtfs.delegation.policy.places import Path
     from rtfs.delegation.policy.problems import Problems
+    from rtfs.source import Span
 
 #: What is remembered of each rule grows with their number.
 MOST_RULES = 10_000
@@ -51,7 +52,7 @@ class View:
     def policy(self) -> Policy:
         settings = self._settings = self._merged("settings")
         engines = {
-            name: Engine(found.get("use", name), tuple(found.get("options", {}).items()))
+            name: Engine(found.get("use", name), tuple(found.get("options", {}).items()), self._place_of_engine(name))
             for name, found in self._merged("engines").items()
         }
         self._engines = engines
@@ -80,6 +81,10 @@ class View:
     @property
     def used_names(self) -> set[str]:
         return self._names.used
+
+    def _place_of_engine(self, name: str) -> Span:
+        path = self._path if name in self._overlay.get("engines", {}) else ()
+        return self._problems.place((*path, "engines", name))
 
     def _merged(self, name: str) -> dict[str, Any]:
         return {**self._base.get(name, {}), **self._overlay.get(name, {})}
@@ -213,6 +218,8 @@ class View:
             for name in ("accept_above", "hedge_after_s"):
                 if name in rule.chosen:
                     self._problems.warn((*path, name), "has no effect: there is no further target to ask", hint="add `fallback`")
+        if "patterns" in rule.chosen and rule.engine is None and LocalModel("rules") not in targets:
+            self._problems.warn((*path, "patterns"), "has no effect: `local:rules` is not among the rule's targets")
         for chain in [(*option.chain, *rule.fallbacks) for option in rule.options]:
             if LOCAL in chain[:-1]:
                 self._problems.warn(path, "the function's own body always answers: what comes after `local` is never asked")

@@ -150,3 +150,57 @@ def test_misuse(capsys: pytest.CaptureFixture[str]):
     for words in ([], ["explain"], ["check", "a", "b"], ["chek"]):
         assert main(["policy", *words]) == 2
         assert "choose from: check [FILE], explain FN ARGS" in capsys.readouterr().err
+
+
+ROUTED = """\
+[[rules]]
+symbol = "f"
+engine = "r"
+
+[engines.r]
+use = "costed"
+options = { targets = ["local:echo", "remote:paid"], limits = { usd = 0.01 } }
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("options = {}", "engine `r` of delegation.toml: a router needs targets to choose from"),
+        ('options = { targets = ["local:echo"], wieghts = {} }', "engine `r` of delegation.toml: the router has no option `wieghts`"),
+        ('options = { targets = ["smol"] }', "engine `r` of delegation.toml: `smol` is not a target"),
+        ('options = { targets = ["local:echo"], model = "no.json" }', "engine `r` of delegation.toml: cannot read no.json"),
+    ],
+)
+def test_check_looks_at_the_options_of_the_router(folder: Path, capsys: pytest.CaptureFixture[str], options: str, said: str):
+    text = ROUTED.partition("options")[0] + options + "\n"
+    (folder / "delegation.toml").write_text(text, encoding="utf-8")
+    assert main(["policy", "check"]) == 1
+    out, _ = capsys.readouterr()
+    assert said in out
+    assert "--> delegation.toml:5:1" in out
+    assert main(["run", "p.rtfs"]) == 2  # and so does a run
+    assert said in capsys.readouterr().err
+
+
+def test_check_warns_of_an_engine_that_is_not_installed_with_its_place(folder: Path, capsys: pytest.CaptureFixture[str]):
+    (folder / "delegation.toml").write_text(ROUTED.replace("costed", "nobody's"), encoding="utf-8")
+    assert main(["policy", "check"]) == 0
+    assert "--> delegation.toml:5:1" in capsys.readouterr().out
+
+
+def test_explain_knows_prices_and_what_a_planner_said(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setenv("RTFS_PRICES", "prices.toml")
+    monkeypatch.setenv("RTFS_REMOTE_BASE_URL", "http://127.0.0.1:9")
+    (folder / "prices.toml").write_text('[[price]]\nmodel = "paid"\ninput = 1\noutput = 1\n', encoding="utf-8")
+    (folder / "delegation.toml").write_text(ROUTED, encoding="utf-8")
+    assert main(["policy", "explain", "f", '"x"']) == 0
+    assert "remote:paid  not taken  score" in capsys.readouterr().out
+    rule = '[[rules]]\nmetadata = { source = "planner", confidence_below = 0.5 }\ntarget = "local:echo"\n'
+    (folder / "delegation.toml").write_text(rule, encoding="utf-8")
+    for confidence, taken in ((0.2, "local:echo"), (0.7, "local ")):
+        meta = f"^{{:delegation-metadata {{:confidence {confidence} :source :planner}}}}"
+        (folder / "q.rtfs").write_text(f"(defn f {meta} [x] x)", encoding="utf-8")
+        assert main(["policy", "explain", "--program", "q.rtfs", "f", "1"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert any(line.split()[:3] == ["target", taken.strip(), "taken"] for line in lines)

@@ -124,7 +124,26 @@ def test_tags_and_metadata_reach_the_engine(make: Callable[..., Runtime]) -> Non
     (context,) = engine.contexts
     assert (context.tags, context.tenant) == (frozenset({"private"}), "acme")
     assert context.metadata == DelegationMetadata(0.8, None, (("cell", 7),), "planner")
-    assert context == CallContext("f", context.fingerprint, tags=frozenset({"private"}), tenant="acme")
+    assert context == CallContext("f", context.fingerprint, context.runtime, tags=frozenset({"private"}), tenant="acme")
+
+
+def test_what_surrounds_a_program_is_part_of_its_contexts(make: Callable[..., Runtime]) -> None:
+    found = []
+    for options in ({}, {}, {"tenant": "acme"}, {"allow": ["io.*"]}, {"deny": ["io.*"]}, {"environment": "test"}):
+        engine = Asked(lambda context: LOCAL)
+        make(engine, **options).run("(defn f [x] x) (f 1)")
+        found.append(engine.contexts[0].runtime)
+    assert found[0] == found[1]
+    assert len(set(found)) == 5
+
+
+def test_what_a_planner_said_is_in_the_record(make: Callable[..., Runtime]) -> None:
+    meta = '^{:delegation-metadata {:confidence 0.8 :source :planner :reasoning "a guess" :cell "my own"}}'
+    runtime = make()
+    runtime.run(PROGRAM + f'(defn f {meta} ^:delegation :remote "m" [x] x) (f 1) (h 1)')
+    planned, other = runtime.records.calls
+    assert planned.planned == {"confidence": 0.8, "reasoning": "a guess", "source": "planner"}
+    assert other.planned is None
 
 
 def test_a_fingerprint_is_about_kinds() -> None:

@@ -394,3 +394,14 @@ def test_an_explanation_names_every_target_and_every_rule_before():
     assert "rejected: the call is tagged `private`" in text
     assert explain(found, CallContext("f")).verdicts[2].state == "not asked"
     assert explain(found, CallContext("f"), hint=OTHER).hint == OTHER
+
+
+def test_an_engine_of_somebody_else_that_cannot_be_made_is_an_error_with_a_place():
+    def broken(name: str, options: object) -> object:
+        raise ImportError("no module named torch")
+
+    policy = read_policy('[[rules]]\nsymbol = "f"\nengine = "mine"\n[engines.mine]\n', "delegation.toml")
+    with pytest.raises(ConfigError) as caught:
+        PolicyEngine(policy, engines=broken)  # type: ignore[arg-type]
+    assert caught.value.message == "engine `mine` of delegation.toml cannot be made: ImportError: no module named torch"
+    assert str(caught.value.span) == "delegation.toml:4:1"

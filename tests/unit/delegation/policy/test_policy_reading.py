@@ -10,16 +10,21 @@ from rtfs.delegation.context import fingerprint
 from rtfs.delegation.policy import fields
 from rtfs.delegation.policy.kinds import Kind, Named, Table, Tables
 from rtfs.delegation.policy.model import Conditions
+from rtfs.delegation.policy.patterns import Patterns
 from rtfs.delegation.policy.reading import read_all, read_policy
 from rtfs.delegation.policy.resolving import MOST_RULES
 from rtfs.delegation.settings import CallSettings
 from rtfs.delegation.targets import LOCAL, LocalModel, RemoteModel
 from rtfs.errors import ConfigError, render
+from rtfs.models.rules import RuleSet
+from rtfs.runtime import Runtime
 from rtfs.values.convert import to_rtfs
 from tests.support.toml_text import document
 
 SMALL, STRONG = LocalModel("smollm2"), RemoteModel("kimi-k2")
 RULE = '[[rules]]\ntarget = "local"\n'
+PATTERNS_ARE = "rule 1: `patterns` is wrong: "
+ASKS_RULES = '[[rules]]\ntarget = "local:rules"\n'
 
 
 def mistakes(text: str) -> list[tuple[int, str, str | None]]:
@@ -197,6 +202,28 @@ def test_line_ends_and_a_byte_order_mark_do_not_count():
     assert mistakes(text)[0][:2] == (3, "rule 1: `tags` should be a tag, or an array of tags, got 3")
 
 
+def test_patterns_stand_for_the_rules_of_a_function():
+    text = """
+        [[rules]]
+        target = "local:rules"
+        patterns = [["(?i)refund", "billing", 0.9], [404, "missing"], [":else", "other"]]
+        [[rules]]
+        symbol = "f"
+        target = "local:rules"
+        patterns = { topic = [["card", "card"]], urgent = [["lost", true], [":else", false]] }
+    """
+    one, other = [rule.settings.patterns for rule in read_policy(text, "d.toml").rules]
+    given = (
+        '[["(?i)refund" "billing" 0.9] [404 "missing"] [:else "other"]]',
+        '{:topic [["card" "card"]] :urgent [["lost" true] [:else false]]}',
+    )
+    assert [one, other] == [RuleSet.of(Runtime(models=None).run(text, raw=True)) for text in given]
+    assert (len(one), len(other)) == (3, 3)
+    assert doubts(RULE + "patterns = [['x', 'y']]") == [
+        (3, "rule 1: `patterns` has no effect: `local:rules` is not among the rule's targets")
+    ]
+
+
 # --- mistakes ---
 
 MISTAKES = [
@@ -212,6 +239,14 @@ MISTAKES = [
     ("[settings]\nbackoff-s = 3", 2, "`settings.backoff-s` is not a key that is known here", "did you mean `backoff_s`?"),
     (RULE + "weight = 3", 3, "rule 1: `weight` is not a key that is known here", "did you mean `weights`?"),
     (RULE + "metadata = { who = 'x' }", 3, "rule 1: `metadata.who` is not a key that is known here", ...),
+    # patterns
+    (ASKS_RULES + "patterns = 3", 3, f"rule 1: `patterns` should be {Patterns().expected}, got 3", None),
+    (ASKS_RULES + "patterns = ['x']", 3, f"{PATTERNS_ARE}rule 1: expected [pattern value] or [pattern value score], got [\"x\"]", ...),
+    (ASKS_RULES + "patterns = [['(x', 'y']]", 3, f'{PATTERNS_ARE}rule 1: "(x" is no regular expression: missing ), unterminated subpattern at position 0', ...),
+    (ASKS_RULES + "patterns = [['x', 'y', 2]]", 3, f"{PATTERNS_ARE}rule 1: a score is a number from 0 to 1, got 2", ...),
+    (ASKS_RULES + "patterns = [[':else', 'y'], ['x', 'z']]", 3, f"{PATTERNS_ARE}`:else` comes once, and last", ...),
+    (ASKS_RULES + "patterns = { a = 'x' }", 3, f'{PATTERNS_ARE}:a, expected a vector of rules, such as [["lost|stolen" true] [:else false]]', ...),
+    (ASKS_RULES + "patterns = {}", 3, f"{PATTERNS_ARE}a map of rules has at least one field", ...),
     # kinds of values
     ("version = 2", 1, "`version` should be 1, got 2", None),
     ("rules = 3", 1, "`rules` should be an array of tables, got 3", None),
@@ -362,7 +397,7 @@ def test_every_key_has_a_sentence_for_the_documentation():
 
 
 def test_the_settings_of_a_rule_are_those_of_a_call():
-    assert [field.name for field in fields.SETTINGS] == list(CallSettings._fields)
+    assert [*[field.name for field in fields.SETTINGS], "patterns"] == list(CallSettings._fields)
 
 
 JUNK = st.recursive(

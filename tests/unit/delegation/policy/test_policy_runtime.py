@@ -66,6 +66,21 @@ def test_a_call_whose_targets_are_all_refused_runs_here_and_leaves_a_record(make
     assert said == []  # nothing has failed
 
 
+def test_a_policy_brings_the_patterns_for_a_function_without_rules(tmp_path: Path):
+    path = tmp_path / "delegation.toml"
+    path.write_text(
+        '[[rules]]\nsymbol = "topic"\ntarget = "local:rules"\npatterns = [["card", "card", 0.9], [":else", "other"]]\n'
+        '[[rules]]\nsymbol = "ticket"\ntarget = "local:rules"\npatterns = { topic = [["card", "card"]], urgent = [["lost", true]] }\n',
+        encoding="utf-8",
+    )
+    with Runtime(policy=path, environ={}) as runtime:
+        runtime.run('(defn topic [text :string] :-> [:enum :card :other] (throw :never "run"))')
+        runtime.run('(defn ticket [text :string] :-> [:map [:topic [:enum :card]] [:urgent :bool]] {:topic :card :urgent false})')
+        assert runtime.run('[(topic "a card") (topic "else")]') == ["card", "other"]
+        assert runtime.run('(ticket "a card was lost")') == {"topic": "card", "urgent": True}
+        assert [record.score for record in runtime.records.calls] == [0.9, 0.5, 1.0]
+
+
 def test_a_call_whose_body_was_chosen_leaves_none(make):
     runtime = make('[[rules]]\nsymbol = "g"\ntarget = "local"\n')
     assert runtime.run("[(f 1) (g 1)]") == ["body 1", "body 1"]
