@@ -32,7 +32,10 @@ def gpu(free: int, total: int = 24 * GB, name: str = "RTX") -> Device:
     return Device(name=name, free_bytes=free, total_bytes=total)
 
 
-def plan(*devices: Device, model: ModelShape | None = shape(), built: bool = True, wanted: int | None = None, contexts: int = 2):
+SEVEN = shape()
+
+
+def plan(*devices: Device, model: ModelShape | None = SEVEN, built: bool = True, wanted: int | None = None, contexts: int = 2):
     return plan_offload(model, built_for_gpu=built, devices=devices, context_tokens=2048, contexts=contexts, wanted=wanted)
 
 
