@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from rtfs.delegation.engine import DelegationEngine
     from rtfs.eval.cached.cache import CompileCache
     from rtfs.eval.cached.program import StoredForms
+    from rtfs.semantics.stopping import Stop
 
 #: Python frames that one nested RTFS call may need, generously; they live on the heap.  A compiled call needs one, or four
 #: through `map`: its limit of depth is Python's own, so that direct recursion goes up to so many times deeper than configured.
@@ -418,7 +419,12 @@ class Runtime:
         import time
 
         remaining = self.machine.remaining_s()
-        time.sleep(seconds if remaining is None else min(seconds, remaining))
+        seconds = seconds if remaining is None else min(seconds, remaining)
+        branch = self.machine.branch
+        if branch is None:
+            time.sleep(seconds)
+        else:
+            branch.away(lambda: branch.stop.wait(seconds))
 
     def _make_effects(self) -> dict[str, Builtin]:
         from rtfs.semantics.builtins.effects import effect_builtins
@@ -546,47 +552,59 @@ class Runtime:
             return self._callable(value, value.name or "fn", raw=False)
         return to_python(value)
 
-    def _enter(self, work: Callable[[], Any]) -> Any:
-        """Run work under the limits; one thread at a time, re-entrant for callbacks of the host."""
-        machine = self.machine
+    def _enter(self, work: Callable[[], Any], stop: Stop | None = None) -> Any:
+        """Run work under the limits; one thread at a time, re-entrant for callbacks of the host.
+
+        Args:
+            stop: ends the run early when it is set.
+        """
+        branches = self.machine.branches
+        branch = None if branches is None else branches.here()
+        if branch is not None:  # a function of the host or a provider calls back, in whatever part of the program
+            return branch.back(lambda: self._limited(work, None))
         with self._lock:
-            if self._entries >= _MAX_REENTRY:
-                raise LimitExceeded(f"the host and RTFS call each other more than {_MAX_REENTRY} deep", kind="stack-overflow")
-            outermost = self._entries == 0
-            depth, hints, budget = machine.depth, machine.hints, machine.budget
-            self._entries += 1
-            if outermost:
-                raise_recursion_limit(machine.max_depth * _FRAMES_PER_CALL[self.strategy] + 20_000)
-                machine.start_run()
-                if machine.engine is not None:
-                    for namespace, node in self.delegation.stale():
-                        self._evaluator(namespace).evaluate(node)
-                self.delegation.start_run()
-            try:
-                if not outermost:
-                    return work()
-                if machine.metered:
-                    return metered(machine.fuel, lambda: with_room(work))
-                return with_room(work)
-            except LimitExceeded as limit:
-                limit.release()  # who keeps the error does not keep what the program had
+            return self._limited(work, stop)
+
+    def _limited(self, work: Callable[[], Any], stop: Stop | None) -> Any:
+        machine = self.machine
+        if self._entries >= _MAX_REENTRY:
+            raise LimitExceeded(f"the host and RTFS call each other more than {_MAX_REENTRY} deep", kind="stack-overflow")
+        outermost = self._entries == 0
+        depth, hints, budget = machine.depth, machine.hints, machine.budget
+        self._entries += 1
+        if outermost:
+            raise_recursion_limit(machine.max_depth * _FRAMES_PER_CALL[self.strategy] + 20_000)
+            machine.start_run(stop)
+            if machine.engine is not None:
+                for namespace, node in self.delegation.stale():
+                    self._evaluator(namespace).evaluate(node)
+            self.delegation.start_run()
+        try:
+            if not outermost:
+                return work()
+            if machine.metered:
+                return metered(machine.fuel, lambda: with_room(work))
+            return with_room(work)
+        except LimitExceeded as limit:
+            limit.release()  # who keeps the error does not keep what the program had
+            raise
+        except RecursionError:
+            failure = LimitExceeded(
+                "the program is nested too deeply",
+                kind="stack-overflow",
+                hint="split deeply nested expressions or values into parts",
+            )
+        except (MemoryError, SystemError) as error:
+            # where there is no memory for a frame, CPython 3.11 says "error return without exception set"
+            if type(error) is SystemError and "without exception set" not in str(error):
                 raise
-            except RecursionError:
-                failure = LimitExceeded(
-                    "the program is nested too deeply",
-                    kind="stack-overflow",
-                    hint="split deeply nested expressions or values into parts",
-                )
-            except (MemoryError, SystemError) as error:
-                # where there is no memory for a frame, CPython 3.11 says "error return without exception set"
-                if type(error) is SystemError and "without exception set" not in str(error):
-                    raise
-                failure = LimitExceeded("the program needs more memory than there is", kind="memory-exhausted")
-            finally:
-                self._entries -= 1
-                machine.depth, machine.hints, machine.budget = depth, hints, budget
-                if outermost:
-                    restore_recursion_limit()
+            failure = LimitExceeded("the program needs more memory than there is", kind="memory-exhausted")
+        finally:
+            if outermost:
+                machine.end_run()
+                restore_recursion_limit()
+            self._entries -= 1
+            machine.depth, machine.hints, machine.budget = depth, hints, budget
         raise failure  # here, where Python does not note down the other error with all its frames
 
     def _find_module(self, name: str) -> Source | None:
