@@ -407,6 +407,7 @@ class Runtime:
             files=FileAccess(self._read, self._write, self._kept),
             environ=self._environ,
             sleep=self._sleep,
+            away=self.machine.away,
         )
         if self.machine.delegate is not None:
             execute = self.delegation.llm_execute

@@ -57,10 +57,11 @@ class Branch:
         stop: set when it is not wanted any more.
         ended: it has its outcome: `value`, or `error` (`Stopped` when it was cancelled).
         pauses: called when it waits for the first time, or ends before that.
+        shared: what it and its like were answered, by question, where they share that; else None.
     """
 
     __slots__ = (
-        "_branches", "_ends", "context", "ended", "error", "gate", "is_away", "nesting", "pauses", "stop", "thread", "value", "work",
+        "_branches", "_ends", "context", "ended", "error", "gate", "is_away", "nesting", "pauses", "shared", "stop", "thread", "value", "work",
     )  # fmt: skip
 
     def __init__(self, branches: Branches, work: Callable[[], Any] | None, nesting: int, context: tuple[Any, ...]) -> None:
@@ -73,6 +74,7 @@ class Branch:
         self.value: Any = None
         self.error: BaseException | None = None
         self.pauses: Callable[[], None] | None = None
+        self.shared: dict[Any, Any] | None = None
         self.thread = 0
         self.gate = allocate_lock()  # taken while it waits for its turn
         self.gate.acquire()
@@ -211,7 +213,9 @@ class Branches:
     def branch(self, work: Callable[[], Any]) -> Branch:
         """A branch inside the one of now, with its budget and all else; it has not begun."""
         outer = self.me()
-        return Branch(self, work, outer.nesting + 1, self._context())
+        branch = Branch(self, work, outer.nesting + 1, self._context())
+        branch.shared = outer.shared
+        return branch
 
     def start(self, work: Callable[[], Any]) -> Branch:
         """A new branch, which has worked already so far as it gets without waiting. While as many as may be are active, this waits."""

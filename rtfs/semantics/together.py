@@ -49,7 +49,8 @@ class _Group:
         self._most = count if most is None else most
         self._begun = 0
         self._end = count  # those before it are wanted: all, or up to the first that has failed
-        self._context = branches.branch(lambda: None)
+        self._like = branches.branch(lambda: None)
+        self._like.shared = {} if self._like.shared is None else self._like.shared
         self.running: dict[int, Branch] = {}
         self.values: list[Any] = [None] * count
         self.error: BaseException | None = None
@@ -60,8 +61,9 @@ class _Group:
         if index >= self._end or len(self.running) >= self._most:
             return None
         self._begun = index + 1
-        like = self._context
+        like = self._like
         branch = self.running[index] = Branch(self._branches, lambda: self._work(index), like.nesting, like.context)
+        branch.shared = like.shared
         branch.when_ended(lambda: self._ended(index, branch))
         return branch
 
