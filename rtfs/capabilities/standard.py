@@ -163,7 +163,12 @@ def standard_capabilities(
         "agent",
         "Agents that fit the criteria: none, without a registry.",
     )
-    add("network.http-fetch", lambda url: away(lambda: http_fetch(url)), 1, 1, "network", "The body of an http or https address, by GET, as text.")
+
+    def fetch(url: Any) -> str:
+        text: str = away(lambda: http_fetch(url))
+        return text
+
+    add("network.http-fetch", fetch, 1, 1, "network", "The body of an http or https address, by GET, as text.")
 
 
 def _files(add: Any, files: FileAccess, closers: list[Callable[[], None]]) -> None:

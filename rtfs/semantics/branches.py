@@ -25,22 +25,16 @@ from collections.abc import Callable
 
 from rtfs.errors import EvalError, LimitExceeded
 from rtfs.semantics import calls
+from rtfs.semantics.branch import Branch, Single
 from rtfs.semantics.stopping import Stop, Stopped
 from rtfs.values.meter import metered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Protocol
+    from typing import Any
 
+    from rtfs.semantics.branch import Source
     from rtfs.semantics.machine import Machine
-
-    class Source(Protocol):
-        """Where branches come from that have not begun."""
-
-        def following(self) -> Branch | None:
-            """The next one, which begins now; None when none may. Called with the lock of the turn held."""
-            ...
-
 
 #: Branches inside branches; what goes deeper is computed in the branch that makes it.
 MAX_NESTING = 8
@@ -48,94 +42,6 @@ MAX_NESTING = 8
 #: left to itself then.
 GRACE_S = 1.0
 _IDLE_S = 2.0  # after which a thread without work ends
-
-
-class Branch:
-    """A part of the program that has a thread; also what runs the program itself.
-
-    Attributes:
-        stop: set when it is not wanted any more.
-        ended: it has its outcome: `value`, or `error` (`Stopped` when it was cancelled).
-        pauses: called when it waits for the first time, or ends before that.
-        shared: what it and its like were answered, by question, where they share that; else None.
-    """
-
-    __slots__ = (
-        "_branches", "_ends", "context", "ended", "error", "gate", "is_away", "nesting", "pauses", "shared", "stop", "thread", "value", "work",
-    )  # fmt: skip
-
-    def __init__(self, branches: Branches, work: Callable[[], Any] | None, nesting: int, context: tuple[Any, ...]) -> None:
-        self._branches = branches
-        self.work = work
-        self.nesting = nesting
-        self.context = context
-        self.stop = Stop()
-        self.ended = self.is_away = False
-        self.value: Any = None
-        self.error: BaseException | None = None
-        self.pauses: Callable[[], None] | None = None
-        self.shared: dict[Any, Any] | None = None
-        self.thread = 0
-        self.gate = allocate_lock()  # taken while it waits for its turn
-        self.gate.acquire()
-        self._ends: list[Callable[[], None]] = []
-
-    def away(self, work: Callable[[], Any]) -> Any:
-        """The value of `work()`, which waits for the outside while others have the turn. Called by anyone but the branch itself,
-        as by another thread that works for it, just that value.
-
-        Raises:
-            Stopped: the branch is not wanted any more.
-        """
-        if self.is_away or self.thread != get_ident():
-            return work()
-        return self._branches.away(self, work)
-
-    def back(self, work: Callable[[], Any]) -> Any:
-        """The value of `work()`, which is a part of the program, in a turn; from inside of what is `away`."""
-        if not self.is_away:
-            return work()
-        return self._branches.back(self, work)
-
-    def when_ended(self, tell: Callable[[], None]) -> None:
-        """Have `tell` called when it ends; at once when it has."""
-        if self.ended:
-            tell()
-        else:
-            self._ends.append(tell)
-
-    def forget(self, tell: Callable[[], None]) -> None:
-        """Take back what `when_ended` was given."""
-        if tell in self._ends:
-            self._ends.remove(tell)
-
-    def end(self, value: Any, error: BaseException | None) -> None:
-        """It has its outcome now, unless it had one: the thread of a cancelled branch may still have to unwind."""
-        if not self.ended:
-            self.ended = True
-            self.value, self.error = value, error
-            ends, self._ends = self._ends, []
-            for tell in ends:
-                tell()
-
-    def cancel(self) -> bool:
-        """Call it off; whether it had not ended."""
-        if self.ended:
-            return False
-        self.end(None, Stopped())
-        self.stop.set()
-        return True
-
-
-class _Single:
-    """The source of one branch."""
-
-    def __init__(self, branch: Branch) -> None:
-        self._branch: Branch | None = branch
-
-    def following(self) -> Branch | None:
-        branch, self._branch = self._branch, None
-        return branch
 
 
 class _Worker:
@@ -177,11 +83,14 @@ class Branches:
 
     def begin(self, stop: Stop | None = None) -> None:
         """A run has begun in this thread; something that is left of an earlier one may still have the turn."""
+        stale = self.root  # somebody has called a built-in without a run
         root = Branch(self, None, 0, self._context())
         root.stop = stop or root.stop
         root.thread = get_ident()
         self._here[root.thread] = root
         self.root = root
+        if stale is not None and self._turn is stale:
+            self._turn = None
         self._take_turn(root)
 
     def finish(self) -> None:
@@ -218,14 +127,14 @@ class Branches:
         return branch
 
     def start(self, work: Callable[[], Any]) -> Branch:
-        """A new branch, which has worked already so far as it gets without waiting. While as many as may be are active, this waits."""
+        """A new branch, which has worked so far as it gets without waiting. Waits itself while as many as may be are active."""
         branch = self.branch(work)
         if branch.nesting > MAX_NESTING:
             self._compute(branch)
             return branch
         begun = threading.Event()
         branch.pauses = begun.set
-        source = _Single(branch)
+        source = Single(branch)
         self.add(source)
         try:
             while not begun.is_set():
@@ -260,7 +169,7 @@ class Branches:
         try:
             return work()
         except KeyboardInterrupt:
-            self._interrupt()
+            self.interrupt()
             raise
         finally:
             self._take_turn(branch, outside=1)
@@ -292,9 +201,7 @@ class Branches:
             forget()
         me.stop.check()
         if stuck and not event.is_set():
-            raise EvalError(
-                "all that is under way waits for each other", kind="runtime-error", hint="a ticket cannot await itself"
-            )
+            raise EvalError("all that is under way waits for each other", hint="a ticket cannot await itself")
         if not event.is_set() and self._machine.metered:
             self._machine.fuel.look()
         return event.is_set()
@@ -322,7 +229,7 @@ class Branches:
                 event.wait(timeout_s)
             return stuck
         except KeyboardInterrupt:
-            self._interrupt()
+            self.interrupt()
             raise
         finally:
             self._take_turn(me)
@@ -363,7 +270,7 @@ class Branches:
 
     def _following(self) -> Branch | None:
         """A branch that begins now."""
-        if self._active < self._most:
+        if self._active < self._most and self.root is not None and not self.root.stop.is_set:
             for source in reversed(self._sources):
                 branch = source.following()
                 if branch is not None:
@@ -387,7 +294,8 @@ class Branches:
             self._active -= 1
             self._working.discard(branch)
             self._most = max(1, self._active)
-            branch.end(None, LimitExceeded("the system gives no more threads", kind="memory-exhausted", hint="keep fewer in flight"))
+            no_more = LimitExceeded("there are no more threads to be had", kind="memory-exhausted", hint="keep fewer in flight")
+            branch.end(None, no_more)
             return False
         return True
 
@@ -407,7 +315,7 @@ class Branches:
                 branch.gate.acquire()
             except KeyboardInterrupt:  # of the thread of the root. Who has the turn may never give it away by itself
                 interrupted = True
-                self._interrupt()
+                self.interrupt()
         self._enter(branch)
         if interrupted:
             raise KeyboardInterrupt
@@ -420,15 +328,22 @@ class Branches:
         machine.runner = branch.thread
         branch.is_away = False
 
-    def _interrupt(self) -> None:
-        """Have the branch that has the turn stop wherever it is, as an interrupt of the program would."""
+    def interrupt(self, stop: Stop | None = None) -> None:
+        """Have what has the turn stop wherever it is, as an interrupt of the program would, and nothing more begin.
+
+        Args:
+            stop: only while the run is on that this belongs to.
+        """
         import ctypes
 
+        if self.root is not None and stop is None:
+            self.root.stop.set()
         with self._lock:
             branch = self._turn
-            if branch is not None and branch is not self.root and branch.thread:
-                branch.stop.set()
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(branch.thread), ctypes.py_object(Stopped))
+            ours = stop is None or (self.root is not None and self.root.stop is stop)
+            if branch is None or branch.thread == get_ident() or not ours:
+                return
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(branch.thread), ctypes.py_object(Stopped))
 
     # --- threads ---
 

@@ -11,7 +11,7 @@ import time
 from _thread import _local, allocate_lock, get_ident
 from collections.abc import Callable
 
-from rtfs.config import DEFAULT_LIMITS, Limits
+from rtfs.config import DEFAULT_IN_FLIGHT, DEFAULT_LIMITS, Limits
 from rtfs.errors import EvalError, HostError, LimitExceeded, RtfsError
 from rtfs.semantics.fuel import Fuel
 from rtfs.semantics.namespace import Namespace
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 #: What clean-up on the way of a limit gets: so many calls inside one another, below the place where it stands.
 CLEAN_UP_DEPTH = 30
-#: Parts of a program that may wait for models at once.
-DEFAULT_IN_FLIGHT = 16
 
 
 class Machine:

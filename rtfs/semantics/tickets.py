@@ -4,9 +4,9 @@
           b (delegate-async (summarise x))]
       [(await a) (await b)])
 
-A ticket's work is a branch of the program (`semantics.branches`): it begins at once and goes as far as it gets without waiting.  Its
-error is kept for who awaits it, each time another copy.  What no program can catch, no ticket keeps from it either: it is raised
-where the ticket is awaited, and ends a race.
+A ticket's work is a branch of the program (`semantics.branches`): it begins at once and goes as far as it gets without waiting.
+Its error is kept for who awaits it, each time another copy.  What no program can catch, no ticket keeps from it either: it is
+raised where the ticket is awaited, and ends a race.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from rtfs.semantics.branches import Branch
+    from rtfs.semantics.branch import Branch
     from rtfs.semantics.machine import Machine
     from rtfs.source import Span
 

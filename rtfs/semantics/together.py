@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable
 
 from rtfs.errors import EvalError, LimitExceeded
-from rtfs.semantics.branches import MAX_NESTING, Branch, Branches
+from rtfs.semantics.branch import Branch
+from rtfs.semantics.branches import MAX_NESTING, Branches
 from rtfs.semantics.stopping import Stopped
 
 TYPE_CHECKING = False

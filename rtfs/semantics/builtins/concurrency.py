@@ -12,6 +12,7 @@ from rtfs.semantics.faults import invalid_argument, type_error
 from rtfs.semantics.machine import Machine
 from rtfs.values.functions import Function
 from rtfs.values.maps import EMPTY_MAP, Map
+from rtfs.values.printing import to_readable
 from rtfs.values.scalars import Keyword
 from rtfs.values.sequences import Vector
 
@@ -76,59 +77,37 @@ def add_concurrency(add: Callable[..., None], machine: Machine) -> None:
             raise invalid_argument("race", "there are no tickets", 0)
         return tickets().race(found)
 
-    add(
-        "pmap",
-        parallel_map,
-        2,
-        3,
-        "`(pmap f coll)`, `(pmap f coll {:max-in-flight 8})`: what `f` makes of each item, in order; while calls wait for models, others "
-        "are made.",
-        "[:and [:fn [[:fn [a] b] [:seq a]] [:vector b]] [:fn [[:fn [a] b] [:seq a] map] [:vector b]]]",
-    )
-    add(
-        "delegate-async",
-        delegate_async,
-        1,
-        1,
-        "`(delegate-async (f x))`: a ticket for the value of the expression, which is under way. As a value, it takes a function without "
-        "parameters for the expression.",
-        "[:fn [[:fn [] any]] any]",
-    )
-    add(
-        "await",
-        await_one,
-        1,
-        2,
-        "`(await ticket)`, `(await ticket {:timeout-ms 500 :default x})`: the value of a ticket, when it is there; its error is raised "
-        "here.",
-        "[:and [:fn [any] any] [:fn [any map] any]]",
-    )
-    add(
-        "await-all",
-        await_all,
-        1,
-        2,
-        "`(await-all [ticket …])`, `(await-all [ticket …] {:timeout-ms 500})`: the values of tickets, in order.",
-        "[:and [:fn [[:seq any]] vector] [:fn [[:seq any] map] any]]",
-    )
-    add("race", race, 1, 1, "`(race [ticket …])`: the first value that is there; the other tickets are cancelled.", "[:fn [[:seq any]] any]")
-    add(
-        "cancel",
-        lambda given: _ticket("cancel", given, 0).cancel(),
-        1,
-        1,
-        "`(cancel ticket)`: calls off the work of a ticket; whether it was still under way.",
-        "[:fn [any] bool]",
-    )
-    add("ticket?", lambda value: getattr(value, "kind_name", "") == "ticket", 1, 1, "Whether a value is a ticket.", "[:fn [any] bool]")
+    add("pmap", parallel_map, 2, 3, _DOCS["pmap"], f"[:and {_PMAP} [:fn [[:fn [a] b] [:seq a] map] [:vector b]]]")
+    add("delegate-async", delegate_async, 1, 1, _DOCS["delegate-async"], "[:fn [[:fn [] any]] any]")
+    add("await", await_one, 1, 2, _DOCS["await"], "[:and [:fn [any] any] [:fn [any map] any]]")
+    add("await-all", await_all, 1, 2, _DOCS["await-all"], "[:and [:fn [[:seq any]] vector] [:fn [[:seq any] map] any]]")
+    add("race", race, 1, 1, _DOCS["race"], "[:fn [[:seq any]] any]")
+    add("cancel", lambda given: _ticket("cancel", given, 0).cancel(), 1, 1, _DOCS["cancel"], "[:fn [any] bool]")
+    add("ticket?", lambda value: getattr(value, "kind_name", "") == "ticket", 1, 1, _DOCS["ticket?"], "[:fn [any] bool]")
     add(
         "ticket-done?",
         lambda given: _ticket("ticket-done?", given, 0).branch.ended,
         1,
         1,
-        "Whether a ticket has a value or an error, or was cancelled.",
+        _DOCS["ticket-done?"],
         "[:fn [any] bool]",
     )
+
+
+_PMAP = "[:fn [[:fn [a] b] [:seq a]] [:vector b]]"
+_DOCS = {
+    "pmap": "`(pmap f coll)`, `(pmap f coll {:max-in-flight 8})`: what `f` makes of each item, in order; while one waits for a "
+    "model, others go on.",
+    "delegate-async": "`(delegate-async (f x))`: a ticket for the value of the expression, which is under way. As a value, it "
+    "takes a function without parameters for the expression.",
+    "await": "`(await ticket)`, `(await ticket {:timeout-ms 500 :default x})`: the value of a ticket, once it is there; its error "
+    "is raised here.",
+    "await-all": "`(await-all [ticket …])`, `(await-all [ticket …] {:timeout-ms 500})`: the values of tickets, in order.",
+    "race": "`(race [ticket …])`: the first value that is there; the other tickets are cancelled.",
+    "cancel": "`(cancel ticket)`: calls off the work of a ticket; whether it was still under way.",
+    "ticket?": "Whether a value is a ticket.",
+    "ticket-done?": "Whether a ticket has a value or an error, or was cancelled.",
+}
 
 
 def _ticket(operation: str, value: Any, index: int) -> Ticket:
@@ -145,7 +124,8 @@ def _options(operation: str, options: Any, names: tuple[str, ...], index: int) -
     found: dict[str, Any] = {}
     for key, value in options.items():
         if type(key) is not Keyword or key.name not in names:
-            raise invalid_argument(operation, f"there is no option {key}", index, hint=f"known: {', '.join(f':{n}' for n in names)}")
+            hint = f"known: {', '.join([f':{name}' for name in names])}"
+            raise invalid_argument(operation, f"there is no option {to_readable(key)}", index, hint=hint)
         found[key.name] = value
     return found
 
