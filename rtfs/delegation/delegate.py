@@ -37,6 +37,7 @@ from rtfs.delegation.targets import ExecTarget, LocalModel, LocalPure, ModelTarg
 from rtfs.errors import DelegationError, RtfsError
 from rtfs.models.registry import ModelRegistry
 from rtfs.semantics.protocols import DelegatedCall
+from rtfs.semantics.stopping import Stopped
 from rtfs.values.sequences import Vector
 
 
@@ -320,6 +321,8 @@ def _hinted(kind: str, model: str) -> Decision:
 
 def _problem(error: BaseException) -> tuple[str, str]:
     """What an error says, and its kind."""
+    if isinstance(error, Stopped):
+        return "nobody wanted the answer any more", "interrupted"
     return (error.message, error.kind) if isinstance(error, RtfsError) else (type(error).__name__, "interrupted")
 
 

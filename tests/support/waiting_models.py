@@ -24,7 +24,9 @@ class Waiting:
 
     name = "waiting"
 
-    def __init__(self, delay_ms: Callable[[int], float] = lambda n: 20.0, *, fails: tuple[int, ...] = (), deaf: bool = False) -> None:
+    def __init__(
+        self, delay_ms: Callable[[int], float] = lambda n: 20.0, *, fails: tuple[int, ...] = (), deaf: bool = False
+    ) -> None:
         self._delay_ms = delay_ms
         self._fails = fails
         self._deaf = deaf
