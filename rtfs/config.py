@@ -11,6 +11,9 @@ DEFAULT_STRATEGY = "ir"
 #: What the compiled evaluator does to a program before it runs: nothing, what costs little, everything.
 OPTIMIZATION_LEVELS = ("none", "basic", "aggressive")
 
+#: Parts of a program that may wait for models at once.
+DEFAULT_IN_FLIGHT = 16
+
 
 class Limits(Struct):
     """What a program may use up. None means no limit."""

@@ -86,6 +86,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "symbol-not-found": ("SymbolNotFound", "RTFS-R016"),
     "not-implemented": ("NotImplemented", "RTFS-R017"),
     "cancelled": ("Cancelled", "RTFS-R018"),
+    "await-timeout": ("AwaitTimeout", "RTFS-R019"),
     "runtime-error": ("Generic", "RTFS-R999"),
     # limits
     "stack-overflow": ("StackOverflow", "RTFS-L001"),

@@ -12,10 +12,10 @@ from __future__ import annotations
 import os
 import sys
 from _thread import RLock
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import NoneType
 
-from rtfs.config import DEFAULT_LIMITS, DEFAULT_STRATEGY, Limits, check_optimization, check_strategy
+from rtfs.config import DEFAULT_IN_FLIGHT, DEFAULT_LIMITS, DEFAULT_STRATEGY, Limits, check_optimization, check_strategy
 from rtfs.delegation.delegation import Delegation, engine_of_policy
 from rtfs.errors import AnalysisError, ConfigError, LimitExceeded, ParseError
 from rtfs.eval.stack import raise_recursion_limit, restore_recursion_limit, with_room
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from rtfs.delegation.engine import DelegationEngine
     from rtfs.eval.cached.cache import CompileCache
     from rtfs.eval.cached.program import StoredForms
+    from rtfs.semantics.stopping import Stop
 
 #: Python frames that one nested RTFS call may need, generously; they live on the heap.  A compiled call needs one, or four
 #: through `map`: its limit of depth is Python's own, so that direct recursion goes up to so many times deeper than configured.
@@ -57,6 +58,7 @@ class Runtime:
         budget: what delegated calls may use up in all runs together: `{"usd": 5, "tokens": 20_000, "calls": 100, "seconds": 60}`
             or some of it, or a `delegation.budget.Budget`, which several runtimes may share.
         run_budget: the same for each run.
+        max_in_flight: how many parts of a program, as the items of a `pmap`, may wait for models at once.
         models: a `models.registry.ModelRegistry`; by default `echo`, the local and the remote provider as the
             environment configures them. None: model hints surface as the capability `model-call:ID`.
         module_path: folders searched for imported modules.
@@ -89,6 +91,7 @@ class Runtime:
         limits: Limits = DEFAULT_LIMITS,
         budget: Any = None,
         run_budget: Mapping[str, Any] | None = None,
+        max_in_flight: int = DEFAULT_IN_FLIGHT,
         models: Any = "default",
         module_path: Iterable[str | os.PathLike[str]] = (".",),
         stdout: Any = None,
@@ -131,6 +134,9 @@ class Runtime:
             self.host.context[name] = to_rtfs(value)
         self.machine = Machine(self.host, None, limits)
         self.machine.native = native
+        if type(max_in_flight) is not int or max_in_flight < 1:
+            raise ConfigError(f"max_in_flight={max_in_flight!r} is not a positive integer")
+        self.machine.max_in_flight = max_in_flight
         #: Models, budgets and records of delegated calls.
         self.delegation = Delegation(
             self.machine,
@@ -185,6 +191,15 @@ class Runtime:
         """
         return self._converted(self.run_source(read_file(path)), raw)
 
+    async def run_async(self, text: str, *, raw: bool = False, name: str = "<run>") -> Any:
+        """`run`, for asyncio: the program runs in a thread. When the task is cancelled, the run is called off: what waits for a
+        model gives up, `finally` forms run, budgets are settled. Runs of one runtime take place one after the other."""
+        return await self._in_background(lambda: self._to_python_unless(raw, self._work_of(Source(name, text))()))
+
+    async def run_file_async(self, path: str | os.PathLike[str], *, raw: bool = False) -> Any:
+        """`run_file`, as `run_async` does it."""
+        return await self._in_background(lambda: self._to_python_unless(raw, self._work_of(read_file(path))()))
+
     def load(self, path: str | os.PathLike[str]) -> Runtime:
         """Run a file for its definitions; gives this runtime, so that calls can be chained."""
         self.run_source(read_file(path))
@@ -192,9 +207,21 @@ class Runtime:
 
     def run_source(self, source: Source | Artefact) -> Any:
         """The RTFS value of a source or of a compiled program; all of it is read before any of it runs."""
+        return self._enter(self._work_of(source))
+
+    def _work_of(self, source: Source | Artefact) -> Callable[[], Any]:
         if isinstance(source, Artefact):
-            return self._enter(lambda: self._run_artefact(source))
-        return self._enter(self._prepared(self.namespace, source))
+            return lambda: self._run_artefact(source)
+        return self._prepared(self.namespace, source)
+
+    async def _in_background(self, work: Callable[[], Any]) -> Any:
+        from rtfs.semantics.background import in_background
+
+        def interrupt(stop: Stop) -> None:
+            if self.machine.branches is not None:
+                self.machine.branches.interrupt(stop)
+
+        return await in_background(lambda stop: self._enter(work, stop), interrupt)
 
     def _prepared(self, namespace: Namespace, source: Source) -> Callable[[], Any]:
         """What runs a source in a namespace: as it is in the compile cache, else from its text, which is read now.
@@ -298,6 +325,23 @@ class Runtime:
         Raises:
             ConfigError: the name is not bound, or not to a function.
         """
+        return self._callable(self._function(name), name, raw)
+
+    def async_function(self, name: str, *, raw: bool = False) -> Callable[..., Awaitable[Any]]:
+        """A function of the program for asyncio; its calls are what `run_async` is to `run`."""
+        target = self._function(name)
+
+        async def callable_(*args: Any) -> Any:
+            from rtfs.semantics.calls import call
+
+            operands = list(args) if raw else [to_rtfs(arg) for arg in args]
+            return await self._in_background(lambda: self._to_python_unless(raw, call(target, operands)))
+
+        callable_.__name__ = callable_.__qualname__ = name
+        callable_.__doc__ = target.doc if isinstance(target, Builtin) else target.spec.doc
+        return callable_
+
+    def _function(self, name: str) -> Function | Builtin:
         from rtfs.errors import nearest
 
         if not self.namespace.find(name):
@@ -306,7 +350,7 @@ class Runtime:
         target = self.namespace.values[name]
         if not isinstance(target, (Function, Builtin)):
             raise ConfigError(f"{name!r} is not a function")
-        return self._callable(target, name, raw)
+        return target
 
     def _callable(self, target: Function | Builtin, name: str, raw: bool) -> Callable[..., Any]:
         """A function of a program as a Python callable; `to_rtfs` gives the function itself back."""
@@ -407,6 +451,7 @@ class Runtime:
             files=FileAccess(self._read, self._write, self._kept),
             environ=self._environ,
             sleep=self._sleep,
+            away=self.machine.away,
         )
         if self.machine.delegate is not None:
             execute = self.delegation.llm_execute
@@ -419,7 +464,12 @@ class Runtime:
         import time
 
         remaining = self.machine.remaining_s()
-        time.sleep(seconds if remaining is None else min(seconds, remaining))
+        seconds = seconds if remaining is None else min(seconds, remaining)
+        branch = self.machine.branch
+        if branch is None:
+            time.sleep(seconds)
+        else:
+            branch.away(lambda: branch.stop.wait(seconds))
 
     def _make_effects(self) -> dict[str, Builtin]:
         from rtfs.semantics.builtins.effects import effect_builtins
@@ -542,52 +592,69 @@ class Runtime:
             return value
         return self._enter(lambda: self._to_python(value))
 
+    def _to_python_unless(self, raw: bool, value: Any) -> Any:
+        return value if raw else self._to_python(value)
+
     def _to_python(self, value: Any) -> Any:
         if isinstance(value, (Function, Builtin)):
             return self._callable(value, value.name or "fn", raw=False)
         return to_python(value)
 
-    def _enter(self, work: Callable[[], Any]) -> Any:
-        """Run work under the limits; one thread at a time, re-entrant for callbacks of the host."""
-        machine = self.machine
+    def _enter(self, work: Callable[[], Any], stop: Stop | None = None) -> Any:
+        """Run work under the limits; one thread at a time, re-entrant for callbacks of the host.
+
+        Args:
+            stop: ends the run early when it is set.
+        """
+        branches = self.machine.branches
+        branch = None if branches is None else branches.here()
+        if branch is not None:  # a function of the host or a provider calls back, in whatever part of the program
+            return branch.back(lambda: self._limited(work, None))
         with self._lock:
-            if self._entries >= _MAX_REENTRY:
-                raise LimitExceeded(f"the host and RTFS call each other more than {_MAX_REENTRY} deep", kind="stack-overflow")
-            outermost = self._entries == 0
-            depth, hints, budget = machine.depth, machine.hints, machine.budget
-            self._entries += 1
-            if outermost:
-                raise_recursion_limit(machine.max_depth * _FRAMES_PER_CALL[self.strategy] + 20_000)
-                machine.start_run()
-                if machine.engine is not None:
-                    for namespace, node in self.delegation.stale():
-                        self._evaluator(namespace).evaluate(node)
-                self.delegation.start_run()
-            try:
-                if not outermost:
-                    return work()
-                if machine.metered:
-                    return metered(machine.fuel, lambda: with_room(work))
-                return with_room(work)
-            except LimitExceeded as limit:
-                limit.release()  # who keeps the error does not keep what the program had
+            return self._limited(work, stop)
+
+    def _limited(self, work: Callable[[], Any], stop: Stop | None) -> Any:
+        machine = self.machine
+        if self._entries >= _MAX_REENTRY:
+            raise LimitExceeded(f"the host and RTFS call each other more than {_MAX_REENTRY} deep", kind="stack-overflow")
+        outermost = self._entries == 0
+        depth, hints, budget = machine.depth, machine.hints, machine.budget
+        if stop is not None:
+            stop.check()
+        self._entries += 1
+        if outermost:
+            raise_recursion_limit(machine.max_depth * _FRAMES_PER_CALL[self.strategy] + 20_000)
+            machine.start_run(stop)
+            if machine.engine is not None:
+                for namespace, node in self.delegation.stale():
+                    self._evaluator(namespace).evaluate(node)
+            self.delegation.start_run()
+        try:
+            if not outermost:
+                return work()
+            if machine.metered:
+                return metered(machine.fuel, lambda: with_room(work))
+            return with_room(work)
+        except LimitExceeded as limit:
+            limit.release()  # who keeps the error does not keep what the program had
+            raise
+        except RecursionError:
+            failure = LimitExceeded(
+                "the program is nested too deeply",
+                kind="stack-overflow",
+                hint="split deeply nested expressions or values into parts",
+            )
+        except (MemoryError, SystemError) as error:
+            # where there is no memory for a frame, CPython 3.11 says "error return without exception set"
+            if type(error) is SystemError and "without exception set" not in str(error):
                 raise
-            except RecursionError:
-                failure = LimitExceeded(
-                    "the program is nested too deeply",
-                    kind="stack-overflow",
-                    hint="split deeply nested expressions or values into parts",
-                )
-            except (MemoryError, SystemError) as error:
-                # where there is no memory for a frame, CPython 3.11 says "error return without exception set"
-                if type(error) is SystemError and "without exception set" not in str(error):
-                    raise
-                failure = LimitExceeded("the program needs more memory than there is", kind="memory-exhausted")
-            finally:
-                self._entries -= 1
-                machine.depth, machine.hints, machine.budget = depth, hints, budget
-                if outermost:
-                    restore_recursion_limit()
+            failure = LimitExceeded("the program needs more memory than there is", kind="memory-exhausted")
+        finally:
+            if outermost:
+                machine.end_run()
+                restore_recursion_limit()
+            self._entries -= 1
+            machine.depth, machine.hints, machine.budget = depth, hints, budget
         raise failure  # here, where Python does not note down the other error with all its frames
 
     def _find_module(self, name: str) -> Source | None:

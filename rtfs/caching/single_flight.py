@@ -14,7 +14,7 @@ from threading import Condition
 from typing import Any, Generic, TypeVar
 
 from rtfs.errors import LimitExceeded, RtfsError
-from rtfs.semantics.stopping import Stop
+from rtfs.semantics.stopping import Stop, copied
 
 T = TypeVar("T")
 
@@ -118,19 +118,3 @@ class SingleFlight(Generic[T]):
     def _wake(self) -> None:
         with self._changed:
             self._changed.notify_all()
-
-
-def copied(error: Exception) -> Exception:
-    """An error of the same class with the same facts, that has not been anywhere yet; the same one where it cannot be copied."""
-    try:
-        copy = type(error).__new__(type(error), *error.args)
-        copy.args = error.args
-        copy.__dict__.update(error.__dict__)
-    except Exception:
-        return error
-    if isinstance(copy, RtfsError):
-        copy.notes = list(copy.notes)
-        copy.trace = list(copy.trace)
-        copy.value = copy.walked = None
-    copy.__cause__ = error.__cause__
-    return copy

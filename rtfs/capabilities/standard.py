@@ -121,8 +121,10 @@ def standard_capabilities(
     environ: Mapping[str, str],
     clock: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
+    away: Callable[[Callable[[], Any]], Any] = lambda work: work(),
 ) -> None:
-    """Register them all. `stdout` and `stderr` are asked at each use, so that redirection works."""
+    """Register them all. `stdout` and `stderr` are asked at each use, so that redirection works; `away` does what waits for the
+    network, while other parts of the program go on."""
 
     def add(name: str, function: Callable[..., Any], low: int, high: int | None, effects: str, doc: str) -> None:
         registry.register(Capability(name, function, low, high, (effects,), doc))
@@ -161,7 +163,12 @@ def standard_capabilities(
         "agent",
         "Agents that fit the criteria: none, without a registry.",
     )
-    add("network.http-fetch", http_fetch, 1, 1, "network", "The body of an http or https address, by GET, as text.")
+
+    def fetch(url: Any) -> str:
+        text: str = away(lambda: http_fetch(url))
+        return text
+
+    add("network.http-fetch", fetch, 1, 1, "network", "The body of an http or https address, by GET, as text.")
 
 
 def _files(add: Any, files: FileAccess, closers: list[Callable[[], None]]) -> None:

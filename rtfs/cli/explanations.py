@@ -301,10 +301,14 @@ EXPLANATIONS: dict[str, Explanation] = {
         "The hint names what to use instead.",
     ),
     "cancelled": _e(
-        "The host stopped the program.",
-        "",
-        "Nothing is wrong with the program; start it again if that was not meant.",
-        shown_only=True,
+        "A ticket was awaited that has been cancelled: by `cancel`, because another one won a `race`, or at the end of its run.",
+        "(def t (delegate-async (thread/sleep 60000)))\n(cancel t)\n(await t)",
+        "Await a ticket before it is cancelled, and in the run that made it; `ticket-done?` tells whether it is over.",
+    ),
+    "await-timeout": _e(
+        "A ticket was not done in the time that `await` or `await-all` was given. It goes on.",
+        "(await (delegate-async (thread/sleep 60000)) {:timeout-ms 10})",
+        "Allow more with :timeout-ms, give a :default, or `cancel` the ticket.",
     ),
     "runtime-error": _e(
         "A run-time error that has no kind of its own.",

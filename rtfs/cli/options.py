@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from rtfs.config import DEFAULT_STRATEGY, OPTIMIZATION_LEVELS, STRATEGIES, Limits
+from rtfs.config import DEFAULT_IN_FLIGHT, DEFAULT_STRATEGY, OPTIMIZATION_LEVELS, STRATEGIES, Limits
 from rtfs.errors import ConfigError, nearest
 from rtfs.folders import compile_cache_folder
 from rtfs.program_files import program_of, read_file, text_of
@@ -45,6 +45,8 @@ def add_running(parser: Any, *, level: str = "aggressive") -> None:
     limits.add_argument(
         "--budget", default=None, metavar="LIMITS", help="for delegated calls: usd=0.50,tokens=20000,calls=50,seconds=60 (no limit)"
     )
+    at_once = f"parts of the program that may wait for models at once ({DEFAULT_IN_FLIGHT})"
+    limits.add_argument("--max-in-flight", type=int, default=DEFAULT_IN_FLIGHT, metavar="N", help=at_once)
     parser.add_argument("--path", action="append", default=[], metavar="DIR", help="a further folder with modules to import")
     parser.add_argument(
         "--policy", default=None, metavar="FILE", help="where calls go (RTFS_POLICY, or delegation.toml beside the program)"
@@ -161,6 +163,7 @@ def make_runtime(
         write=options.allow_write,
         limits=limits,
         budget=budget,
+        max_in_flight=options.max_in_flight,
         policy=None if options.no_models else policy_of(folder, options, terminal),
         environment=terminal.environ.get("RTFS_ENV", "") if options.env is None else options.env,
         tenant=options.tenant,

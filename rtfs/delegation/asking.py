@@ -26,6 +26,7 @@ from rtfs.errors import DelegationError, LimitExceeded, RtfsError
 from rtfs.models.protocol import ModelProvider, ModelReply, ModelRequest, Parameter, PreviousTry
 from rtfs.models.registry import ModelRegistry
 from rtfs.semantics.protocols import DelegatedCall
+from rtfs.semantics.stopping import Stopped
 from rtfs.types.coercion import CoercionError, coerce
 
 #: Seconds; a server that asks to wait longer is not waited for.
@@ -103,6 +104,13 @@ class Asking:
         self._jitter = jitter
         self._confidences = confidences or Confidences()
 
+    def is_instant(self, target: ModelTarget) -> bool:
+        """Whether a target answers without waiting for anything, if only that it cannot be asked."""
+        try:
+            return bool(getattr(self._registry.resolve(target.kind, target.model), "instant", False))
+        except DelegationError:
+            return True
+
     def ask(self, call: DelegatedCall, target: ModelTarget, options: CallOptions, settings: CallSettings, trace: Trace) -> Answer:
         """The answer of a target.
 
@@ -164,7 +172,10 @@ class Asking:
                     if asked is not None:
                         error.notes.append(f"the server asks to wait {asked:g} s")
                     raise
-                self._sleep(pause_s)
+                if call.stop is None:
+                    self._sleep(pause_s)
+                elif call.stop.wait(pause_s):
+                    raise Stopped from error
                 retries -= 1
                 wait_s *= 2
                 request = replace(request, timeout_s=left_s)
@@ -180,6 +191,9 @@ class Asking:
             trace.attempts.append(refused)
             raise
         request = in_time(request, trace.budget)
+        if request.stop is not None and request.stop.is_set:  # while it waited for others to give back what they do not need
+            charge.never_sent()
+            raise Stopped
         begin = self._timer()
         try:
             with charge:
@@ -241,6 +255,7 @@ def request_of(call: DelegatedCall, target: ModelTarget, options: CallOptions, s
         temperature=options.temperature,
         seed=options.seed,
         timeout_s=timeout_s,
+        stop=call.stop,
     )
 
 

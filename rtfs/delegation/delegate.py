@@ -30,12 +30,15 @@ from rtfs.delegation.options import CallOptions
 from rtfs.delegation.prices import PriceTable
 from rtfs.delegation.record import Attempt, CallRecord, RecordSink
 from rtfs.delegation.requests import Requests, hash_of, readable
+from rtfs.delegation.settings import CallSettings
+from rtfs.delegation.sharing import Sharing
 from rtfs.delegation.spending import Spending, budget_of_call
 from rtfs.delegation.tags import private_to_remote, tags_of
 from rtfs.delegation.targets import ExecTarget, LocalModel, LocalPure, ModelTarget, RemoteModel
 from rtfs.errors import DelegationError, RtfsError
 from rtfs.models.registry import ModelRegistry
 from rtfs.semantics.protocols import DelegatedCall
+from rtfs.semantics.stopping import Stopped
 from rtfs.values.sequences import Vector
 
 
@@ -77,6 +80,7 @@ class ModelDelegate:
         self._asking = Asking(
             registry, self.breakers, spending, redact=redact, timer=timer, sleep=sleep, confidences=confidences
         )
+        self._sharing = Sharing()
         self._report = report
         self._records = records
         self._redact = redact
@@ -138,10 +142,7 @@ class ModelDelegate:
         while targets:
             asked, targets = (targets[:2], targets[2:]) if settings.hedge_after_s is not None else (targets[:1], targets[1:])
             try:
-                answer = first_answer(
-                    [lambda target=target: self._asking.ask(call, target, options, settings, trace) for target in asked],  # type: ignore[misc]
-                    settings.hedge_after_s,
-                )
+                answer = self._answer(call, asked, options, settings, trace)
             except DelegationError as error:
                 failure = failure or error
                 continue
@@ -154,6 +155,23 @@ class ModelDelegate:
         if trace.answer is None:
             why = trace.attempts[0].problem if trace.attempts else decision.reasoning
             raise failure or DelegationError(f"no model may be asked: {why}", kind="model-unavailable")
+
+    def _answer(
+        self, call: DelegatedCall, asked: list[ModelTarget], options: CallOptions, settings: CallSettings, trace: Trace
+    ) -> Answer:
+        """The answer of one of these targets. Other parts of the program go on meanwhile, unless it is there at once."""
+
+        def ask(target: ModelTarget) -> Answer:
+            request = lambda: self._asking.ask(call, target, options, settings, trace)  # noqa: E731
+            return self._sharing.answer(call, target, options, trace, request)
+
+        def wait() -> Answer:
+            return first_answer([lambda target=target: ask(target) for target in asked], settings.hedge_after_s)  # type: ignore[misc]
+
+        if call.branch is None or all(self._asking.is_instant(target) for target in asked):
+            return wait()
+        answer: Answer = call.away(wait)
+        return answer
 
     def _allowed(self, call: DelegatedCall, targets: list[ModelTarget], trace: Trace) -> list[ModelTarget]:
         """The targets that may be used for this call; the others are attempts that were refused."""
@@ -313,6 +331,8 @@ def planned(options: dict[str, Any]) -> dict[str, Any] | None:
 
 def _problem(error: BaseException) -> tuple[str, str]:
     """What an error says, and its kind."""
+    if isinstance(error, Stopped):
+        return "nobody wanted the answer any more", "interrupted"
     return (error.message, error.kind) if isinstance(error, RtfsError) else (type(error).__name__, "interrupted")
 
 

@@ -140,7 +140,9 @@ class Delegation:
         """The capability `:ai.llm-execute`."""
         from rtfs.delegation.llm_execute import llm_execute
 
-        return llm_execute(self.models, self.accounts.spending, self._machine.spending(), *operands)
+        models, spending, budget = self.models, self.accounts.spending, self._machine.spending()
+        text: str = self._machine.away(lambda: llm_execute(models, spending, budget, *operands))
+        return text
 
     # --- the engine ---
 

@@ -66,7 +66,7 @@ class EchoProvider:
     """Answers with the arguments, or with the smallest value that fits."""
 
     name = "echo"
-    free = True
+    free = instant = True
 
     def complete(self, request: ModelRequest) -> ModelReply:
         lookup = request.aliases.get

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from rtfs.semantics.stopping import Stop
 from rtfs.types.nodes import Type
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class ModelRequest:
     seed: int = 0
     timeout_s: float = 60.0
     previous: PreviousTry | None = None
+    stop: Stop | None = field(default=None, compare=False, repr=False)
+    """Set when nobody wants the answer any more; a provider that can gives up then, with `Stopped`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +111,8 @@ class ModelProvider(Protocol):
 
     `complete` raises DelegationError (kinds `model-unavailable`, `provider-error`, `prompt-too-long`; `retryable` set, and
     `usage` where it is known) and nothing else for whatever goes wrong outside RTFS.
+
+    A provider that answers without waiting for anything is `instant = True`: other parts of a program do not go on meanwhile.
 
     For budgets, a provider may also have `count_tokens(request) -> int`, the tokens of a request's prompt; `server`, the host that
     bills; `free = True` when nobody does, and `uses_tokens = False` when it has none.

@@ -165,7 +165,7 @@ class RulesProvider:
     """Answers from the rules of the function that is asked about. Safe to use from several threads."""
 
     name = "rules"
-    free = True
+    free = instant = True
     uses_tokens = False
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:

@@ -89,6 +89,7 @@ def delegated_enter(
                     refusal=None if asked is None else asked.refusal,
                     budget=machine.spending(),
                     body=lambda: invoke(_without_hint(function, local), args),
+                    branch=machine.branch,
                 )
             )
         if result_check is not None and (mismatch := result_check(result)) is not None:

@@ -29,7 +29,7 @@ from rtfs.source import Span
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
 #: Seconds between looks at the clock; a step that takes longer is followed by a look.
 LOOK_EVERY_S = 0.005
@@ -57,6 +57,8 @@ class Fuel:
         self.stream: list[Iterator[bool]] = [self._stream()]
         self.cleaning = False
         self.deadline: float | None = None
+        #: A `semantics.stopping.Stop`, looked at where the clock is; None for a run that nobody calls off.
+        self.stop: Any = None
         self._granted = self._size = 0  # steps in all batches so far, in the last one
         self._batch: Iterator[bool] = repeat(True, 0)
         self._looked = self._weighed = 0.0  # when, on the monotonic clock
@@ -141,6 +143,8 @@ class Fuel:
         """The next batch; the one before is used up."""
         if self._passed is not None:
             self._raise()
+        if self.stop is not None:
+            self.stop.check()
         granted, size, limit = self._granted, self._size, self.limits.max_steps
         if limit is not None and granted >= limit:
             self._exceed(f"more than {limit:,} steps", "steps-exhausted", "raise --max-steps, or Limits(max_steps=…)")

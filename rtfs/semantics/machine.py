@@ -11,7 +11,7 @@ import time
 from _thread import _local, allocate_lock, get_ident
 from collections.abc import Callable
 
-from rtfs.config import DEFAULT_LIMITS, Limits
+from rtfs.config import DEFAULT_IN_FLIGHT, DEFAULT_LIMITS, Limits
 from rtfs.errors import EvalError, HostError, LimitExceeded, RtfsError
 from rtfs.semantics.fuel import Fuel
 from rtfs.semantics.namespace import Namespace
@@ -22,7 +22,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from rtfs.semantics.branches import Branches
     from rtfs.semantics.protocols import Delegate, Host
+    from rtfs.semantics.stopping import Stop
 
 #: What clean-up on the way of a limit gets: so many calls inside one another, below the place where it stands.
 CLEAN_UP_DEPTH = 30
@@ -54,9 +56,14 @@ class Machine:
         #: The innermost budget (`delegation.budget.Budget`) of what runs now; None until one is needed. A delegated call takes it
         #: along; other threads that work for the run are in it too, and in what they open themselves.
         self.budget: Any = None
-        self._runner = 0  # the thread that runs
+        self.runner = 0  # the thread that runs
         self._scopes = _local()  # .budget: the innermost that another thread has opened
         self._opening = allocate_lock()
+        #: `semantics.branches.Branches`, once a program has had some; the one that runs now; how many may be under way at once.
+        self.branches: Any = None
+        self.branch: Any = None
+        self.tickets: Any = None  # semantics.tickets.Tickets
+        self.max_in_flight = DEFAULT_IN_FLIGHT
         #: set by the runtime: (budget around it or None, limits or None) -> budget; without limits, that of a run
         self.make_budget: Callable[[Any, Any], Any] = _no_budget
         self._fresh = 0
@@ -65,13 +72,42 @@ class Machine:
 
     # --- limits ---
 
-    def start_run(self) -> None:
-        """Reset the counters for a new run."""
+    def start_run(self, stop: Stop | None = None) -> None:
+        """Reset the counters for a new run, which ends early when `stop` is set."""
         self.fuel.cleaning = False
         self.budget = None
-        self._runner = get_ident()
+        self.runner = get_ident()
+        self.fuel.stop = stop
         if self.metered:
             self.fuel.start()
+        if self.branches is not None or stop is not None:
+            self._begin_branches(stop)
+
+    def end_run(self) -> None:
+        """Call off what the run has begun and not awaited."""
+        if self.branches is not None:
+            if self.tickets is not None:
+                self.tickets.end_run()
+            self.branches.finish()
+
+    def with_branches(self) -> Branches:
+        """The branches of this run."""
+        if self.branches is None or self.branches.root is None:
+            self._begin_branches(None)
+        branches: Branches = self.branches
+        return branches
+
+    def _begin_branches(self, stop: Stop | None) -> None:
+        from rtfs.semantics.branches import Branches
+
+        if self.branches is None:
+            self.branches = Branches(self, self.max_in_flight)
+        self.branches.begin(stop)
+
+    def away(self, work: Callable[[], Any]) -> Any:
+        """The value of `work()`, which waits for the outside; other branches of the program go on meanwhile."""
+        branch = self.branch
+        return work() if branch is None else branch.away(work)
 
     def remaining_s(self) -> float | None:
         """Seconds of wall time that are left to this run; None without a limit."""
@@ -96,7 +132,7 @@ class Machine:
             EvalError: `invalid-argument`, the limits are none.
         """
         outer = self.spending()
-        holder: Any = self if get_ident() == self._runner else self._scopes
+        holder: Any = self if get_ident() == self.runner else self._scopes
         before = getattr(holder, "budget", None)
         holder.budget = self.make_budget(outer, limits)
         try:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from rtfs.semantics.stopping import Stop
 from rtfs.source import Span
 from rtfs.types.nodes import Type
 
@@ -44,6 +45,22 @@ class DelegatedCall:
     """The innermost budget that the call is made in (a `delegation.budget.Budget`); None: none at all."""
     body: Callable[[], Any]
     """Runs the function's own body on these arguments: the fallback."""
+    branch: Any = None
+    """The part of the program that makes the call (a `semantics.branches.Branch`); None where nothing else goes on."""
+
+    def away(self, work: Callable[[], Any]) -> Any:
+        """The value of `work()`, which waits for the outside: other parts of the program go on meanwhile. What is part of the
+        program, as the body, is run outside of it.
+
+        Raises:
+            Stopped: nobody wants the call any more.
+        """
+        return work() if self.branch is None else self.branch.away(work)
+
+    @property
+    def stop(self) -> Stop | None:
+        """Set when nobody wants the call any more; None when that cannot be."""
+        return None if self.branch is None else self.branch.stop
 
 
 class Delegate(Protocol):

@@ -9,6 +9,8 @@ from __future__ import annotations
 from _thread import allocate_lock
 from collections.abc import Callable
 
+from rtfs.errors import RtfsError
+
 
 class Stopped(BaseException):
     """The work was given up because nobody wants it any more."""
@@ -56,6 +58,34 @@ class Stop:
         callback()
         return lambda: None
 
+    def wait(self, timeout_s: float | None) -> bool:
+        """Wait until it is set, or for so many seconds; whether it is."""
+        from threading import Event
+
+        told = Event()
+        forget = self.tell(told.set)
+        try:
+            told.wait(timeout_s)
+        finally:
+            forget()
+        return self.is_set
+
     def _forget(self, key: object) -> None:
         with self._lock:
             self._callbacks.pop(key, None)
+
+
+def copied(error: Exception) -> Exception:
+    """An error of the same class with the same facts, that has not been anywhere yet; the same one where it cannot be copied."""
+    try:
+        copy = type(error).__new__(type(error), *error.args)
+        copy.args = error.args
+        copy.__dict__.update(error.__dict__)
+    except Exception:
+        return error
+    if isinstance(copy, RtfsError):
+        copy.notes = list(copy.notes)
+        copy.trace = list(copy.trace)
+        copy.value = copy.walked = None
+    copy.__cause__ = error.__cause__
+    return copy

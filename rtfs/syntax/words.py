@@ -11,8 +11,8 @@ FORM_MODULES: dict[str, str] = {
     for module, names in {
         "bindings": "let letrec set!",
         "control": "if do and or",
-        "effects": "step step-if step-loop step-parallel parallel with-resource with-budget log-step discover-agents "
-        "llm-execute context-ref get resource:ref",
+        "effects": "step step-if step-loop step-parallel parallel with-resource with-budget delegate-async log-step "
+        "discover-agents llm-execute context-ref get resource:ref",
         "functions": "fn λ lambda defn def",
         "iteration": "for doseq dotimes loop recur",
         "matching": "match try",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rtfs.errors import EvalError
+from rtfs.semantics.builtins.concurrency import add_concurrency
 from rtfs.semantics.calls import call_back as apply
 from rtfs.semantics.faults import arity_error, type_error
 from rtfs.semantics.machine import Machine
@@ -146,6 +147,7 @@ def effect_builtins(machine: Machine, *, mutation: bool = True) -> dict[str, Bui
         "[:fn [map [:fn [] a]] a]",
     )
     table["task-context/get"], table["task-context/set"] = table["context/get"], table["context/set"]
+    add_concurrency(add, machine)
     _add_store(add, perform)
     _add_macros(add, machine)
     if mutation:

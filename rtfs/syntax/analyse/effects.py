@@ -197,15 +197,30 @@ def with_budget_form(a: Analyser, form: Form, place: Place) -> ast.Node:
     _check_limits(a, form.items[1], form.spans[1])
     inner = place.nontail()
     limits = a.analyse(form.items[1], inner, form.spans[1])
+    work = _thunk(a, form, 2, inner)
+    return ast.Call(form.span, ast.Global(form.spans[0], "with-budget"), (limits, work), False)
+
+
+@special_form("delegate-async")
+def delegate_async_form(a: Analyser, form: Form, place: Place) -> ast.Node:
+    """`(delegate-async e)`: a ticket for the value of the expression."""
+    if len(form) != 2:
+        a.usage(form, "(delegate-async (f x)): one expression")
+    work = _thunk(a, form, 1, place.nontail())
+    return ast.Call(form.span, ast.Global(form.spans[0], "delegate-async"), (work,), False)
+
+
+def _thunk(a: Analyser, form: Form, first: int, place: Place) -> ast.Node:
+    """A function without parameters whose body are the items of a form from `first` on."""
     # not as the function's own body: `recur` would repeat that, and a keyword in front would be its result type
     value = Symbol(a.environment.fresh_name("value"))
-    body = List([Symbol("do"), *form.items[2:]])
+    body = List([Symbol("do"), *form.items[first:]])
     if form.span is not None:
-        places = [form.spans[0], *form.spans[2:]]
+        places = [form.spans[0], *form.spans[first:]]
         offsets = [offset for s in places for offset in ((s.start, s.end) if s is not None else (form.span.start, form.span.end))]
         body.where = (form.span.source, form.span.start, form.span.end, offsets)
-    work = a.analyse(list_form(Symbol("fn"), Vector([]), list_form(Symbol("let"), Vector([value, body]), value)), inner, form.span)
-    return ast.Call(form.span, ast.Global(form.spans[0], "with-budget"), (limits, work), False)
+    thunk = list_form(Symbol("fn"), Vector([]), list_form(Symbol("let"), Vector([value, body]), value))
+    return a.analyse(thunk, place, form.span)
 
 
 def _check_limits(a: Analyser, limits: Any, span: Span | None) -> None:

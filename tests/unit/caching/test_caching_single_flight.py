@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from rtfs.caching.single_flight import SingleFlight, copied
+from rtfs.caching.single_flight import SingleFlight
 from rtfs.errors import DelegationError, EvalError, LimitExceeded
-from rtfs.semantics.stopping import Stop, Stopped
+from rtfs.semantics.stopping import Stop, Stopped, copied
 
 PATIENCE_S = 10.0
 

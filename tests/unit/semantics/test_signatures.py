@@ -28,7 +28,7 @@ from rtfs.values.equality import kind_of
 from rtfs.values.functions import Builtin
 from rtfs.values.printing import to_readable
 from rtfs.values.scalars import Keyword, Symbol
-from rtfs.values.sequences import List
+from rtfs.values.sequences import List, Vector
 from tests.conftest import NIGHTLY
 from tests.support.golden import FOLDER, Chunk, run_chunk, split_file
 from tests.support.programs.choices import seeded
@@ -188,6 +188,7 @@ def test_effects_give_what_is_declared(tmp_path: Path):
         table = effects(runtime.machine)
         open_file = lambda mode: call(table["call"], ["io.open", path, Keyword(mode)])  # noqa: E731
         cell = call(table["atom"], [1])
+        done = runtime.run("(delegate-async 1)", raw=True)
         operands: dict[str, list[Any]] = {
             **{name: ["a"] for name in ("log", "tool/log", "tool/log-error", "println", "print", "tool/print", "atom", "meta")},
             **{
@@ -211,6 +212,10 @@ def test_effects_give_what_is_declared(tmp_path: Path):
             "swap!": [cell, PURE["inc"]],
             "compare-and-set!": [cell, 3, 4],
             "with-budget": [runtime.run("{:calls 1}", raw=True), runtime.run("(fn [] 1)", raw=True)],
+            "pmap": [PURE["inc"], Vector([1, 2])],
+            "delegate-async": [runtime.run("(fn [] 1)", raw=True)],
+            **{name: [done] for name in ("await", "cancel", "ticket?", "ticket-done?")},
+            **{name: [Vector([done])] for name in ("await-all", "race")},
             "macroexpand-1": [List([Symbol("f")])],
             "macroexpand": [List([Symbol("f")])],
         }

@@ -1,0 +1,388 @@
+"""`pmap` and tickets over delegated calls: what is sent, in which order things come, and what becomes of what is called off."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from support.waiting_models import Waiting, runtime_with
+
+from rtfs.config import Limits
+from rtfs.errors import DelegationError, EvalError, LimitExceeded, MacroError
+
+STRATEGIES = ["ir", "tree"]
+pytestmark = [pytest.mark.timeout(60), pytest.mark.parametrize("strategy", STRATEGIES)]
+
+
+def took(work: Callable[[], Any]) -> tuple[Any, float]:
+    begin = time.perf_counter()
+    value = work()
+    return value, time.perf_counter() - begin
+
+
+def no_branch_is_left() -> None:
+    """Every thread of a branch has ended, or does so now."""
+    end = time.monotonic() + 5
+    while left := [thread for thread in threading.enumerate() if thread.name == "rtfs-branch"]:
+        assert time.monotonic() < end, left
+        time.sleep(0.01)
+
+
+# --- pmap -------------------------------------------------------------------------------------
+
+
+def test_calls_wait_at_the_same_time_and_results_keep_their_order(strategy: str) -> None:
+    model = Waiting(lambda n: 100 - n)
+    with runtime_with(model, strategy) as runtime:
+        value, seconds = took(lambda: runtime.run("(pmap (fn [n] (+ 1 (ask n))) (range 0 10))"))
+        assert value == [2 * n + 1 for n in range(10)]
+        assert seconds < 0.5  # one after the other: 0.95
+        assert sorted(model.asked) == list(range(10))
+        assert model.answered != sorted(model.answered)
+    no_branch_is_left()
+
+
+@pytest.mark.parametrize(
+    ("options", "most"), [("", 3), (" {:max-in-flight 2}", 2), (" {:max-in-flight 1}", 1), (" {:max-in-flight 9}", 3)]
+)
+def test_no_more_are_in_flight_than_allowed(strategy: str, options: str, most: int) -> None:
+    model = Waiting()
+    with runtime_with(model, strategy, max_in_flight=3) as runtime:
+        assert runtime.run(f"(pmap ask (range 0 9){options})") == [2 * n for n in range(9)]
+    assert model.most == most
+
+
+def test_nested_ones_count_together(strategy: str) -> None:
+    model = Waiting(lambda n: 5)
+    with runtime_with(model, strategy, max_in_flight=4) as runtime:
+        value = runtime.run("(pmap (fn [i] (reduce + 0 (pmap (fn [j] (ask (+ (* 10 i) j))) (range 0 6)))) (range 0 6))")
+    assert value == [sum(2 * (10 * i + j) for j in range(6)) for i in range(6)]
+    assert model.most <= 4
+    assert len(model.asked) == 36
+
+
+def test_equal_calls_are_sent_once(strategy: str) -> None:
+    model = Waiting()
+    with runtime_with(model, strategy, max_in_flight=2) as runtime:
+        assert runtime.run("(pmap ask [1 2 1 3 2 1 1 3])") == [2, 4, 2, 6, 4, 2, 2, 6]
+        assert sorted(model.asked) == [1, 2, 3]
+        assert runtime.budget.spent.calls == 3
+        records = runtime.records.calls
+        assert len(records) == 8
+        assert sorted(record.attempts[-1].outcome for record in records) == ["answered"] * 3 + ["shared"] * 5
+        assert runtime.run("(pmap ask [1 2])") == [2, 4]  # nothing is kept beyond it
+        assert len(model.asked) == 5
+
+
+def test_calls_that_may_be_answered_differently_each_time_are_all_sent(strategy: str) -> None:
+    model = Waiting()
+    with runtime_with(model, strategy) as runtime:
+        runtime.run('(defn dream ^:delegation :remote "m" ^{:temperature 1} "Twice n." [n : int] : int -1)')
+        assert runtime.run("(pmap dream [1 1 1])") == [2, 2, 2]
+    assert model.asked == [1, 1, 1]
+
+
+def test_one_failure_of_an_equal_call_is_that_of_all_and_each_runs_its_body(strategy: str) -> None:
+    model = Waiting(fails=(7,))
+    with runtime_with(model, strategy, body="(+ n 100)", on_warning=lambda *_: None) as runtime:
+        assert runtime.run("(pmap ask [7 7 1])") == [107, 107, 2]
+    assert sorted(model.asked) == [1, 7]
+
+
+def test_the_error_is_that_of_the_first_item_as_one_after_the_other(strategy: str) -> None:
+    model = Waiting(lambda n: 100 if n == 2 else 5, fails=(2, 4, 6))
+    with runtime_with(model, strategy, strict=True, max_in_flight=8) as runtime:
+        with pytest.raises(DelegationError, match="no answer to 2"):
+            runtime.run("(pmap ask (range 0 40))")
+        assert len(model.asked) <= 13  # none after the first failure that was seen
+        with pytest.raises(DelegationError, match="no answer to 2"):
+            runtime.run("(map ask (range 0 40))")
+
+
+def test_what_is_under_way_is_interrupted_by_an_error(strategy: str) -> None:
+    model = Waiting(lambda n: 5 if n == 0 else 60_000, fails=(0,))
+    with runtime_with(model, strategy, strict=True) as runtime:
+        caught, seconds = took(lambda: runtime.run("(try (pmap ask (range 0 10)) (catch e (:message e)))"))
+        assert caught == "no answer to 0"
+        assert seconds < 5
+        assert sorted(model.interrupted) == list(range(1, 10))
+        assert runtime.budget.reserved.calls == 0
+        assert runtime.budget.spent.calls == 10  # those that were given up may have been billed
+        kinds = [record.error_kind for record in runtime.records.calls]
+        assert sorted(kinds) == ["interrupted"] * 9 + ["model-unavailable"]
+        assert {attempt.outcome for record in runtime.records.calls for attempt in record.attempts} == set(kinds)
+    no_branch_is_left()
+
+
+def test_a_model_that_cannot_be_interrupted_is_left_to_itself(strategy: str) -> None:
+    model = Waiting(lambda n: 5 if n == 0 else 2_500, fails=(0,), deaf=True)
+    with runtime_with(model, strategy, strict=True) as runtime:
+        caught, seconds = took(lambda: runtime.run("(try (pmap ask (range 0 4)) (catch e (:message e)))"))
+        assert caught == "no answer to 0"
+        assert seconds < 2.4
+        assert runtime.budget.reserved.calls == 3
+        assert runtime.run("(+ 1 2)") == 3
+        no_branch_is_left()
+        assert runtime.budget.reserved.calls == 0
+        assert runtime.budget.spent.calls == 4
+
+
+def test_finally_forms_of_what_is_called_off_run_before_anything_else(strategy: str) -> None:
+    model = Waiting(lambda n: 5 if n == 0 else 60_000, fails=(0,))
+    with runtime_with(model, strategy, strict=True) as runtime:
+        runtime.run("(def seen (atom []))")
+        runtime.run(
+            "(try (pmap (fn [n] (try (ask n) (finally (swap! seen conj n)))) (range 0 5)) (catch e (swap! seen conj :caught)))"
+        )
+        seen = runtime.run("(deref seen)")
+    assert sorted(seen[:-1]) == [0, 1, 2, 3, 4]
+    assert seen[-1] == "caught"
+
+
+@pytest.mark.parametrize(
+    "call", ["(pmap ask {})", "(pmap (fn [n] (ask n)) {})", "(await-all (map (fn [n] (delegate-async (ask n))) {}))"]
+)
+def test_a_budget_of_five_calls_stops_at_exactly_five(strategy: str, call: str) -> None:
+    model = Waiting(lambda n: 5)
+    with runtime_with(model, strategy, max_in_flight=16, on_warning=lambda *_: None) as runtime:
+        with pytest.raises(LimitExceeded, match="5 of 5 calls spent"):
+            runtime.run(f"(with-budget {{:calls 5}} (try {call.format('(range 0 50)')} (catch Exception e :caught)))")
+        assert len(model.asked) == 5
+        assert runtime.budget.spent.calls == 5
+        assert runtime.budget.reserved.calls == 0
+
+
+def test_a_branch_pays_where_it_was_made(strategy: str) -> None:
+    model = Waiting(lambda n: 5)
+    with runtime_with(model, strategy) as runtime:
+        runtime.run("(def t (atom nil))")
+        text = "(do (with-budget {:calls 1} (reset! t (delegate-async (do (ask 1) (ask 2))))) (await (deref t)))"
+        with pytest.raises(LimitExceeded, match="1 of 1 call spent"):
+            runtime.run(text)
+        assert model.asked == [1]
+        assert runtime.run("(with-budget {:calls 2} (pmap (fn [n] (with-budget {:calls 1} (ask n))) [1 2]))") == [2, 4]
+
+
+def test_steps_are_counted_in_all_branches_together(strategy: str) -> None:
+    model = Waiting(lambda n: 1)
+    with runtime_with(model, strategy, limits=Limits(max_steps=5_000)) as runtime:
+        text = "(pmap (fn [n] (try (do (ask n) (loop [i 0] (if (< i {}) (recur (+ i 1)) i))) (catch Exception e 0))) (range 0 10))"
+        assert runtime.run(text.format(300)) == [300] * 10
+        with pytest.raises(LimitExceeded, match="5,000 steps"):
+            runtime.run(text.format(1_000))
+    no_branch_is_left()
+
+
+def test_time_is_over_while_all_wait(strategy: str) -> None:
+    model = Waiting(lambda n: 60_000)
+    with runtime_with(model, strategy, limits=Limits(timeout_s=0.2)) as runtime:
+        begin = time.perf_counter()
+        with pytest.raises(LimitExceeded) as caught:
+            runtime.run("(pmap ask [1 2 3])")
+        assert caught.value.kind == "time-exhausted"
+        assert time.perf_counter() - begin < 5
+    no_branch_is_left()
+
+
+def test_depth_is_limited_in_branches(strategy: str) -> None:
+    with runtime_with(Waiting(), strategy, limits=Limits(max_depth=1_000)) as runtime:
+        runtime.run("(defn down [n] (if (= n 0) 0 (+ 1 (down (- n 1)))))")
+        assert runtime.run("(pmap down [100 200])") == [100, 200]
+        with pytest.raises(LimitExceeded) as caught:
+            runtime.run("(try (pmap down [1 1000000]) (catch Exception e :caught))")
+        assert caught.value.kind == "stack-overflow"
+        with pytest.raises(LimitExceeded):
+            runtime.run("(defn endless [n] (pmap endless [n n])) (endless 1)")
+    no_branch_is_left()
+
+
+def test_without_waiting_everything_is_strictly_in_order_and_in_one_thread(strategy: str) -> None:
+    model = Waiting()
+    threads = set()
+    with runtime_with(model, strategy) as runtime:
+        runtime.define("note", lambda n: threads.add(threading.get_ident()))
+        runtime.run("(def seen (atom []))")
+        runtime.run("(pmap (fn [n] (do (swap! seen conj n) (note n) (swap! seen conj (- n)))) [1 2 3 4])")
+        assert runtime.run("(deref seen)") == [1, -1, 2, -2, 3, -3, 4, -4]
+    assert len(threads) == 1
+
+
+def test_branches_begin_in_order(strategy: str) -> None:
+    model = Waiting(lambda n: 100 - 10 * n)
+    with runtime_with(model, strategy) as runtime:
+        runtime.run("(def seen (atom []))")
+        runtime.run("(pmap (fn [n] (do (swap! seen conj n) (ask n) (swap! seen conj (+ 10 n)))) [0 1 2 3 4])")
+        seen = runtime.run("(deref seen)")
+    assert seen[:5] == [0, 1, 2, 3, 4]
+    assert sorted(seen[5:]) == [10, 11, 12, 13, 14]
+
+
+def test_progress_is_told_after_each_call_by_one_at_a_time(strategy: str) -> None:
+    model = Waiting(lambda n: 5)
+    counts: list[int] = []
+    with runtime_with(model, strategy) as runtime:
+        runtime.delegation.on_call = lambda: counts.append(runtime.records.totals.calls)
+        runtime.run("(pmap ask (range 0 20))")
+    assert counts == list(range(1, 21))
+
+
+def test_a_host_function_calls_back_from_a_branch(strategy: str) -> None:
+    model = Waiting(lambda n: 5)
+    with runtime_with(model, strategy) as runtime:
+        twice = runtime.function("ask")
+        runtime.define("host", lambda n: twice(n) + 1)
+        assert runtime.run("(pmap (fn [n] (host n)) [1 2 3])") == [3, 5, 7]
+        model.during = lambda n: runtime.run("(+ 1 2)")  # a provider does, which has no turn
+        assert runtime.run("(pmap ask [4 5 6])") == [8, 10, 12]
+
+
+def test_a_thousand_items(strategy: str) -> None:
+    model = Waiting(lambda n: 1)
+    with runtime_with(model, strategy, max_in_flight=100) as runtime:
+        assert runtime.run("(reduce + 0 (pmap (fn [n] (ask n)) (range 0 1000)))") == 999_000
+        assert sorted(model.asked) == list(range(1000))
+        assert runtime.records.totals.by_model == 1000
+    no_branch_is_left()
+
+
+# --- tickets ----------------------------------------------------------------------------------
+
+
+def test_a_ticket_is_under_way_at_once(strategy: str) -> None:
+    model = Waiting(lambda n: 100)
+    with runtime_with(model, strategy) as runtime:
+        text = (
+            "(let [a (delegate-async (ask 1)) b (delegate-async (ask 2))] [(ticket-done? a) (await a) (await b) (ticket-done? a)])"
+        )
+        value, seconds = took(lambda: runtime.run(text))
+        assert value == [False, 2, 4, True]
+        assert seconds < 0.19
+        assert runtime.run("(let [t (delegate-async (ask 1))] [(str t) (await t) (str t)])") == [
+            "#<ticket waiting>",
+            2,
+            "#<ticket done>",
+        ]
+
+
+def test_operands_are_evaluated_now_and_effects_are_in_order(strategy: str) -> None:
+    with runtime_with(Waiting(), strategy) as runtime:
+        runtime.run("(def seen (atom []))")
+        runtime.run("(defn note [x] (swap! seen conj x))")
+        runtime.run("(do (note 1) (let [t (delegate-async (do (note 2) (ask 5) (note 4)))] (note 3) (await t) (note 5)))")
+        assert runtime.run("(deref seen)") == [1, 2, 3, 4, 5]
+
+
+def test_a_race_has_one_winner_and_the_others_are_called_off(strategy: str) -> None:
+    model = Waiting(lambda n: {1: 60_000, 2: 30, 3: 1}[n], fails=(3,))
+    with runtime_with(model, strategy, strict=True) as runtime:
+        value, seconds = took(lambda: runtime.run("(race (map (fn [n] (delegate-async (ask n))) [1 2 3]))"))
+        assert value == 4
+        assert seconds < 5
+        assert model.interrupted == [1]
+        with pytest.raises(DelegationError, match="no answer to 3"):
+            runtime.run("(race [(delegate-async (ask 3)) (delegate-async (/ 1 0))])")
+    no_branch_is_left()
+
+
+def test_cancelled_is_an_error_of_its_own(strategy: str) -> None:
+    model = Waiting(lambda n: 60_000)
+    with runtime_with(model, strategy) as runtime:
+        text = "(let [t (delegate-async (ask 1))] [(cancel t) (cancel t) (ticket-done? t) (str t) (try (await t) (catch Cancelled e (:type e)))])"
+        assert runtime.run(text) == [True, False, True, "#<ticket cancelled>", "cancelled"]
+    assert model.interrupted == [1]
+    no_branch_is_left()
+
+
+def test_awaiting_for_a_time(strategy: str) -> None:
+    model = Waiting(lambda n: 150)
+    with runtime_with(model, strategy) as runtime:
+        text = "(let [t (delegate-async (ask 1))] [(try (await t {:timeout-ms 10}) (catch AwaitTimeout e (:type e))) (await t {:timeout-ms 1 :default 0}) (await t)])"
+        assert runtime.run(text) == ["await-timeout", 0, 2]
+        both = "(let [ts (map (fn [n] (delegate-async (ask n))) [1 2])] [(await-all ts {:timeout-ms 1 :default :late}) (await-all ts)])"
+        assert runtime.run(both) == ["late", [2, 4]]
+    assert model.interrupted == []
+
+
+def test_an_error_surfaces_where_it_is_awaited_each_time_with_its_own_place(strategy: str) -> None:
+    with runtime_with(Waiting(fails=(1,)), strategy, strict=True) as runtime:
+        with pytest.raises(EvalError) as caught:
+            runtime.run("(def t (delegate-async (/ 1 0)))\n(try (await t) (catch e 1))\n(await t)")
+        assert str(caught.value.span) == "<run>:1:24"
+        assert caught.value.kind == "division-by-zero"
+
+
+def test_tickets_that_nobody_awaited_are_cancelled_at_the_end_with_a_warning(strategy: str) -> None:
+    model = Waiting(lambda n: 60_000)
+    said: list[str] = []
+    with runtime_with(model, strategy, on_warning=lambda message, span: said.append(f"{span}: {message}")) as runtime:
+        assert runtime.run("(def t (delegate-async (ask 1)))\n(delegate-async (/ 1 0))\n(delegate-async 5)\n7") == 7
+        assert said == [
+            "<run>:1:8: this ticket was not awaited, and is cancelled at the end of the run",
+            "<run>:2:1: this ticket was not awaited, and its work has failed: Division by zero",
+        ]
+        assert runtime.budget.reserved.calls == 0
+        with pytest.raises(EvalError, match="cancelled"):
+            runtime.run("(await t)")
+    no_branch_is_left()
+
+
+def test_a_ticket_that_is_done_can_be_awaited_in_a_later_run(strategy: str) -> None:
+    with runtime_with(Waiting(), strategy) as runtime:
+        runtime.run("(def t (delegate-async (ask 4))) (await t)")
+        assert runtime.run("(await t)") == 8
+
+
+def test_tickets_that_wait_for_each_other_are_an_error(strategy: str) -> None:
+    with runtime_with(Waiting(lambda n: 20), strategy) as runtime:
+        runtime.run("(def a (atom nil))")
+        with pytest.raises(EvalError, match="waits for each other"):
+            runtime.run("(reset! a (delegate-async (do (ask 1) (await (deref a))))) (await (deref a))")
+    no_branch_is_left()
+
+
+def test_more_tickets_than_may_be_in_flight_wait_for_their_turn(strategy: str) -> None:
+    model = Waiting(lambda n: 3)
+    with runtime_with(model, strategy, max_in_flight=4) as runtime:
+        assert runtime.run("(await-all (map (fn [n] (delegate-async (ask n))) (range 0 40)))") == [2 * n for n in range(40)]
+    assert model.most <= 4
+
+
+def test_equal_calls_under_way_in_tickets_are_one(strategy: str) -> None:
+    model = Waiting(lambda n: 50)
+    with runtime_with(model, strategy) as runtime:
+        assert runtime.run("(await-all [(delegate-async (ask 1)) (delegate-async (ask 1))])") == [2, 2]
+    assert model.asked == [1]
+
+
+def test_what_is_thrown_is_whole(strategy: str) -> None:
+    with runtime_with(Waiting(), strategy) as runtime:
+        text = '(let [t (delegate-async (do (ask 1) (throw :boom "bad" {:a 1})))] (try (await t) (catch :boom e [(:message e) (:data e)])))'
+        assert runtime.run(text) == ["bad", {"a": 1}]
+
+
+def test_macros_make_no_tickets(strategy: str) -> None:
+    with runtime_with(Waiting(), strategy) as runtime:
+        runtime.run("(defmacro eager [] (await (delegate-async 1)))")
+        with pytest.raises(MacroError, match="a macro cannot make a ticket"):
+            runtime.run("(eager)")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("(await 5)", "expected ticket, got integer"),
+        ("(await-all [5])", "expected ticket, got integer"),
+        ("(race [])", "there are no tickets"),
+        ("(await (delegate-async 1) {:time 5})", "there is no option :time"),
+        ("(await (delegate-async 1) {:timeout-ms -1})", ":timeout-ms is a number of milliseconds"),
+        ("(pmap inc [1 2] {:max-in-flight 0})", ":max-in-flight is a positive integer"),
+        ("(pmap 5 [])", "expected function, got integer"),
+        ("(serialize-json (delegate-async 1))", "Cannot serialize ticket"),
+    ],
+)
+def test_mistakes(strategy: str, text: str, message: str) -> None:
+    with runtime_with(Waiting(), strategy) as runtime, pytest.raises(EvalError, match=message):
+        runtime.run(text)
