@@ -1,7 +1,7 @@
 """Two views side by side: which words answer to each other, and what is left over on either side.
 
-Words answer to each other when their base forms are equal or akin (`Lexicon.akin`).  Everything here is symmetric: aligning `b` with
-`a` gives the same with the sides changed.
+Words answer to each other when their base forms are equal or akin (`Lexicon.akin`).  Everything here is symmetric: aligning `b`
+with `a` gives the same with the sides changed.
 """
 
 from __future__ import annotations

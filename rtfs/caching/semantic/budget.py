@@ -1,12 +1,14 @@
 """Whether a function may be answered by meaning at all, and from which score on: an error budget, not a taste.
 
-Every hit that is also computed is a check: the score of the match, and whether the model gave the same answer.  A threshold is allowed
-when the checks at or above it show that at most `limit` of the hits are false, at the level `confidence`, *whenever* one looks: the test is
-a likelihood ratio that stays valid under constant peeking (a test martingale; Ville 1939, Ramdas et al. 2023), divided among the
-thresholds of a fixed grid (Bonferroni).  With 2 % and 95 % that takes about 260 checks without a mistake; nothing is served before.
+Every hit that is also computed is a check: the score of the match, and whether the model gave the same answer.  A threshold is
+allowed when the checks at or above it show that at most `limit` of the hits are false, at the level `confidence`, *whenever* one
+looks: the test is a likelihood ratio that stays valid under constant peeking (a test martingale; Ville 1939, Ramdas et al. 2023),
+divided among the thresholds of a fixed grid (Bonferroni).  With 2 % and 95 % that takes about 260 checks without a mistake;
+nothing is served before.
 
 Where the checks show the contrary for the strictest threshold, or none is allowed after `MOST_CHECKS`, the answer is *never*.
-While serving, a part of the hits is still checked; a detector of change (Shin, Ramdas and Rinaldo 2022) on those switches back to learning.
+While serving, a part of the hits is still checked; a detector of change (Shin, Ramdas and Rinaldo 2022) on those switches back to
+learning.
 
 The counts of checks are all that a decision depends on, so that several processes can add theirs up.
 """
@@ -15,10 +17,11 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 #: Scores from which on serving may be allowed, strictest last.  Few, since each costs confidence.
-GRID = (0.50, 0.60, 0.70, 0.80, 0.90, 0.95)
+GRID = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 MOST_CHECKS = 5000
 #: Shares of false hits that the test bets on, as parts of the limit, with how much is put on each.
 _BELOW = ((0.0, 0.5), (0.125, 0.2), (0.3, 0.2), (0.6, 0.1))
@@ -124,9 +127,7 @@ class Budget:
                 if wrong == 0:
                     logs.append(math.log(weight) - right * math.log1p(-limit))
                 continue
-            logs.append(
-                math.log(weight) + wrong * math.log(share / limit) + right * (math.log1p(-share) - math.log1p(-limit))
-            )
+            logs.append(math.log(weight) + wrong * math.log(share / limit) + right * (math.log1p(-share) - math.log1p(-limit)))
         top = max(logs)
         return top + math.log(sum(math.exp(value - top) for value in logs))
 
@@ -158,13 +159,15 @@ class Budget:
         """A budget from what `to_data` gave; a fresh one when that is of another kind or grid."""
         if not isinstance(data, dict) or data.get("grid") != list(GRID) or data.get("state") not in (LEARNING, SERVING, NEVER):
             return cls(settings)
-        right, wrong, at = data.get("right"), data.get("wrong"), data.get("at")
-        for counts in (right, wrong):
+        at = data.get("at")
+        both: list[list[int]] = []
+        for counts in (data.get("right"), data.get("wrong")):
             if not isinstance(counts, list) or len(counts) != len(GRID) or not all(type(c) is int and c >= 0 for c in counts):
                 return cls(settings)
+            both.append(list(counts))
         if type(at) is not int or not 0 <= at <= len(GRID) or (data["state"] == SERVING and at == len(GRID)):
             return cls(settings)
-        return cls(settings, list(right), list(wrong), data["state"], at)
+        return cls(settings, both[0], both[1], data["state"], at)
 
 
 def _step(score: float) -> int:
@@ -203,15 +206,17 @@ def _cdf(k: int, n: int, p: float) -> float:
         return 1.0 - _cdf(n - k - 1, n, 1 - p)
     log_p, log_q = math.log(p), math.log1p(-p)
     whole = math.lgamma(n + 1)
-    return math.fsum(math.exp(whole - math.lgamma(i + 1) - math.lgamma(n - i + 1) + i * log_p + (n - i) * log_q) for i in range(k + 1))
+    return math.fsum(
+        math.exp(whole - math.lgamma(i + 1) - math.lgamma(n - i + 1) + i * log_p + (n - i) * log_q) for i in range(k + 1)
+    )
 
 
-def _solve(rising: object) -> float:
+def _solve(rising: Callable[[float], float]) -> float:
     """Where a rising function of 0 to 1 crosses zero."""
     low, high = 0.0, 1.0
     for _ in range(60):
         middle = (low + high) / 2
-        if rising(middle) > 0:  # type: ignore[operator]
+        if rising(middle) > 0:
             high = middle
         else:
             low = middle

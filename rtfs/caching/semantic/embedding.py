@@ -1,7 +1,7 @@
 """What turns a text into a vector, and the embedder that needs nothing but numpy.
 
-Vectors are float32 of length 1, so that their product is the cosine.  Two embedders must never share an index: `identity` says which
-weights, at which precision, made a vector, and is stored beside it.
+Vectors are float32 of length 1, so that their product is the cosine.  Two embedders must never share an index: `identity` says
+which weights, at which precision, made a vector, and is stored beside it.
 """
 
 from __future__ import annotations
@@ -85,7 +85,70 @@ class HashedEmbedder:
 
 
 _COMMON = frozenset(
-    "a an the i you he she it we they is are was were be been do does did have has had can could will would should may might must "
-    "to of in on at by for with from as and or but not no what which who when where why how my your his her its our their this that "
-    "me please tell".split()
+    [
+        "a",
+        "an",
+        "the",
+        "i",
+        "you",
+        "he",
+        "she",
+        "it",
+        "we",
+        "they",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "do",
+        "does",
+        "did",
+        "have",
+        "has",
+        "had",
+        "can",
+        "could",
+        "will",
+        "would",
+        "should",
+        "may",
+        "might",
+        "must",
+        "to",
+        "of",
+        "in",
+        "on",
+        "at",
+        "by",
+        "for",
+        "with",
+        "from",
+        "as",
+        "and",
+        "or",
+        "but",
+        "not",
+        "no",
+        "what",
+        "which",
+        "who",
+        "when",
+        "where",
+        "why",
+        "how",
+        "my",
+        "your",
+        "his",
+        "her",
+        "its",
+        "our",
+        "their",
+        "this",
+        "that",
+        "me",
+        "please",
+        "tell",
+    ]
 )

@@ -1,8 +1,8 @@
 """Nearest neighbours among vectors of length 1: exact below some ten thousand, a graph of FAISS above.
 
-Measured on two cores with 384 dimensions (`benches/semantic_index.py`): the product of a matrix with a vector answers in 0.2 ms at 10,000
-vectors and in 4 ms at 100,000; the graph (HNSW; Malkov and Yashunin 2016) in 0.2 ms at either, but takes 100 times as long to
-add one.  An index gives numbers to vectors and knows nothing else of them; it is not locked, its owner is.
+Measured on two cores with 384 dimensions (`benches/semantic_index.py`): the product of a matrix with a vector answers in 0.2 ms
+at 10,000 vectors and in 4 ms at 100,000; the graph (HNSW; Malkov and Yashunin 2016) in 0.2 ms at either, but takes 100 times as
+long to add one.  An index gives numbers to vectors and knows nothing else of them; it is not locked, its owner is.
 """
 
 from __future__ import annotations
@@ -97,8 +97,7 @@ class Exact:
         return [(self._numbers[row], float(cosines[row])) for row in near.tolist()]
 
     def items(self) -> Iterator[tuple[int, Vector]]:
-        for number, row in zip(self._numbers, self._matrix):
-            yield number, row
+        yield from zip(self._numbers, self._matrix)
 
 
 class Graph:
@@ -113,7 +112,7 @@ class Graph:
         self._dimensions = dimensions
         self._graph: Any = faiss.IndexHNSWFlat(dimensions, _NEIGHBOURS, faiss.METRIC_INNER_PRODUCT)
         self._graph.hnsw.efConstruction = _BUILDING
-        self._numbers: list[int] = []
+        self.numbers: list[int] = []
         """By place in the graph; -1 for what was removed."""
         self._places: dict[int, int] = {}
 
@@ -122,7 +121,7 @@ class Graph:
         """A graph of many vectors at once."""
         graph = cls(vectors.shape[1])
         graph._graph.add(vectors)
-        graph._numbers = list(numbers)
+        graph.numbers = list(numbers)
         graph._places = {number: place for place, number in enumerate(numbers)}
         return graph
 
@@ -130,16 +129,16 @@ class Graph:
         return len(self._places)
 
     def add(self, number: int, vector: Vector) -> None:
-        self._places[number] = len(self._numbers)
-        self._numbers.append(number)
+        self._places[number] = len(self.numbers)
+        self.numbers.append(number)
         self._graph.add(vector[None])
 
     def remove(self, number: int) -> bool:
         place = self._places.pop(number, None)
         if place is None:
             return False
-        self._numbers[place] = -1
-        if len(self._numbers) - len(self._places) > max(64, _REMOVED_SHARE * len(self._numbers)):
+        self.numbers[place] = -1
+        if len(self.numbers) - len(self._places) > max(64, _REMOVED_SHARE * len(self.numbers)):
             self._rebuild()
         return True
 
@@ -149,10 +148,10 @@ class Graph:
         kept = list(self.items())
         vectors = np.array([vector for _, vector in kept], np.float32).reshape(len(kept), self._dimensions)
         fresh = Graph.of([number for number, _ in kept], vectors)
-        self._graph, self._numbers, self._places = fresh._graph, fresh._numbers, fresh._places
+        self._graph, self.numbers, self._places = fresh._graph, fresh.numbers, fresh._places
 
     def search(self, vector: Vector, most: int) -> list[tuple[int, float]]:
-        count = len(self._numbers)
+        count = len(self.numbers)
         if not self._places:
             return []
         # wider where there is more to lose one's way in: recall of the nearest stays above 0.99 (measured to a million)
@@ -160,16 +159,16 @@ class Graph:
         self._graph.hnsw.efSearch = 64 if count <= 200_000 else 96 if count <= 600_000 else 160
         wanted = min(count, most + min(removed, 60))
         cosines, places = self._graph.search(vector[None], wanted)
-        found = [(self._numbers[place], cosine) for place, cosine in zip(places[0].tolist(), cosines[0].tolist()) if place >= 0]
+        found = [(self.numbers[place], cosine) for place, cosine in zip(places[0].tolist(), cosines[0].tolist()) if place >= 0]
         return [pair for pair in found if pair[0] >= 0][:most]
 
     def items(self) -> Iterator[tuple[int, Vector]]:
         import numpy as np
 
         step = 4096
-        for start in range(0, len(self._numbers), step):
-            vectors = self._graph.reconstruct_n(start, min(step, len(self._numbers) - start))
-            for number, vector in zip(self._numbers[start : start + step], np.asarray(vectors)):
+        for start in range(0, len(self.numbers), step):
+            vectors = self._graph.reconstruct_n(start, min(step, len(self.numbers) - start))
+            for number, vector in zip(self.numbers[start : start + step], np.asarray(vectors)):
                 if number >= 0:
                     yield number, vector
 
@@ -195,7 +194,7 @@ class Graph:
             raise ValueError("another index than expected")
         graph = cls(dimensions)
         graph._graph = found
-        graph._numbers = list(numbers)
+        graph.numbers = list(numbers)
         graph._places = {number: place for place, number in enumerate(numbers) if number >= 0}
         return graph
 

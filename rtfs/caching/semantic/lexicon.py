@@ -1,8 +1,8 @@
 """Words of English: base forms, synonyms, antonyms, and the closed classes that guards ask about.
 
 Synonyms, antonyms and derivations come from WordNet (`data/lexicon.txt`, made by `benches/semantic_lexicon.py`, licence beside it),
-the closed classes from the tables below and `data/classes.txt`.  None of it knows the texts of a program; words that are not in it are
-compared by their base forms only.
+the closed classes from the tables below and `data/classes.txt`.  None of it knows the texts of a program; words that are not in
+it are compared by their base forms only.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ class Lexicon:
         return word in self.words or word in self._bases or self.base(word) in self.words
 
     def _base(self, word: str) -> str:
-        """The base form of a lower-case word: `running` -> `run`, `cities` -> `city`; the word itself where no rule leads to a known one."""
+        """The base form of a lower-case word: `running` -> `run`, `cities` -> `city`; the word itself where no rule
+        leads to a known one."""
         given = self._bases.get(word)
         if given is not None:
             return given
@@ -157,7 +158,12 @@ def _adverb(longer: str, shorter: str) -> bool:
     if not longer.endswith("ly"):
         return False
     stem = longer[:-2]
-    return stem == shorter or stem + "e" == shorter or stem.endswith("i") and stem[:-1] + "y" == shorter or stem.removesuffix("al") == shorter
+    return (
+        stem == shorter
+        or stem + "e" == shorter
+        or (stem.endswith("i") and stem[:-1] + "y" == shorter)
+        or stem.removesuffix("al") == shorter
+    )
 
 
 @lru_cache(maxsize=1)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from decimal import Decimal
 
 from rtfs.caching.semantic import numerals
 
@@ -50,7 +49,7 @@ _PATTERN = re.compile(
     |(?P<dmy>\b(?P<d1>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<m1>{_MONTH})\b\.?(?:,?\s+(?P<y1>\d{{4}})\b)?)
     |(?P<mdy>\b(?P<m2>{_MONTH})\b\.?\s+(?P<d2>\d{{1,2}})(?:st|nd|rd|th)?\b(?!\s*(?:[:%]|[ap]\.?m\b))(?:,?\s+(?P<y2>\d{{4}})\b)?)
     |(?P<my>\b(?P<m3>{_MONTH})\b\.?,?\s+(?P<y3>(?:1\d|20)\d\d)\b)
-    |(?P<clock>(?<![\w:.])(?P<h1>\d{{1,2}}):(?P<n1>\d\d)(?::\d\d)?(?:\s*(?P<a1>[ap])\.?m\b\.?)?(?![\w:]))
+    |(?P<clock>(?<![\w:.])(?P<h1>\d{{1,2}}):(?P<n1>\d\d)(?::\d\d)?(?:\s*(?P<a1>[ap])\.?m\b\.?|\s+(?P<part>in\s+the\s+morning|in\s+the\s+afternoon|in\s+the\s+evening|at\s+night))?(?![\w:]))
     |(?P<hour>(?<![\w:.])(?P<h2>\d{{1,2}})\s*(?P<a2>[ap])\.?m\b\.?)
     |(?P<mixed>\b(?=[a-z-]*\d)(?=[\d-]*[a-z])(?!\d+(?:\.\d+)?(?:st|nd|rd|th|k|{_UNIT})\b)[a-z0-9]+(?:-[a-z0-9]+)*\b)
     |(?P<number>
@@ -68,7 +67,29 @@ _PATTERN = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 #: `one` is no number here: which one, this one, one of, one another, no one.
-_PRONOUN_BEFORE = {"which", "this", "that", "the", "no", "any", "every", "each", "some", "another", "other", "new", "old", "if", "does", "should", "can", "must", "would", "could", "do"}
+_PRONOUN_BEFORE = {
+    "which",
+    "this",
+    "that",
+    "the",
+    "no",
+    "any",
+    "every",
+    "each",
+    "some",
+    "another",
+    "other",
+    "new",
+    "old",
+    "if",
+    "does",
+    "should",
+    "can",
+    "must",
+    "would",
+    "could",
+    "do",
+}
 _PRONOUN_AFTER = {"of", "another", "is", "are", "can", "should", "must", "do", "does", "would", "could", "that", "who", "which"}
 
 
@@ -135,7 +156,23 @@ def mask(text: str) -> Masked:
 
 def _slot(found: re.Match[str], text: str) -> Slot | None:
     name = found.lastgroup or ""
-    for name in ("quoted", "code", "iso", "slashed", "dmy", "mdy", "my", "clock", "hour", "mixed", "number", "spelled", "counted", "ordinal", "roman"):
+    for name in (
+        "quoted",
+        "code",
+        "iso",
+        "slashed",
+        "dmy",
+        "mdy",
+        "my",
+        "clock",
+        "hour",
+        "mixed",
+        "number",
+        "spelled",
+        "counted",
+        "ordinal",
+        "roman",
+    ):
         if found[name] is not None:
             break
     written = found.group()
@@ -152,7 +189,10 @@ def _slot(found: re.Match[str], text: str) -> Slot | None:
         return Slot("date", written, value) if value is not None else Slot("code", written, written)
     if name in ("clock", "hour"):
         if name == "clock":
-            value = numerals.clock(int(found["h1"]), int(found["n1"]), found["a1"] and found["a1"].lower())
+            half = found["a1"] and found["a1"].lower()
+            if found["part"] and int(found["h1"]) <= 12:
+                half = "a" if "morning" in found["part"].lower() else "p"
+            value = numerals.clock(int(found["h1"]), int(found["n1"]), half)
         else:
             value = numerals.clock(int(found["h2"]), 0, found["a2"].lower())
         return Slot("time", written, value if value is not None else written.casefold())
@@ -197,10 +237,15 @@ def _number(found: re.Match[str], name: str, written: str, text: str) -> Slot | 
         if written.lower() == "second" and before and before[0].lower() in ("per", "a", "each", "every"):
             return None
         return Slot("number", written, str(numerals.ORDINALS[written.lower()]))
-    return Slot("number", written, numerals.plain(Decimal(numerals.COUNTS[written.lower()])))
+    return Slot("number", written, numerals.plain(numerals.COUNTS[written.lower()]))
 
 
 def _is_pronoun(text: str, found: re.Match[str]) -> bool:
     before = text[: found.start()].lower().split()
     after = text[found.end() :].lower().split()
-    return not after or before[-1:] != [] and before[-1] in _PRONOUN_BEFORE or after[0].strip(".,?!;:") in _PRONOUN_AFTER or text[found.end()] in ".,?!;:"
+    return (
+        not after
+        or (before[-1:] != [] and before[-1] in _PRONOUN_BEFORE)
+        or after[0].strip(".,?!;:") in _PRONOUN_AFTER
+        or text[found.end()] in ".,?!;:"
+    )

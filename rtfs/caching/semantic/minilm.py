@@ -175,7 +175,8 @@ class _Layers:
             y = _normed(seen @ out + out_bias + flat, norm1, shift1)
             x = _normed(_gelu(y @ up + up_bias) @ down + down_bias + y, norm2, shift2).reshape(count, longest, width)
         pooled = (x * there[..., None]).sum(1) / there.sum(1, keepdims=True)
-        return pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
+        rows_: Array = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
+        return rows_
 
 
 def _normed(x: Array, weight: Array, shift: Array) -> Array:
@@ -183,7 +184,8 @@ def _normed(x: Array, weight: Array, shift: Array) -> Array:
 
     x = x - x.mean(-1, keepdims=True)
     variance = np.einsum("...i,...i->...", x, x)[..., None] / x.shape[-1]
-    return x / np.sqrt(variance + np.float32(1e-12)) * weight + shift
+    normed: Array = x / np.sqrt(variance + np.float32(1e-12)) * weight + shift
+    return normed
 
 
 def _gelu(x: Array) -> Array:
@@ -196,4 +198,5 @@ def _gelu(x: Array) -> Array:
     for factor in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
         sum_ = (sum_ + np.float32(factor)) * t
     tail = sum_ * np.exp(-z * z)
-    return 0.5 * x * (1 + np.where(x < 0, tail - 1, 1 - tail))
+    bent: Array = 0.5 * x * (1 + np.where(x < 0, tail - 1, 1 - tail))
+    return bent

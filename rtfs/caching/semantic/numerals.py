@@ -11,31 +11,101 @@ from decimal import Decimal, InvalidOperation
 ONES = {
     w: i
     for i, w in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-        "eighteen nineteen".split()
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        ]
     )
 }
-TENS = {w: 10 * i for i, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)}
+TENS = {w: 10 * i for i, w in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2)}
 SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000, "trillion": 1_000_000_000_000}
 ORDINALS = {
     w: i
     for i, w in enumerate(
-        "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
-        "sixteenth seventeenth eighteenth nineteenth twentieth".split(),
+        [
+            "first",
+            "second",
+            "third",
+            "fourth",
+            "fifth",
+            "sixth",
+            "seventh",
+            "eighth",
+            "ninth",
+            "tenth",
+            "eleventh",
+            "twelfth",
+            "thirteenth",
+            "fourteenth",
+            "fifteenth",
+            "sixteenth",
+            "seventeenth",
+            "eighteenth",
+            "nineteenth",
+            "twentieth",
+        ],
         start=1,
     )
 } | {"thirtieth": 30, "fortieth": 40, "fiftieth": 50, "hundredth": 100, "thousandth": 1000}
 #: Words that say how many without being numerals.
-COUNTS = {"once": 1, "twice": 2, "thrice": 3, "dozen": 12, "couple": 2, "pair": 2, "half": Decimal("0.5"), "quarter": Decimal("0.25")}
+COUNTS = {
+    word: Decimal(value)
+    for word, value in {"once": "1", "twice": "2", "thrice": "3", "dozen": "12", "half": "0.5", "quarter": "0.25"}.items()
+}
 #: Roman numerals that are no English words; single letters are left out for the same reason.
-ROMAN = {w: i for i, w in enumerate("II III IV V VI VII VIII IX X XI XII XIII XIV XV XVI XVII XVIII XIX XX".split(), start=2)}
+ROMAN = {
+    w: i
+    for i, w in enumerate(
+        [
+            "II",
+            "III",
+            "IV",
+            "V",
+            "VI",
+            "VII",
+            "VIII",
+            "IX",
+            "X",
+            "XI",
+            "XII",
+            "XIII",
+            "XIV",
+            "XV",
+            "XVI",
+            "XVII",
+            "XVIII",
+            "XIX",
+            "XX",
+        ],
+        start=2,
+    )
+}
 for _letter in ("V", "X"):
     del ROMAN[_letter]
 
 MONTHS = {
     w: i
     for i, w in enumerate(
-        "january february march april may june july august september october november december".split(), start=1
+        ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"],
+        start=1,
     )
 }
 MONTHS |= {w[:3]: i for w, i in MONTHS.items()} | {"sept": 9}
@@ -63,10 +133,18 @@ _units(
     "1 m metre metres meter meters; 1000 km kms kilometre kilometres kilometer kilometers",
 )
 _units("feet", "12 ft foot feet; 1 inch inches; 36 yard yards; 63360 mile miles mi")
-_units("mass", "0.001 mg milligram milligrams; 1 g gram grams gramme grammes; 1000 kg kilo kilos kilogram kilograms; 1000000 tonne tonnes")
+_units(
+    "mass",
+    "0.001 mg milligram milligrams; 1 g gram grams gramme grammes; 1000 kg kilo kilos kilogram kilograms; 1000000 tonne tonnes",
+)
 _units("pounds", "1 oz ounce ounces; 16 lb lbs pound pounds")
 _units("volume", "1 ml millilitre millilitres milliliter milliliters; 10 cl; 1000 l litre litres liter liters")
-_units("bytes", "1 byte bytes; 1000 kb kilobyte kilobytes; 1000000 mb megabyte megabytes; 1000000000 gb gigabyte gigabytes; 1000000000000 tb terabyte terabytes")
+_units(
+    "bytes",
+    "1 byte bytes; 1000 kb kilobyte kilobytes; 1000000 mb megabyte megabytes; 1000000000 gb gigabyte gigabytes;"
+    "1000000000000 tb terabyte terabytes",
+)
+_units("", "1 times x")
 _units("percent", "1 % percent pct")
 _units("power", "1 w watt watts; 1000 kw kilowatt kilowatts")
 for _own, _names in {
@@ -101,7 +179,7 @@ def quantity(value: Decimal, unit: str | None) -> str:
     if unit is None:
         return plain(value)
     dimension, size = UNITS[unit]
-    return f"{plain(value * size)} {dimension}"
+    return f"{plain(value * size)} {dimension}".rstrip()
 
 
 def digits(text: str) -> Decimal | None:
@@ -124,12 +202,13 @@ def digits(text: str) -> Decimal | None:
 
 
 def spelled(words: list[str]) -> tuple[Decimal, int] | None:
-    """The number that a list of lower-case words begins with, and how many words it takes: `two hundred and fifty days` -> (250, 4)."""
+    """The number that a list of lower-case words begins with, and how many words it takes: `two hundred and
+    fifty days` -> (250, 4)."""
     total, group, used, at = 0, 0, 0, 0
     last = "start"
     while at < len(words):
         word = words[at]
-        if word in ONES and last in ("start", "scale", "and") or word in ONES and last == "tens" and 0 < ONES[word] < 10:
+        if (word in ONES and last in ("start", "scale", "and")) or (word in ONES and last == "tens" and 0 < ONES[word] < 10):
             group, last = group + ONES[word], "ones"
         elif word in TENS and last in ("start", "scale", "and"):
             group, last = group + TENS[word], "tens"

@@ -7,6 +7,8 @@ both and changes neither.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from pathlib import Path
 
 from rtfs.caching.semantic.lexicon import Lexicon, english
 from rtfs.caching.semantic.masking import KINDS, Masked, mask
@@ -23,97 +25,44 @@ _CONTRACTIONS = {
 }  # fmt: skip
 _ENDS = {"'re": "are", "'ve": "have", "'ll": "will", "'d": "would", "'m": "am"}
 
-#: Ways to ask the same thing, over base forms of tokens joined by spaces; applied in this order at word boundaries.
-#: `how` stands for the way to do something, `may` for whether it is possible or allowed.
-_WAY = r"(?:way|method|process|procedure|step|approach|trick|technique)"
-_PHRASES = [
-    (re.compile(rf"\b{pattern}\b"), put)
-    for pattern, put in (
-        # what only introduces the question
-        (r"(?:can|could|will|would) you (?:please )?(?:kindly )?(?:tell|show|explain|describe|give|help|let|advise|inform|list|name) (?:to )?(?:I|we)?(?: know)?(?: about)?", ""),
-        (r"(?:can|could|will|would) you (?:please )?(?:kindly )?", ""),
-        (r"(?:I|we) (?:would |will )?(?:like|want|need|wish|try|be try|be wonder|wonder|love) (?:to )?(?:know|understand|learn|see|find out|figure out)(?: about)?", ""),
-        (r"(?:do|be) you (?:happen to )?know(?: if| whether)?", ""),
-        (r"(?:I|we) (?:be )?wonder (?:if|whether)?", ""),
-        (r"(?:please )?(?:tell|show|teach|inform) (?:I|we)(?: about)?(?= (?:how|what|when|where|why|who|which|if|whether|the))", ""),
-        (r"(?:let|help) (?:I|we) (?:know|understand)(?: about)?", ""),
-        (r"(?:please )?explain(?: to (?:I|we))?(?= (?:how|what|when|where|why|who|which))", ""),
-        (r"I have (?:a|an)? ?question (?:about|on|regard)", ""),
-        # the way to do something
-        (rf"what (?:be|would be) (?:the|a|some|your)? ?(?:good |easy |simple |quick |right |correct |proper |usual |recommend )*{_WAY} (?:to|of|for)(?: (?:I|we|you))?", "how"),
-        (rf"(?:in )?(?:what|which) {_WAY} (?:can|do|should|could) (?:I|we|you|one)", "how"),
-        (rf"(?:be )?there (?:a|any|some) (?:good |easy |simple )?{_WAY} (?:to|of|for)(?: (?:I|we|you))?", "may"),
-        (r"how (?:can|could|do|should|would|may|might|shall|be) (?:I|we|you|one|people|someone|somebody|a person) (?:go about |be able to |supposed to )?", "how "),
-        (r"what (?:do|should|must) (?:I|we|you|one) (?:have to |need to )?do to", "how"),
-        (r"how to", "how"),
-        (r"how (?:do|can|could|would|should) (?=the )", "how "),
-        # whether it is possible or allowed
-        (r"(?:be it|it be) (?:possible|okay|ok|allow|permit) (?:for (?:I|we|you|one) )?to", "may"),
-        (r"(?:be (?:I|we|you|one) |(?:I|we|you|one) be )(?:able|allow|permit) to", "may"),
-        (r"(?:can|could|may|might) (?:I|we|you|one|people|someone)", "may"),
-        (r"do (?:you|they) (?:offer|provide|have)", "be there"),
-        # other question words
-        (r"(?:at )?what (?:time|date|day)(?: of (?:the )?day)?", "when"),
-        (r"(?:at|in|on|to|from) (?:what|which) (?:place|location|spot)", "where"),
-        (r"(?:for )?(?:what|which) (?:be (?:the|a|some) )?(?:reason|cause|purpose)(?: (?:for|that|why|of|behind))?", "why"),
-        (r"how frequent(?:ly)?", "how often"),
-        (r"how come", "why"),
-        (r"(?:what|which) person", "who"),
-        (r"whom", "who"),
-        (r"for how long", "how long"),
-        (r"(?:what|which) (?:number|amount|quantity) of", "how many"),
-        (r"what be (?:the )?number of", "how many"),
-        (r"how much (?:money )?(?:do|be|would|will) (.+?) (?:cost|charge)", r"what be the price of \1"),
-        (r"how much (?:money )?(?:do|be|would|will) it cost to", "what be the price to"),
-        # phrases that are one word
-        (r"get in touch with", "contact"),
-        (r"get rid of", "remove"),
-        (r"find out", "find"),
-        (r"look for", "find"),
-        (r"carry out", "do"),
-        (r"set up", "setup"),
-        (r"sign up", "signup"),
-        (r"sign in", "login"),
-        (r"log in", "login"),
-        (r"log (?:on|into)", "login"),
-        (r"in order to", "to"),
-        (r"a lot of|lot of|plenty of", "many"),
-        (r"because of|due to|owing to", "because"),
-        (r"as well as", "and"),
-        (r"used to be", "formerly be"),
-        (r"no long(?:er)?", "formerly"),
-        (r"instead of|rather than", "instead"),
-        (r"up to date", "current"),
-        (r"have to|need to|ought to|get to be", "must"),
-        (r"be go to", "will"),
-        (r"call off", "cancel"),
-        (r"give up|give back", "return"),
-        (r"take off", "remove"),
-        (r"put off", "delay"),
-        (r"turn on|switch on", "enable"),
-        (r"turn off|switch off|shut off", "disable"),
-        (r"turn (\w+) on|switch (\w+) on", r"enable \1\2"),
-        (r"turn (\w+) off|switch (\w+) off", r"disable \1\2"),
-        (r"log (?:out|off)|sign out", "logout"),
-        (r"throw away|throw out", "discard"),
-        (r"fill (?:in|out)", "complete"),
-        (r"stand for|short for", "mean"),
-    )
-]  # fmt: skip
 _ARTICLES = {"a", "an", "the"}
 _WORDS_OF_QUESTIONS = {"who", "what", "which", "when", "where", "why", "how", "whose"}
-_HOW = {"many", "much", "long", "often", "far", "old", "big", "tall", "large", "fast", "soon", "deep", "high", "heavy", "hot", "cold", "wide", "late", "early", "good", "bad"}
+_HOW = {
+    "many",
+    "much",
+    "long",
+    "often",
+    "far",
+    "old",
+    "big",
+    "tall",
+    "large",
+    "fast",
+    "soon",
+    "deep",
+    "high",
+    "heavy",
+    "hot",
+    "cold",
+    "wide",
+    "late",
+    "early",
+    "good",
+    "bad",
+}
 
 
 class Token:
     """A word or the sign of a slot."""
 
-    __slots__ = ("base", "low", "raw")
+    __slots__ = ("base", "low", "parts", "raw")
 
-    def __init__(self, raw: str, low: str, base: str) -> None:
+    def __init__(self, raw: str, low: str, base: str, parts: int = 1) -> None:
         self.raw = raw
         self.low = low
         self.base = base
+        self.parts = parts
+        """How many tokens its sign was made into; 1 for the later ones of them."""
 
 
 class View:
@@ -154,11 +103,11 @@ class View:
             token = next(words, None)
             if token is None:
                 break
-            capital = sign[:1].isupper() and (not starts or sign.isupper() and len(sign) > 1) and not shouted
+            capital = sign[:1].isupper() and (not starts or (sign.isupper() and len(sign) > 1)) and not shouted
             if capital and token.low != "i":
                 self.names[token.base] = sign
             # a contraction made several tokens of this sign
-            for _ in range(len(_split(sign.lower())) - 1):
+            for _ in range(token.parts - 1):
                 next(words, None)
             starts = False
 
@@ -187,18 +136,33 @@ def _tokens(template: str, lexicon: Lexicon) -> list[Token]:
             tokens.append(Token(sign, sign, sign))
             continue
         low = sign.lower()
-        parts = _split(low)
+        if "-" in low:
+            joined = low.replace("-", "")
+            parts = [joined] if joined in lexicon.words else low.split("-")
+        else:
+            parts = _split(low)
         if len(parts) == 1:
             tokens.append(Token(sign, parts[0], base(parts[0])))
         else:
-            tokens += [Token(sign if i == 0 else part, part, base(part)) for i, part in enumerate(parts)]
+            tokens += [
+                Token(sign if i == 0 else part, part, base(part), len(parts) if i == 0 else 1) for i, part in enumerate(parts)
+            ]
     return tokens
+
+
+@lru_cache(maxsize=1)
+def _phrases() -> list[tuple[re.Pattern[str], str]]:
+    """What `data/phrases.txt` says."""
+    text = (Path(__file__).parent / "data" / "phrases.txt").read_text(encoding="ascii")
+    rules = [line.partition(" =>") for line in text.splitlines() if not line.startswith(";")]
+    # what is put in stands by itself, also where the space behind it was part of the phrase
+    return [(re.compile(rf"\b(?:{pattern})\b"), f"{put.strip()} ") for pattern, _, put in rules]
 
 
 def _frame(tokens: list[Token]) -> list[str]:
     # `me` and `us` meet `I` and `we` here, so that the phrases need one form
     text = " ".join({"me": "I", "i": "I", "us": "we"}.get(token.low, token.base) for token in tokens)
-    for pattern, put in _PHRASES:
+    for pattern, put in _phrases():
         text = pattern.sub(put, text)
     return [word for word in text.split() if word not in _ARTICLES and word != "please"]
 

@@ -11,6 +11,8 @@ _POSSIBLE = {"can", "could", "may", "might"}
 _NECESSARY = {"must", "should", "ought", "shall", "need"}
 _PAST = {"was", "were", "did", "had"}
 _NOW = {"is", "are", "am", "do", "does", "has", "will"}
+#: Before `used to`, these make it a habit or a purpose.
+_BEING = {"is", "are", "am", "was", "were", "be", "been", "being", "get", "got", "getting"}
 _TURNING = {"become", "becoming", "became", "becomes", "formerly", "ex", "former", "anymore"}
 
 
@@ -38,7 +40,29 @@ def _command(view: View, pair: Alignment) -> str:
     return first if first in _COMMANDS else ""
 
 
-_COMMANDS = {"translate", "summarise", "summarize", "classify", "extract", "rewrite", "count", "sort", "compare", "list", "correct", "proofread", "shorten", "expand", "convert", "calculate", "draw", "generate", "review", "rank", "paraphrase"}
+_COMMANDS = {
+    "translate",
+    "summarise",
+    "summarize",
+    "classify",
+    "extract",
+    "rewrite",
+    "count",
+    "sort",
+    "compare",
+    "list",
+    "correct",
+    "proofread",
+    "shorten",
+    "expand",
+    "convert",
+    "calculate",
+    "draw",
+    "generate",
+    "review",
+    "rank",
+    "paraphrase",
+}
 
 
 def tense(pair: Alignment) -> str | None:
@@ -49,18 +73,21 @@ def tense(pair: Alignment) -> str | None:
         return f"`{turning_a or turning_b}` in one of the two only"
     past_a, past_b = lows_a & _PAST, lows_b & _PAST
     now_a, now_b = lows_a & _NOW, lows_b & _NOW
-    if past_a and not past_b and now_b and not now_a or past_b and not past_a and now_a and not now_b:
+    if (past_a and not past_b and now_b and not now_a) or (past_b and not past_a and now_a and not now_b):
         first, second = sorted((min(past_a or now_a), min(past_b or now_b)))
         return f"`{first}` against `{second}`"
-    if "being" in lows_a and "been" in lows_b or "been" in lows_a and "being" in lows_b:
+    if ("being" in lows_a and "been" in lows_b) or ("been" in lows_a and "being" in lows_b):
         return "`been` against `being`"
     will_a, will_b = "will" in lows_a, "will" in lows_b
-    if will_a and past_b and not past_a or will_b and past_a and not past_b:
+    if (will_a and past_b and not past_a) or (will_b and past_a and not past_b):
         return "the future against the past"
     return None
 
 
 def _turning(view: View) -> str:
+    lows = ["", *[token.low for token in view.tokens]]
+    if any(lows[at : at + 2] == ["used", "to"] and lows[at - 1] not in _BEING for at in range(1, len(lows))):
+        return "used to"
     found = view.lows & _TURNING
     return min(found) if found else ("formerly" if "formerly" in view.frame else "")
 

@@ -38,7 +38,9 @@ def _unmatched(view: View, other: View, pair: Alignment) -> list[str]:
 
 def _in_other_form(name: str, other: View) -> bool:
     """`Canada` in `Canadian`, `NASA` in its words, `New-York` in `New York`."""
-    if len(name) >= 5 and any(len(word) >= 5 and word[: max(4, len(name) - 2)] == name[: max(4, len(name) - 2)] for word in other.lows):
+    if len(name) >= 5 and any(
+        len(word) >= 5 and word[: max(4, len(name) - 2)] == name[: max(4, len(name) - 2)] for word in other.lows
+    ):
         return True
     if 2 <= len(name) <= 5:
         initials = "".join(token.low[0] for token in other.tokens)

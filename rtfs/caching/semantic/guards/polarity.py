@@ -1,11 +1,13 @@
 """Negation and antonyms: what turns a text into its contrary.
 
-Both are counted together, because two turns cancel: `more patient` and `less impatient` ask one thing, `a good person` and `a person who is
-not bad` nearly one.  Only a pair of one negator (or of `more` against `less`) with one pair of antonyms cancels; two pairs of antonyms
-change two things.
+Both are counted together, because two turns cancel: `more patient` and `less impatient` ask one thing, `a good person` and `a
+person who is not bad` nearly one.  Only a pair of one negator (or of `more` against `less`) with one pair of antonyms cancels;
+two pairs of antonyms change two things.
 """
 
 from __future__ import annotations
+
+from collections import Counter
 
 from rtfs.caching.semantic.alignment import Alignment
 from rtfs.caching.semantic.view import View
@@ -16,7 +18,15 @@ def _negators(view: View, pair: Alignment) -> list[str]:
     found = [token.low for token in view.tokens if token.low in words or token.base in words]
     # `not only … but also` denies nothing; `no longer` is a matter of time (`guards/tense.py`)
     text = " ".join(token.low for token in view.tokens)
-    for phrase, word in (("not only", "not"), ("no longer", "no"), ("why not", "not"), ("whether or not", "not"), ("or not", "not"), ("not sure", "not"), ("no matter", "no")):
+    for phrase, word in (
+        ("not only", "not"),
+        ("no longer", "no"),
+        ("why not", "not"),
+        ("whether or not", "not"),
+        ("or not", "not"),
+        ("not sure", "not"),
+        ("no matter", "no"),
+    ):
         if phrase in text and word in found:
             found.remove(word)
     return found
@@ -24,8 +34,7 @@ def _negators(view: View, pair: Alignment) -> list[str]:
 
 def antonyms(pair: Alignment) -> list[tuple[str, str]]:
     """Words only in `a` with their antonyms only in `b`."""
-    here = (pair.a.bases | pair.a.lows | set(pair.a.frame)) - pair.b.bases - pair.b.lows - set(pair.b.frame)
-    there = (pair.b.bases | pair.b.lows | set(pair.b.frame)) - pair.a.bases - pair.a.lows - set(pair.a.frame)
+    here, there = _more(pair.a, pair.b), _more(pair.b, pair.a)
     opposite = pair.lexicon.opposite
     negators = pair.lexicon.classes["negator"]
     found: dict[tuple[str, str], tuple[str, str]] = {}
@@ -35,6 +44,14 @@ def antonyms(pair: Alignment) -> list[tuple[str, str]]:
                 # `opened`, `open` and `opening` are one word
                 found.setdefault((pair.lexicon.base(x), pair.lexicon.base(y)), (x, y))
     return sorted(found.values())
+
+
+def _more(view: View, other: View) -> set[str]:
+    """The words that a text has and the other has not, or less often: `hide hidden files` has one more `hide` than `show hidden
+    files`."""
+    words = (view.bases | view.lows | set(view.frame)) - other.bases - other.lows - set(other.frame)
+    counts, others = Counter(token.base for token in view.tokens), Counter(token.base for token in other.tokens)
+    return {*words, *(counts - others)}
 
 
 def _degree(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -1,8 +1,8 @@
 """Who does what to whom, and from where to where: the same words in other roles.
 
-Three signs: two words that change the prepositions before them (`from MySQL to Postgres`), two words that change sides in an otherwise
-equal text (`Alice paid Bob`), and pronouns that do (`he … her`).  Turning active into passive, moving a clause to the front, changing the
-order in an enumeration, and relations that hold both ways are no change of roles.
+Three signs: two words that change the prepositions before them (`from MySQL to Postgres`), two words that change sides in an
+otherwise equal text (`Alice paid Bob`), and pronouns that do (`he … her`).  Turning active into passive, moving a clause to the
+front, changing the order in an enumeration, and relations that hold both ways are no change of roles.
 """
 
 from __future__ import annotations
@@ -10,9 +10,47 @@ from __future__ import annotations
 from rtfs.caching.semantic.alignment import Alignment
 from rtfs.caching.semantic.view import View
 
-_MARKERS = {"from", "to", "into", "onto", "than", "by", "with", "without", "before", "after", "for", "against", "over", "under", "in", "on", "instead"}
+_MARKERS = {
+    "from",
+    "to",
+    "into",
+    "onto",
+    "than",
+    "by",
+    "with",
+    "without",
+    "before",
+    "after",
+    "for",
+    "against",
+    "over",
+    "under",
+    "in",
+    "on",
+    "instead",
+}
 #: Participles that their ending does not show.
-_PARTICIPLES = {"made", "built", "sold", "told", "sent", "paid", "done", "found", "held", "kept", "left", "lost", "met", "won", "read", "put", "cut", "hit", "hurt", "shut", "set", "understood", "led", "fed", "sung", "begun", "become"}
+_PARTICIPLES = {
+    "made",
+    "built",
+    "sold",
+    "told",
+    "sent",
+    "paid",
+    "done",
+    "found",
+    "held",
+    "kept",
+    "left",
+    "lost",
+    "met",
+    "won",
+    "understood",
+    "led",
+    "fed",
+    "sung",
+    "begun",
+}
 #: Between two nouns that the other text has side by side.
 _OF = {"of", "in", "for", "by", "on"}
 
@@ -58,7 +96,9 @@ def _binding(pair: Alignment) -> str | None:
 
 
 def _sides(pair: Alignment) -> str | None:
-    mine, theirs = list(pair.order_a), list(pair.order_b)
+    # when something happens may be said anywhere
+    temporal = pair.lexicon.classes["temporal"]
+    mine, theirs = ([word for word in order if word not in temporal] for order in (pair.order_a, pair.order_b))
     if mine == theirs and _passive(pair.a, pair) == _passive(pair.b, pair):
         return None
     turned_a, turned_b = _passive(pair.a, pair), _passive(pair.b, pair)
@@ -79,7 +119,7 @@ def _sides(pair: Alignment) -> str | None:
         return None
     names = set(pair.a.names) | set(pair.b.names)
     both_names = [(x, y) for x, y in moved if x in names and y in names and not _one_name(pair, x, y)]
-    if both_names or not pair.only_a and not pair.only_b:
+    if both_names or (not pair.only_a and not pair.only_b):
         x, y = (both_names or moved)[0]
         return f"`{x}` and `{y}` have changed places"
     return None
@@ -127,7 +167,9 @@ def _possessive(pair: Alignment, x: str, y: str) -> bool:
         frame = [pair.renamed.get(w, w) for w in view.frame] if view is pair.b else view.frame
         start, end = sorted((frame.index(x), frame.index(y)))
         near.append(set(frame[start + 1 : end]))
-    return any(one & _OF for one in near) and any(not one & (_MARKERS - _OF) for one in near)
+    return (any(one & _OF for one in near) and any(not one & (_MARKERS - _OF) for one in near)) or (
+        any(one == {"to"} for one in near) and any(not one for one in near)
+    )
 
 
 def _passive(view: View, pair: Alignment) -> bool:
@@ -136,7 +178,7 @@ def _passive(view: View, pair: Alignment) -> bool:
         if token.base != "be":
             continue
         for later in view.tokens[at + 1 : at + 6]:
-            if later.low.endswith(("ed", "en", "wn", "ght")) and later.low != later.base or later.low in _PARTICIPLES:
+            if (later.low.endswith(("ed", "en", "wn", "ght")) and later.low != later.base) or later.low in _PARTICIPLES:
                 return True
     return False
 

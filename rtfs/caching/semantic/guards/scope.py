@@ -8,9 +8,50 @@ from rtfs.caching.semantic.masking import KINDS
 from rtfs.caching.semantic.view import View
 
 #: Words that restrict or widen when they stand in one of the texts only.
-_RESTRICTING = {"only", "all", "every", "each", "both", "none", "first", "last", "next", "previous", "other", "another", "both", "instead", "except", "alone", "former", "simultaneously", "or", "unless"}
+_RESTRICTING = {
+    "only",
+    "all",
+    "every",
+    "each",
+    "both",
+    "none",
+    "first",
+    "last",
+    "next",
+    "previous",
+    "other",
+    "another",
+    "instead",
+    "except",
+    "alone",
+    "former",
+    "simultaneously",
+    "or",
+    "unless",
+}
 #: Prepositions that are told apart; the others change too often without a change of meaning.
-_DIRECTIONS = {"from", "to", "into", "against", "without", "before", "after", "under", "over", "above", "below", "between", "behind", "outside", "inside", "than", "until", "since", "by", "through"}
+_DIRECTIONS = {
+    "from",
+    "to",
+    "into",
+    "against",
+    "without",
+    "before",
+    "after",
+    "under",
+    "over",
+    "above",
+    "below",
+    "between",
+    "behind",
+    "outside",
+    "inside",
+    "than",
+    "until",
+    "since",
+    "by",
+    "through",
+}
 #: Superlatives that only introduce the way to do something.
 _EASE = {"best", "easiest", "simplest"}
 #: Small words of one kind: within one of these sets they change without a change of meaning.
@@ -53,7 +94,9 @@ def _degrees(view: View) -> frozenset[str]:
     found = set()
     for at, token in enumerate(view.tokens):
         following = view.tokens[at + 1].base if at + 1 < len(view.tokens) else ""
-        if token.low in ("most", "least", "best", "worst") or token.low.endswith("est") and token.low != token.base and len(token.low) > 4:
+        if token.low in ("most", "least", "best", "worst") or (
+            token.low.endswith("est") and token.low != token.base and len(token.low) > 4
+        ):
             before = view.tokens[at - 1].low if at else ""
             if token.base in ("late", "new") or following in ("recent", "likely") or before == "at":
                 continue
@@ -87,7 +130,11 @@ def substitution(pair: Alignment) -> str | None:
         here = [w for w in _telling(change.here, pair) if w not in kept_b and w not in opposed]
         there = [w for w in _telling(change.there, pair) if w not in kept_a and w not in opposed]
         if here and there:
-            return f"`{' '.join(here)}` in the place of `{' '.join(there)}`" if here < there else f"`{' '.join(there)}` in the place of `{' '.join(here)}`"
+            return (
+                f"`{' '.join(here)}` in the place of `{' '.join(there)}`"
+                if here < there
+                else f"`{' '.join(there)}` in the place of `{' '.join(here)}`"
+            )
     return None
 
 
@@ -100,7 +147,11 @@ def restriction(pair: Alignment) -> str | None:
         here = [w for w in _telling(change.here, pair) if w not in modifiers]
         there = [w for w in _telling(change.there, pair) if w not in modifiers]
         for one, view in ((here, pair.b), (there, pair.a)):
-            added = [word for word in one if word not in view.bases and word not in view.frame and not pair.lexicon.in_class("light", word)]
+            added = [
+                word
+                for word in one
+                if word not in view.bases and word not in view.frame and not pair.lexicon.in_class("light", word)
+            ]
             if added and not (here and there):
                 return f"`{' '.join(added)}` in one of the two only"
     return None
@@ -116,8 +167,13 @@ def particle(pair: Alignment) -> str | None:
         there = [w for w in change.there if w not in pair.a.lows and w not in pair.a.bases]
         if len(change.here) > 2 or len(change.there) > 2 or not here or not there:
             continue
-        alone = pair.likeness >= RESTRICTION_LIKENESS and len(pair.changes) == 1
-        told = [(x, y) for x in here for y in there if (x in _DIRECTIONS and y in _DIRECTIONS) or (alone and x in function and y in function)]
+        alone = len(pair.changes) == 1
+        told = [
+            (x, y)
+            for x in here
+            for y in there
+            if (x in _DIRECTIONS and y in _DIRECTIONS) or (alone and x in function and y in function)
+        ]
         for x, y in told:
             if not any(x in kind and y in kind for kind in _LOOSE):
                 return f"`{min(x, y)}` against `{max(x, y)}`"
@@ -133,4 +189,3 @@ def _telling(words: tuple[str, ...], pair: Alignment) -> list[str]:
 
 def _listed(words: frozenset[str]) -> str:
     return ", ".join(sorted(words)) or "none"
-
