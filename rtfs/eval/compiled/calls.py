@@ -143,7 +143,7 @@ def _body(g: Generator, fn: ir.Fn, arguments: list[str], *, checked: bool = Fals
             if var.boxed:
                 g.assign(g.name_of(var), g.list_of([g.load(arguments[i])]))
 
-    metering.enter(g, step=not fn.loops)
+    metering.enter(g, step=not (fn.loops or metering.takes_turns(fn)))
     if not fn.loops:
         boxes()
         if not checked:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ast as py
 
+from rtfs.ir import nodes as ir
 from rtfs.source import Span
 
 TYPE_CHECKING = False
@@ -27,7 +28,7 @@ _DEPTH = "depth "
 
 
 def enter(g: Generator, *, step: bool) -> None:
-    """A call of the function that begins here; `step`: which is to be counted here, and not as the first turn of a loop."""
+    """A call of the function that begins here; `step`: which is to be counted here, and not as a turn of a loop."""
     if g.counted:
         g.assign(_DEPTH, _depth(g))
         limit = g.const(g.machine.max_depth)
@@ -35,6 +36,13 @@ def enter(g: Generator, *, step: bool) -> None:
         g.block.append(_set_depth(g, g.binary(g.load(_DEPTH), py.Add(), g.const(1))))
     if g.metered and step:
         g.block.append(_one_step(g, g.call(" tick")))
+
+
+def takes_turns(fn: ir.Fn) -> bool:
+    """Whether a function does nothing but run a loop, in which it surely takes a step."""
+    items = fn.body.items if type(fn.body) is ir.Seq else [fn.body]
+    first = all(isinstance(item, ir.Set) and isinstance(item.value, (ir.Const, ir.Get)) for item in items[:-1])
+    return first and isinstance(items[-1], ir.Loop)
 
 
 def leave(g: Generator, value: Any) -> Any:

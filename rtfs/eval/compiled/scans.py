@@ -9,6 +9,7 @@ from rtfs.eval.compiled.forms import in_order
 from rtfs.eval.compiled.generate import EFFECT, Destination, Generator, statement
 from rtfs.ir import nodes as ir
 from rtfs.ir.passes.pipelines import emits
+from rtfs.ir.passes.purity import is_total_call
 from rtfs.ir.scopes import bindings
 from rtfs.semantics.limits import RANGE_ITEM_BYTES
 from rtfs.values.meter import ANNOUNCED_FROM
@@ -205,6 +206,9 @@ def _scan_items(g: Generator, node: ir.Scan) -> None:
     if node in g.rows:
         rows.scan(g, node, g.rows[node])
         return
+    if not g.staged and _only_adds(g, node):
+        _scan_fused(g, node)
+        return
     found = rows.plan(g, node)
     if found is not None:
         rows.emit(g, node, found, lambda: _items(g, node), lambda: _turns(g, node))
@@ -243,6 +247,22 @@ def _turns(g: Generator, node: ir.Scan) -> None:
         g.assign(total, g.call(" sum", items, g.load(total)))
         return
     metering.scan(g, f"{name} next" if node.var.boxed else name, items, node.span, turn)
+
+
+def _only_adds(g: Generator, node: ir.Scan) -> bool:
+    """Whether a loop over what another one collects only works out a number, which cannot fail.
+
+    Then nobody can tell whether that happens at once or after the last item, whatever else the other loop does; the number itself is
+    seen when both have come to their end.
+    """
+    inner, step = node.items, node.body
+    if not (isinstance(inner, ir.Collect) and inner.into is not None and isinstance(step, ir.Set)):
+        return False
+    if len([emit for emit in emits(inner.body) if emit.into is inner.into]) != 1 or not isinstance(step.value, ir.Call):
+        return False
+    plain = not any(var.captured or var.assigned or var.boxed for var in (step.var, node.var))
+    parts = [arg.var for arg in step.value.args if isinstance(arg, ir.Get)]
+    return plain and sorted(map(id, parts)) == sorted(map(id, (step.var, node.var))) and is_total_call(step.value, g.facts)
 
 
 def _adds_up(node: ir.Scan, turn: list[Any], name: str) -> bool:

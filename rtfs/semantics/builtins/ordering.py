@@ -106,13 +106,12 @@ def _fields(key: Keyword) -> Generator[Any, Any, None]:
     """
     item = yield
     value = item._table[key]
-    kind = type(value)
+    kind = value.__class__
     if kind is not int and kind is not str:
         raise TypeError
     while True:
-        item = yield value
-        value = item._table[key]
-        if type(value) is not kind:
+        value = (yield value)._table[key]
+        if value.__class__ is not kind:
             raise TypeError
 
 
