@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support.slow_server import SlowServer
+from benches.slow_server import SlowServer
 
 from rtfs.errors import DelegationError
 from rtfs.models.openai_compatible import OpenAICompatibleProvider
