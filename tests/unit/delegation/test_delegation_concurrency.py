@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.waiting_models import Waiting, runtime_with
+from tests.support.waiting_models import Waiting, runtime_with
 
 from rtfs.config import Limits
 from rtfs.errors import DelegationError, EvalError, LimitExceeded, MacroError
