@@ -27,7 +27,7 @@ class Interrupts:
         interrupted, and end with their time."""
         found = False
         for transport in [client._transport, *client._mounts.values()]:
-            pool = getattr(transport, "_pool", None)
+            pool: Any = getattr(transport, "_pool", None)
             if hasattr(pool, "_network_backend"):
                 pool._network_backend = _Backend(pool._network_backend, self._here)
                 found = True

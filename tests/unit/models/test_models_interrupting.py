@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from benches.slow_server import SlowServer
 
+from benches.slow_server import SlowServer
 from rtfs.errors import DelegationError
 from rtfs.models.openai_compatible import OpenAICompatibleProvider
 from rtfs.models.registry import ModelRegistry
