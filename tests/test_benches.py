@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benches import __main__ as command
-from benches import delegation, large, measuring, policies, printing, sections, suite
+from benches import concurrency, delegation, large, measuring, policies, printing, sections, suite
 from benches.bars import Bar, bars
 from rtfs.runtime import Runtime
 from rtfs.source import Source
@@ -53,6 +53,11 @@ def test_a_wrong_answer_is_not_timed(tmp_path: Path):
 def test_a_policy_of_a_thousand_rules_decides_as_its_rules_say(name: str):
     found = policies.measure(name, 1, policies.calls()[:60])
     assert found.keys() == {"read_ms", "new function", "new call", "same again"}
+
+
+def test_calls_at_once_are_all_answered():
+    pytest.importorskip("httpx2")
+    assert concurrency.measure(40, 20, 1).keys() == {"pmap", "bare", "ratio"}
 
 
 # --- measuring ---

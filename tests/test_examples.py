@@ -97,6 +97,17 @@ def test_a_loop_without_end_stops_at_exactly_five_calls(strategy: str):
     assert f"rtfs: {calls + 5} delegated calls: {calls + 5} by model, 0 by own body" in done.stderr
 
 
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_calls_at_the_same_time_share_a_request(strategy: str):
+    value, warnings = run("concurrency.rtfs", strategy=strategy)
+    assert value == ["low, message: The printer smokes.", "low, message: Lunch at noon?"]
+    assert warnings == []
+    done = command_line("run", "examples/concurrency.rtfs", "--max-in-flight", "8", "--summary", "--strategy", strategy)
+    assert (done.returncode, done.stdout) == (0, '["low, message: The printer smokes." "low, message: Lunch at noon?"]\n')
+    # 4 messages, of which 2 are equal; a report; 2 that race; one that is awaited; 2 reports
+    assert "rtfs: 13 delegated calls: 13 by model, 0 by own body, 0 failed" in done.stderr
+
+
 def test_a_plan_prices_what_it_can_and_keeps_what_it_cannot(capsys: pytest.CaptureFixture[str]):
     steps: list[tuple[str, str]] = []
     runtime = rtfs.Runtime(allow=["io.open", "io.read"], read=[EXAMPLES], context={"program-dir": str(EXAMPLES)})

@@ -41,8 +41,18 @@ _WITHIN = frozenset(
         "with-budget",
         "gensym",
         "task-context/get",
+        "pmap",
+        "delegate-async",
+        "await",
+        "await-all",
+        "race",
+        "cancel",
+        "ticket?",
+        "ticket-done?",
     }
 )
+#: Effectful built-ins that call one of their operands, and which.
+_CALLING = {"pmap": 0, "delegate-async": 0, "with-budget": 1}
 
 
 class Effects(Struct):
@@ -241,6 +251,9 @@ def _called(node: ast.Call) -> list[ast.Node]:
     """What a call calls: its function, and what it hands to a built-in that wants a function."""
     found = [node.function]
     if isinstance(node.function, ast.Global):
+        at = _CALLING.get(node.function.name)
+        if at is not None:
+            found += node.args[at : at + 1]
         builtin = find_builtin(node.function.name)
         for shape in signature(builtin) if builtin is not None else ():
             found += [

@@ -40,7 +40,9 @@ _SECRET_PARAM = re.compile(
     r"(?i)(^|[-_.])((api|access|private|secret)[-_]?key|(access|auth|bearer|api)[-_]token|secret|password|passwd|credential)s?$"
 )
 #: Built-ins whose result holds what the function that they are given returns.
-_GIVE_BACK = frozenset({"map", "mapcat", "map-indexed", "keep", "reduce", "apply", "map-vals", "update", "update-in"})
+_GIVE_BACK = frozenset(
+    "map pmap delegate-async mapcat map-indexed keep reduce apply map-vals update update-in".split()
+)
 #: The form that asks a model directly.
 _ASK = "ai.llm-execute"
 #: Literals that look like secrets: keys of well-known services, private keys.

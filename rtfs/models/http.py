@@ -23,6 +23,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from rtfs.errors import DelegationError, missing_extra
+from rtfs.models.interrupting import Interrupts
 from rtfs.models.prompt import ReplyShape
 from rtfs.models.protocol import NO_USAGE, Availability, ModelReply, ModelRequest
 
@@ -97,6 +98,7 @@ class HttpProvider:
         self._clock = clock
         self._lock = threading.Lock()
         self._client: Any = None
+        self._interrupts = Interrupts()
         self._closed = False
         self._needs_key = needs_key
         self._dialect = dialect
@@ -175,6 +177,10 @@ class HttpProvider:
         return {"method": "POST", "url": url, "headers": headers, "body": body}
 
     def complete(self, request: ModelRequest) -> ModelReply:
+        with self._interrupts.until(request.stop):
+            return self._complete(request)
+
+    def _complete(self, request: ModelRequest) -> ModelReply:
         self._check_settings()
         client = self._opened()
         shape = ReplyShape.of(request.result, request.aliases.get)
@@ -246,7 +252,10 @@ class HttpProvider:
                 headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Content-Type": "application/json"}
                 headers |= self._credentials()
                 try:
-                    self._client = httpx2.Client(headers=headers, follow_redirects=False)
+                    # how many requests are under way at once is the business of who asks
+                    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=1_000)
+                    self._client = httpx2.Client(headers=headers, follow_redirects=False, limits=limits)
+                    self._interrupts.watch(self._client)
                 except (ValueError, ImportError, OSError, httpx2.InvalidURL) as error:  # it reads proxies and certificates
                     raise DelegationError(
                         "the proxy or certificate settings of the environment cannot be used",

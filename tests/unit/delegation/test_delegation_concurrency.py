@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.waiting_models import Waiting, runtime_with
 
 from rtfs.config import Limits
 from rtfs.errors import DelegationError, EvalError, LimitExceeded, MacroError
+from tests.support.waiting_models import Waiting, runtime_with
 
 STRATEGIES = ["ir", "tree"]
 pytestmark = [pytest.mark.timeout(60), pytest.mark.parametrize("strategy", STRATEGIES)]
