@@ -50,7 +50,7 @@ def arguments(parser: Any) -> None:
     trying.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="how long an answer may take (60)")
     trying.add_argument("--rounds", type=int, default=3, metavar="N", help="bench: the figures are medians of so many (3)")
     serving = parser.add_argument_group("serve")
-    serving.add_argument("--print", dest="only_print", action="store_true", help="show the command and its memory check; start nothing")
+    serving.add_argument("--print", dest="only_print", action="store_true", help="the command and its memory check; start nothing")
     serving.add_argument("--engine", default=None, metavar="ENGINE", help="llama.cpp, llama-server, vllm or sglang")
     serving.add_argument("--host", default="127.0.0.1", metavar="HOST", help="where it listens (127.0.0.1: this machine alone)")
     serving.add_argument("--port", type=int, default=8080, metavar="N", help="(8080)")
@@ -65,7 +65,7 @@ def execute(options: Any, terminal: Terminal) -> int:
         options.misuse(f"there is no `rtfs models {action}`; choose from: {', '.join(ACTIONS)}")
     low, high = ACTIONS[action]
     if not low <= len(names) <= high:
-        wanted = {(0, 0): "no NAME", (1, 1): "the NAME of one model", (1, 2): "a NAME, and the PATH or URL of a file where it is new"}
+        wanted = {(0, 0): "no NAME", (1, 1): "the NAME of one model", (1, 2): "a NAME, and the PATH or URL of a new file"}
         options.misuse(f"rtfs models {action} takes {wanted[low, high]}")
     if action == "list":
         return list_models(options, terminal)
