@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -294,8 +294,7 @@ def stopped(provider: LlamaCppProvider, request: ModelRequest, after_s: float) -
     timer = threading.Timer(after_s, say)
     timer.start()
     try:
-        with provider._call(request, CallLimit(time.monotonic() + 300, stop)) as call:
-            call.reply()
+        provider.complete(replace(request, stop=stop))
     except Stopped:
         return time.perf_counter() - at[0]
     finally:

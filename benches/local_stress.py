@@ -24,9 +24,8 @@ from typing import Any
 from rtfs.errors import DelegationError
 from rtfs.models.grammar_bounds import NotExpressible
 from rtfs.models.llama_cpp import LlamaCppProvider
-from rtfs.models.llama_limits import CallLimit
 from rtfs.models.llama_pool import relieve
-from rtfs.models.protocol import ModelReply, ModelRequest, Parameter
+from rtfs.models.protocol import ModelRequest, Parameter
 from rtfs.semantics.stopping import Stop, Stopped
 from rtfs.types.coercion import CoercionError, coerce
 from rtfs.types.matching import matches
@@ -57,11 +56,6 @@ THREADS = 16
 def request(result: Type, text: str = "It works.", **extras: Any) -> ModelRequest:
     values: dict[str, Any] = {"model": "m", "function": "mood", "doc": "How does it feel?", "max_tokens": 60, **extras}
     return ModelRequest(parameters=(Parameter(name="text", type=STRING, value=text),), result=result, **values)
-
-
-def ask(provider: LlamaCppProvider, asked: ModelRequest, stop: Stop | None = None) -> ModelReply:
-    with provider._call(asked, CallLimit(time.monotonic() + asked.timeout_s, stop)) as call:
-        return call.reply()
 
 
 # --- types -----------------------------------------------------------------------------------
@@ -156,7 +150,7 @@ def mixed() -> list[ModelRequest]:
 
 def threads(provider: LlamaCppProvider, count: int) -> dict[str, Any]:
     asked = mixed()
-    expected = [ask(provider, one) for one in asked]
+    expected = [provider.complete(one) for one in asked]
     found: Counter[str] = Counter()
     wrong: list[str] = []
     lock = threading.Lock()
@@ -183,7 +177,7 @@ def threads(provider: LlamaCppProvider, count: int) -> dict[str, Any]:
             if timer is not None:
                 timer.start()
             try:
-                reply = ask(provider, one, stop)
+                reply = provider.complete(replace(one, stop=stop))
                 same = reply == expected[i]
                 note("answered" if same else "wrong", None if same else f"{one.result}: {reply.text[:100]}")
             except Stopped:

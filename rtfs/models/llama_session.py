@@ -74,7 +74,7 @@ class Session:
         """Make `tokens` the content of the context, reusing what is already there.
 
         Raises:
-            DelegationError: the limit has passed; or what the limit's `stop` raises.
+            DelegationError: the limit has passed; Stopped: the call was given up.
         """
         kept = 0
         limit = min(len(self.prompt), len(tokens) - 2)
