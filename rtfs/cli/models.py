@@ -105,30 +105,53 @@ def list_models(options: Any, terminal: Terminal) -> int:
     registry = model_registry(options, terminal)
     try:
         entries = registry.entries()
-        if options.json:
-            files = local_files(options, terminal)
-            for entry in entries:
-                found = entry.availability
-                record = {"name": entry.name, "kind": entry.kind, "provider": entry.provider, "usable": found.usable}
-                record |= {"detail": found.detail, "hint": found.hint, **files.get(entry.name, {})}
-                terminal.result(json_line(record))
-        else:
-            for line in model_lines(entries):
-                terminal.result(line)
     finally:
         registry.close()
+    if not options.json:
+        for line in model_lines(entries):
+            terminal.result(line)
+        return 0
+    files = local_files(options, terminal)
+    for entry in entries:
+        found = entry.availability
+        record = {"name": entry.name, "kind": entry.kind, "provider": entry.provider, "usable": found.usable}
+        record |= {"detail": found.detail, "hint": found.hint}
+        terminal.result(json_line({**record, **(files.get(entry.name) or table_abilities(entry))}))
     return 0
+
+
+def table_abilities(entry: Any) -> dict[str, Any]:
+    """What holds for all models of a line; None stands for what nobody knows."""
+    from dataclasses import asdict
+
+    from rtfs.models.abilities import known_abilities
+
+    return {"abilities": asdict(known_abilities(entry.provider, "*"))}
 
 
 def local_files(options: Any, terminal: Terminal) -> dict[str, dict[str, Any]]:
     """Model id -> what is known of its file."""
+    from dataclasses import asdict
+
     from rtfs.models import weights
+    from rtfs.models.abilities import file_abilities
+    from rtfs.models.gguf_file import NotGguf, read_shape
+    from rtfs.models.llama_cpp import MAX_CONTEXT_TOKENS
 
     try:
         present = weights.installed(data_folder(options, terminal))
     except OSError:
         return {}
-    return {model.id: {"sha256": model.sha256, "size_bytes": model.size_bytes} for model in present}
+    out: dict[str, dict[str, Any]] = {}
+    for model in present:
+        about: dict[str, Any] = {"sha256": model.sha256, "size_bytes": model.size_bytes}
+        try:
+            shape = read_shape(model.path)
+            about |= {"parameters": shape.parameters, "abilities": asdict(file_abilities(shape, most=MAX_CONTEXT_TOKENS))}
+        except (NotGguf, OSError) as error:
+            about |= {"problem": str(error)}
+        out[model.id] = about
+    return out
 
 
 def model_lines(entries: list[Any]) -> list[str]:
