@@ -122,7 +122,8 @@ def placed(provider: ModelProvider, model: str) -> dict[str, Any]:
 
 def trial_lines(found: dict[str, Any]) -> list[str]:
     score = "" if found["score"] is None else f", score {found['score']:.2f}"
-    out = [f"{found['model']}: {found['answer']}{score}, in {milliseconds(found['seconds'])}", f"  asked        {found['question']}"]
+    out = [f"{found['model']}: {found['answer']}{score}, in {milliseconds(found['seconds'])}"]
+    out.append(f"  asked        {found['question']}")
     out.append(f"  answered by  {found['answered_by']} ({found['provider']})")
     if found["prompt_tokens"] is not None:
         out.append(f"  tokens       {found['prompt_tokens']} read, {found['completion_tokens']} written")

@@ -50,7 +50,7 @@ def arguments(parser: Any) -> None:
     trying.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="how long an answer may take (60)")
     trying.add_argument("--rounds", type=int, default=3, metavar="N", help="bench: the figures are medians of so many (3)")
     serving = parser.add_argument_group("serve")
-    serving.add_argument("--print", dest="only_print", action="store_true", help="show the command and its memory check; start nothing")
+    serving.add_argument("--print", dest="only_print", action="store_true", help="the command and its memory check; start nothing")
     serving.add_argument("--engine", default=None, metavar="ENGINE", help="llama.cpp, llama-server, vllm or sglang")
     serving.add_argument("--host", default="127.0.0.1", metavar="HOST", help="where it listens (127.0.0.1: this machine alone)")
     serving.add_argument("--port", type=int, default=8080, metavar="N", help="(8080)")
@@ -65,7 +65,7 @@ def execute(options: Any, terminal: Terminal) -> int:
         options.misuse(f"there is no `rtfs models {action}`; choose from: {', '.join(ACTIONS)}")
     low, high = ACTIONS[action]
     if not low <= len(names) <= high:
-        wanted = {(0, 0): "no NAME", (1, 1): "the NAME of one model", (1, 2): "a NAME, and the PATH or URL of a file where it is new"}
+        wanted = {(0, 0): "no NAME", (1, 1): "the NAME of one model", (1, 2): "a NAME, and the PATH or URL of a new file"}
         options.misuse(f"rtfs models {action} takes {wanted[low, high]}")
     if action == "list":
         return list_models(options, terminal)
@@ -105,30 +105,53 @@ def list_models(options: Any, terminal: Terminal) -> int:
     registry = model_registry(options, terminal)
     try:
         entries = registry.entries()
-        if options.json:
-            files = local_files(options, terminal)
-            for entry in entries:
-                found = entry.availability
-                record = {"name": entry.name, "kind": entry.kind, "provider": entry.provider, "usable": found.usable}
-                record |= {"detail": found.detail, "hint": found.hint, **files.get(entry.name, {})}
-                terminal.result(json_line(record))
-        else:
-            for line in model_lines(entries):
-                terminal.result(line)
     finally:
         registry.close()
+    if not options.json:
+        for line in model_lines(entries):
+            terminal.result(line)
+        return 0
+    files = local_files(options, terminal)
+    for entry in entries:
+        found = entry.availability
+        record = {"name": entry.name, "kind": entry.kind, "provider": entry.provider, "usable": found.usable}
+        record |= {"detail": found.detail, "hint": found.hint}
+        terminal.result(json_line({**record, **(files.get(entry.name) or table_abilities(entry))}))
     return 0
+
+
+def table_abilities(entry: Any) -> dict[str, Any]:
+    """What holds for all models of a line; None stands for what nobody knows."""
+    from dataclasses import asdict
+
+    from rtfs.models.abilities import known_abilities
+
+    return {"abilities": asdict(known_abilities(entry.provider, "*"))}
 
 
 def local_files(options: Any, terminal: Terminal) -> dict[str, dict[str, Any]]:
     """Model id -> what is known of its file."""
+    from dataclasses import asdict
+
     from rtfs.models import weights
+    from rtfs.models.abilities import file_abilities
+    from rtfs.models.gguf_file import NotGguf, read_shape
+    from rtfs.models.llama_cpp import MAX_CONTEXT_TOKENS
 
     try:
         present = weights.installed(data_folder(options, terminal))
     except OSError:
         return {}
-    return {model.id: {"sha256": model.sha256, "size_bytes": model.size_bytes} for model in present}
+    out: dict[str, dict[str, Any]] = {}
+    for model in present:
+        about: dict[str, Any] = {"sha256": model.sha256, "size_bytes": model.size_bytes}
+        try:
+            shape = read_shape(model.path)
+            about |= {"parameters": shape.parameters, "abilities": asdict(file_abilities(shape, most=MAX_CONTEXT_TOKENS))}
+        except (NotGguf, OSError) as error:
+            about |= {"problem": str(error)}
+        out[model.id] = about
+    return out
 
 
 def model_lines(entries: list[Any]) -> list[str]:

@@ -102,7 +102,7 @@ class LlamaCppProvider:
     # --- the protocol ------------------------------------------------------------------------
 
     def complete(self, request: ModelRequest) -> ModelReply:
-        limit = CallLimit(time.monotonic() + request.timeout_s, getattr(request, "stop", None))
+        limit = CallLimit(time.monotonic() + request.timeout_s, request.stop)
         with _translated(request), self._call(request, limit) as call:
             return call.reply()
 

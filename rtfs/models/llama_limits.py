@@ -14,23 +14,13 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import Iterator
+from typing import Any
 
 from rtfs.errors import DelegationError
+from rtfs.semantics.stopping import Stop
 
 log = logging.getLogger("rtfs.models")
-
-
-class Stop(Protocol):
-    """Whether somebody has said that the work is not wanted any more."""
-
-    def check(self) -> None:
-        """Raise if so."""
-
-    def tell(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Have `callback` called when it is said, which may be now; what is returned takes the callback away again."""
-        ...
 
 
 class CallLimit:
@@ -58,7 +48,7 @@ class CallLimit:
         """Raise when the call is to end.
 
         Raises:
-            DelegationError: its time is over; or what `stop` raises.
+            DelegationError: its time is over; Stopped: it was given up.
         """
         if self.stop is not None:
             self.stop.check()

@@ -68,7 +68,7 @@ class Pool:
         """A context for this thread alone, within a lease; of the idle ones, the one that has read most of `tokens` already.
 
         Raises:
-            DelegationError: none became free in time; or what the limit's `stop` raises.
+            DelegationError: none became free in time; Stopped: the call was given up.
         """
         with self._changed:
             if self._busy >= self.size:

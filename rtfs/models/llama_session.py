@@ -55,6 +55,8 @@ class Session:
         params.n_threads = 1  # a second one gains 2 % and may cost a factor of 12
         params.n_threads_batch = self._threads_batch
         params.flash_attn_type = 0
+        if not self.weights.offload.layers:  # else a GPU that has no room would be given the cache and large products
+            params.offload_kqv = params.op_offload = False
         params.no_perf = True
         self._context = self.lib.llama_init_from_model(self.weights.model, params)
         if not self._context:
@@ -74,7 +76,7 @@ class Session:
         """Make `tokens` the content of the context, reusing what is already there.
 
         Raises:
-            DelegationError: the limit has passed; or what the limit's `stop` raises.
+            DelegationError: the limit has passed; Stopped: the call was given up.
         """
         kept = 0
         limit = min(len(self.prompt), len(tokens) - 2)

@@ -1,8 +1,8 @@
 """How a model is served on this machine: the exact command, and whether its memory holds the model.
 
-For a model file: llama.cpp's server in Python (`llama_cpp.server`) and the one in C++ (`llama-server`).  For larger machines: vLLM and
-SGLang, which want a GPU and take the id of a model in its makers' format as well.  A decision from figures; what finds
-them is `hardware`.
+For a model file: llama.cpp's server in Python (`llama_cpp.server`) and the one in C++ (`llama-server`).  For larger machines: vLLM
+and SGLang, which want a GPU and take the id of a model in its makers' format as well.  A decision from figures; what finds them is
+`hardware`.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ def plan_serving(engine: str, wish: Wish, hardware: Hardware) -> ServePlan:
     """
     if engine not in ENGINES:
         near = nearest(engine, ENGINES)
-        raise ConfigError(f"there is no engine {engine!r}", hint=f"did you mean {near[0]}?" if near else f"one of {', '.join(ENGINES)}")
+        hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(ENGINES)}"
+        raise ConfigError(f"there is no engine {engine!r}", hint=hint)
     if engine in ("vllm", "sglang"):
         return _on_gpus(engine, wish, hardware)
     if wish.path is None or wish.shape is None:
@@ -260,7 +261,9 @@ def _output(command: list[str]) -> str:
     if program is None:
         raise FileNotFoundError(command[0])
     try:
-        done = subprocess.run([program, *command[1:]], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, check=True)
+        done = subprocess.run(
+            [program, *command[1:]], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, check=True
+        )
     except subprocess.SubprocessError as error:
         raise OSError(str(error)) from error
     return done.stdout

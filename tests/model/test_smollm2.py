@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -120,3 +121,34 @@ def test_replies_are_the_same_warm_cold_and_side_by_side(provider: Any, tmp_path
 
 def test_the_faster_copy_is_what_answers(provider: Any) -> None:
     assert provider.complete(topic("Hello")).model.endswith(".q8_0.gguf")
+
+
+def test_a_long_prompt_is_given_up_at_once_and_harms_nothing(provider: Any) -> None:
+    from rtfs.semantics.stopping import Stop, Stopped
+
+    asked_before = topic("My new card has still not arrived.")
+    expected = provider.complete(asked_before)
+    stop, at = Stop(), [0.0]
+
+    def give_up() -> None:
+        at[0] = time.monotonic()
+        stop.set()
+
+    timer = threading.Timer(0.2, give_up)
+    timer.start()
+    with pytest.raises(Stopped):
+        provider.complete(topic(" ".join(text for texts in TOPICS.values() for text in texts) * 8, stop=stop))
+    assert time.monotonic() - at[0] < 0.5  # 3 ms on an idle machine; a piece of the prompt alone takes longer
+    assert provider.complete(asked_before) == expected
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read as on Linux")
+def test_an_unloaded_model_gives_its_memory_back(provider: Any) -> None:
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    expected = provider.complete(topic("Hello"))
+    before = resident()
+    assert provider.unload() == 1
+    assert before - resident() > 100_000_000
+    assert provider.complete(topic("Hello")) == expected

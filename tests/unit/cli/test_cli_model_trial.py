@@ -55,6 +55,9 @@ def test_a_file_is_added_under_a_name_and_listed_with_its_hash(environ, tiny, ca
     records = {r["name"]: r for r in map(json.loads, capsys.readouterr().out.splitlines())}
     assert records["mine"]["sha256"] == digest
     assert records["mine"]["size_bytes"] == tiny.stat().st_size
+    assert records["mine"]["abilities"] == {"context_tokens": 2048, "tools": False, "json_schema": True, "logprobs": True, "embeddings": False}
+    assert records["anthropic:…"]["abilities"]["context_tokens"] is None  # it depends on which
+    assert records["rules"]["abilities"]["logprobs"]
     assert main(["models", "path", "mine"], environ) == 0
 
 

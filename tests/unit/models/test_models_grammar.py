@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,9 @@ def test_a_type_without_json_is_refused(type_: Type) -> None:
         grammar_for(type_, ALIASES)
 
 
+NIGHTLY = os.environ.get("RTFS_NIGHTLY") == "1"
+
+
 def small_types() -> st.SearchStrategy[Type]:
     scalars = st.sampled_from([INT, FLOAT, BOOL, NIL, STRING, KEYWORD, ANY, Primitive("uuid"), TypeRef("Chain")])
     ranges = st.tuples(st.integers(-10_000, 10_000), st.integers(0, 3000)).map(lambda p: refined(INT, ("in-range", p[0], p[0] + p[1])))
@@ -173,7 +177,7 @@ def small_types() -> st.SearchStrategy[Type]:
     )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=10_000 if NIGHTLY else 300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(type_=small_types(), seed=st.integers(0, 2**32))
 def test_random_types_give_grammars_that_keep_their_word(pool: Pool, type_: Type, seed: int) -> None:
     text, complete = generated(pool, grammar_for(type_, ALIASES), seed)

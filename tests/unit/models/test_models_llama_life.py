@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from rtfs.errors import DelegationError
-from tests.support.stops import FakeStop, GivenUp
 from tests.support.tiny_gguf import write_tiny_gguf
 
 pytest.importorskip("llama_cpp")
@@ -23,6 +22,7 @@ from rtfs.models.llama_pool import Pool, open_pool, release_pool, relieve
 from rtfs.models.llama_weights import Loading, Weights
 from rtfs.models.offload import Device
 from rtfs.models.protocol import ModelRequest, Parameter
+from rtfs.semantics.stopping import Stop, Stopped
 from rtfs.types.nodes import BOOL, INT, STRING, Predicate, RefinedType, Type
 
 LONG = RefinedType(STRING, (Predicate("min-length", (900,)),))
@@ -57,7 +57,7 @@ def request(result: Type = BOOL, text: str = "It works.", **extras: Any) -> Mode
 
 def test_a_call_that_is_given_up_stops_within_a_piece_of_its_prompt_and_harms_nobody(pool: Pool) -> None:
     """The flag is up when llama.cpp begins to compute, although `check` has said that all is well."""
-    stop = FakeStop()
+    stop = Stop()
     limit = CallLimit(time.monotonic() + 60, stop)
     tokens = [60 + i % 30 for i in range(300)]
     with pool.lease() as weights:
@@ -66,7 +66,7 @@ def test_a_call_that_is_given_up_stops_within_a_piece_of_its_prompt_and_harms_no
             session.read(tokens)
             expected = session.log_probabilities()
             session.read(tokens[:2][::-1])
-        with pytest.raises(GivenUp), pool.session(weights, tokens, limit) as session:
+        with pytest.raises(Stopped), pool.session(weights, tokens, limit) as session:
             step = session._decode
 
             def decode(some: Any, wants_logits: bool) -> None:
@@ -80,14 +80,13 @@ def test_a_call_that_is_given_up_stops_within_a_piece_of_its_prompt_and_harms_no
         with pool.session(weights, tokens, CallLimit.of_seconds(9)) as session:
             session.read(tokens)
             assert (session.log_probabilities() == expected).all()
-    assert stop.callbacks == []
+    assert not stop._callbacks
 
 
 def test_a_call_is_given_up_while_it_writes(provider: LlamaCppProvider) -> None:
     provider.complete(request(STRING))  # load first
-    stop = FakeStop()
-    asked = request(LONG, max_tokens=1500)
-    limit = CallLimit(time.monotonic() + 60, stop)
+    stop = Stop()
+    asked = request(LONG, max_tokens=1500, stop=stop)
     at: list[float] = []
 
     def give_up() -> None:
@@ -97,8 +96,8 @@ def test_a_call_is_given_up_while_it_writes(provider: LlamaCppProvider) -> None:
 
     thread = threading.Thread(target=give_up)
     thread.start()
-    with pytest.raises(GivenUp), provider._call(asked, limit) as call:
-        call.reply()
+    with pytest.raises(Stopped):
+        provider.complete(asked)
     took = time.monotonic() - at[0]
     thread.join()
     assert took < 0.5
@@ -106,7 +105,7 @@ def test_a_call_is_given_up_while_it_writes(provider: LlamaCppProvider) -> None:
 
 
 def test_who_waits_for_a_context_can_be_given_up_too(pool: Pool) -> None:
-    stop = FakeStop()
+    stop = Stop()
     late: list[BaseException] = []
 
     def wait(weights: Weights) -> None:
@@ -119,12 +118,12 @@ def test_who_waits_for_a_context_can_be_given_up_too(pool: Pool) -> None:
     with pool.lease() as weights, pool.session(weights, [], CallLimit.of_seconds(9)):
         thread = threading.Thread(target=wait, args=(weights,))
         thread.start()
-        while not stop.callbacks:
+        while not stop._callbacks:
             time.sleep(0.001)
         stop.set()
         thread.join(5)
-    assert [type(error) for error in late] == [GivenUp]
-    assert stop.callbacks == []
+    assert [type(error) for error in late] == [Stopped]
+    assert not stop._callbacks
 
 
 def test_time_ends_a_piece_of_a_prompt(pool: Pool) -> None:

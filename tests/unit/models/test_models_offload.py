@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rtfs.models.gguf_file import ModelShape
+from rtfs.models.llama_library import gpu_devices, supports_gpu
 from rtfs.models.offload import RESERVED_BYTES, Device, layer_costs, memory_needed, plan_offload
 
 GB = 10**9
@@ -127,3 +131,50 @@ def test_a_part_of_each_device_is_left_alone():
 
 def test_memory_without_a_gpu():
     assert memory_needed(shape(), context_tokens=2048, contexts=2) == 32 * 120_000_000 + 200_000_000 + 32 * 4096 * 2048 * 2
+
+
+# --- what llama.cpp tells of its devices ------------------------------------------------------
+
+
+class Function:
+    """A function of a native library: its types can be set."""
+
+    def __init__(self, call: Any) -> None:
+        self.call = call
+
+    def __call__(self, *operands: Any) -> Any:
+        return self.call(*operands)
+
+
+def fake_library(devices: list[tuple[int, bytes | None, int, int]]) -> Any:
+    """A module `llama_cpp` whose backend has devices: (type, description, free, total)."""
+
+    def of(handle: Any) -> tuple[int, bytes | None, int, int]:
+        return devices[handle.value - 1]
+
+    def memory(handle: Any, free: Any, total: Any) -> None:
+        free._obj.value, total._obj.value = of(handle)[2:]
+
+    functions = {
+        "count": lambda: len(devices),
+        "get": lambda i: i + 1,
+        "type": lambda handle: of(handle)[0],
+        "description": lambda handle: of(handle)[1],
+        "memory": memory,
+    }
+    native = SimpleNamespace(**{f"ggml_backend_dev_{name}": Function(call) for name, call in functions.items()})
+    return SimpleNamespace(llama_cpp=SimpleNamespace(_lib=native), llama_supports_gpu_offload=lambda: True)
+
+
+def test_gpus_are_told_from_other_devices_and_have_their_memory():
+    lib = fake_library([(0, b"CPU", 1, 2), (1, b"NVIDIA H200", 5 * GB, 140 * GB), (3, b"BLAS", 0, 0), (2, None, GB, GB)])
+    assert gpu_devices(lib) == [
+        Device(name="NVIDIA H200", free_bytes=5 * GB, total_bytes=140 * GB),
+        Device(name="GPU", free_bytes=GB, total_bytes=GB),
+    ]
+    assert supports_gpu(lib)
+
+
+def test_a_library_that_tells_nothing_has_no_devices():
+    assert gpu_devices(SimpleNamespace()) == []
+    assert gpu_devices(SimpleNamespace(llama_cpp=SimpleNamespace(_lib=SimpleNamespace()))) == []
