@@ -65,7 +65,7 @@ class Trace:
     """Requests that are not over: provider, target, when they began, and their charges, by whose identities they go."""
 
     def all_attempts(self, now: float) -> tuple[Attempt, ...]:
-        """The attempts so far, with those that nobody waits for any more: another answer was there first, or the call was stopped."""
+        """The attempts so far, with those that nobody waits for any more: another was quicker, or the call was stopped."""
         left = [
             Attempt(
                 provider=provider, target=target, outcome="left", problem=_LEFT, latency_s=now - begin, cost_usd=charge.cost_usd

@@ -18,7 +18,6 @@ from rtfs.errors import ConfigError
 from rtfs.values.equality import equal
 from rtfs.values.printing import to_readable
 
-
 #: Outcomes of attempts in which nothing was asked, whose answer has an attempt of its own, or that say nothing about the target.
 NOT_ASKED = frozenset({"skipped", "refused", "unsure", "shared", "left", "interrupted"})
 #: Those in which no request was sent.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from rtfs.capabilities.redaction import redactor
 from rtfs.delegation.record import Attempt, CallRecord, Records
 from rtfs.values.maps import Map
