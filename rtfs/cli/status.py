@@ -142,6 +142,10 @@ def _streak_dict(streak: Streak, breakers: Any, now: float) -> dict[str, Any]:
     }
 
 
+def calls_text(count: int) -> str:
+    return f"{count:,} {'call' if count == 1 else 'calls'}"
+
+
 # --- as text ---------------------------------------------------------------------------------
 
 
@@ -159,10 +163,10 @@ def lines(found: dict[str, Any]) -> list[str]:
         return [*out, f"  {about['error']}"]
     out.append("used")
     for label, usage in found["used"].items():
-        unknown = f", and {usage['unknown']:,} calls of unknown cost" if usage["unknown"] else ""
+        unknown = f", and {calls_text(usage['unknown'])} of unknown cost" if usage["unknown"] else ""
         failed = f" ({usage['failed']:,} without an answer of a model)" if usage["failed"] else ""
         cost = cost_text(usage["cost_usd"])
-        out.append(f"  {label:<13}  {usage['calls']:,} calls{failed}, {usage['tokens']:,} tokens, {cost}{unknown}")
+        out.append(f"  {label:<13}  {calls_text(usage['calls'])}{failed}, {usage['tokens']:,} tokens, {cost}{unknown}")
     out.append("failing")
     for streak in found["failing"]:
         alone = "; a program that runs leaves it alone for a moment" if streak["left_alone"] else ""

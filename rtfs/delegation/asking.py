@@ -20,7 +20,7 @@ from rtfs.delegation.confidence import Confidences
 from rtfs.delegation.options import CallOptions
 from rtfs.delegation.record import Attempt
 from rtfs.delegation.settings import CallSettings
-from rtfs.delegation.spending import Spending
+from rtfs.delegation.spending import Charge, Spending
 from rtfs.delegation.targets import ModelTarget
 from rtfs.errors import DelegationError, LimitExceeded, RtfsError
 from rtfs.models.protocol import ModelProvider, ModelReply, ModelRequest, Parameter, PreviousTry
@@ -61,6 +61,21 @@ class Trace:
     provider: str | None = None
     """The last that was asked."""
     answer: Answer | None = None
+    under_way: dict[int, tuple[str, str, float, Charge]] = field(default_factory=dict)
+    """Requests that are not over: provider, target, when they began, and their charges, by whose identities they go."""
+
+    def all_attempts(self, now: float) -> tuple[Attempt, ...]:
+        """The attempts so far, with those that nobody waits for any more: another was quicker, or the call was stopped."""
+        left = [
+            Attempt(
+                provider=provider, target=target, outcome="left", problem=_LEFT, latency_s=now - begin, cost_usd=charge.cost_usd
+            )
+            for provider, target, begin, charge in list(self.under_way.values())
+        ]
+        return (*self.attempts, *left)
+
+
+_LEFT = "not waited for; what it uses is charged when it is over"
 
 
 class Misfit(Exception):
@@ -195,6 +210,16 @@ class Asking:
             charge.never_sent()
             raise Stopped
         begin = self._timer()
+        trace.under_way[id(charge)] = (provider.name, target.printed, begin, charge)
+        try:
+            return self._requested(provider, target, request, trace, charge, begin)
+        finally:
+            trace.under_way.pop(id(charge), None)
+
+    def _requested(
+        self, provider: ModelProvider, target: ModelTarget, request: ModelRequest, trace: Trace, charge: Charge, begin: float
+    ) -> Answer:
+        """The same, once it is paid for; its attempt is in the trace when it is over."""
         try:
             with charge:
                 reply = provider.complete(request)

@@ -254,7 +254,7 @@ class ModelDelegate:
             provider=answer.provider if answer is not None else trace.provider,
             started=started,
             latency_s=latency_s,
-            attempts=tuple(trace.attempts),
+            attempts=trace.all_attempts(self._timer()) if trace.under_way else tuple(trace.attempts),
             source="none" if problem else "model",
             value=value,
             repairs=answer.repairs if answer is not None else (),

@@ -19,7 +19,7 @@ def first_answer(asks: list[Callable[[], T]], after_s: float | None) -> T:
     """The answer of the first of `asks` that succeeds; each further one begins `after_s` seconds after the one before, or at once
     when that has failed. With one, or without `after_s`, they run one after the other in this thread.
 
-    An answer that comes too late is thrown away: its tokens were spent, and its attempt is in the record.
+    An answer that comes too late is thrown away: its tokens are charged, and the record says that nobody waited for it.
 
     Raises:
         DelegationError: what the first one that failed raised, when all fail; any other error ends it at once, except that

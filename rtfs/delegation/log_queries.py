@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from rtfs.delegation.log_file import query, read
+from rtfs.delegation.record import NOT_ASKED
 from rtfs.delegation.targets import ModelTarget, parse_target
 from rtfs.errors import ConfigError
 
-#: Outcomes of attempts after which a target counts as having answered; the ones below say nothing about it.
+#: Outcomes of attempts after which a target counts as having answered; those in `NOT_ASKED` say nothing about it.
 _ANSWERED = frozenset({"answered", "mismatch"})
-_NOT_ASKED = frozenset({"refused", "skipped", "unsure", "interrupted"})
 _SIDES = {"local": "local-model", "local-model": "local-model", "remote": "remote", "body": "local"}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
@@ -184,7 +184,7 @@ def failing_targets(path: str, since: float, *, most: int = 5_000) -> list[Strea
             target, outcome = attempt["target"], attempt["outcome"]
             if outcome in _ANSWERED:
                 healthy.add(target)
-            elif outcome not in _NOT_ASKED and target not in healthy:
+            elif outcome not in NOT_ASKED and target not in healthy:
                 before = found.get(target)
                 found[target] = Streak(
                     target=target,

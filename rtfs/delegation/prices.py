@@ -18,6 +18,7 @@ from typing import Any
 from rtfs.delegation.allowance import NANO
 from rtfs.errors import ConfigError, nearest
 from rtfs.folders import config_folder
+from rtfs.source import Source, Span
 
 PRICES_VARIABLE = "RTFS_PRICES"
 OWN_FILE = Path(__file__).parent / "data" / "prices.toml"
@@ -106,47 +107,71 @@ def _brought() -> tuple[Price, ...]:
     return tuple(read_prices(OWN_FILE))
 
 
+class _Mistake(Exception):
+    """What is wrong with an entry, and under which of its keys; never leaves this module."""
+
+    def __init__(self, key: str | None, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.key, self.message, self.hint = key, message, hint
+
+
 def read_prices(path: Path) -> list[Price]:
     """The prices of a file, in its order.
 
     Raises:
-        ConfigError: it cannot be read, is not TOML, or an entry is wrong; names file and entry.
+        ConfigError: it cannot be read, is not TOML, or an entry is wrong; names file, line and entry.
     """
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+        text = path.read_text(encoding="utf-8").replace("\r\n", "\n")
+        data = tomllib.loads(text, parse_float=Decimal)
     except OSError as error:
         raise ConfigError(f"cannot read the prices in {path}: {error.strerror}", hint=f"check {PRICES_VARIABLE}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
     unknown = [name for name in data if name != "price"]
     entries = data.get("price", [])
     if unknown or not isinstance(entries, list):
         wrong = unknown[0] if unknown else "price"
-        raise ConfigError(f"{path}: `{wrong}` is not what a table of prices holds", hint="begin each entry with [[price]]")
-    return [_price(entry, f"{path}, entry {i + 1}") for i, entry in enumerate(entries)]
+        message = f"{path}: `{wrong}` is not what a table of prices holds"
+        raise ConfigError(message, span=_place(path, text, (wrong,)), hint="begin each entry with [[price]]")
+    found = []
+    for i, entry in enumerate(entries):
+        try:
+            found.append(_price(entry))
+        except _Mistake as mistake:
+            place = ("price", i) if mistake.key is None else ("price", i, mistake.key)
+            message = f"{path}, entry {i + 1}: {mistake.message}"
+            raise ConfigError(message, span=_place(path, text, place), hint=mistake.hint) from None
+    return found
 
 
-def _price(entry: Any, place: str) -> Price:
+def _place(path: Path, text: str, keys: tuple[str | int, ...]) -> Span:
+    from rtfs.delegation.policy.places import Places
+
+    return Places(Source(str(path), text)).value(keys)
+
+
+def _price(entry: Any) -> Price:
     if not isinstance(entry, dict):
-        raise ConfigError(f"{place}: an entry begins with [[price]]")
+        raise _Mistake(None, "an entry begins with [[price]]")
     for key in entry:
         if key not in _KEYS:
             close = nearest(key, _KEYS)
-            raise ConfigError(f"{place}: `{key}` is unknown", hint=f"did you mean `{close[0]}`?" if close else None)
+            raise _Mistake(key, f"`{key}` is unknown", f"did you mean `{close[0]}`?" if close else None)
     models = entry.get("model")
     models = [models] if isinstance(models, str) else models
     if not isinstance(models, list) or not models or not all(isinstance(model, str) and model for model in models):
-        raise ConfigError(f"{place}: `model` must be the id of a model, or several in brackets")
+        raise _Mistake("model", "`model` must be the id of a model, or several in brackets")
     server = entry.get("server", "*")
     if not isinstance(server, str) or not server:
-        raise ConfigError(f"{place}: `server` must be a host, such as api.openai.com")
-    rates = {name: _rate(entry[name], name, place) for name in _RATES if name in entry}
+        raise _Mistake("server", "`server` must be a host, such as api.openai.com")
+    rates = {name: _rate(entry[name], name) for name in _RATES if name in entry}
     missing = [name for name in ("input", "output") if name not in rates]
     if missing:
-        raise ConfigError(f"{place}: `{missing[0]}` is missing", hint="dollars for a million tokens; 0 for a model that is free")
+        raise _Mistake(None, f"`{missing[0]}` is missing", "dollars for a million tokens; 0 for a model that is free")
     most = entry.get("max_prompt")
     if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most <= 0):
-        raise ConfigError(f"{place}: `max_prompt` must be a number of tokens")
+        raise _Mistake("max_prompt", "`max_prompt` must be a number of tokens")
     return Price(
         server=server,
         models=tuple(models),
@@ -159,8 +184,8 @@ def _price(entry: Any, place: str) -> Price:
     )
 
 
-def _rate(value: Any, name: str, place: str) -> int:
+def _rate(value: Any, name: str) -> int:
     number = type(value) is int or (isinstance(value, Decimal) and value.is_finite())
     if not number or not 0 <= value <= _MOST:
-        raise ConfigError(f"{place}: `{name}` must be dollars for a million tokens, from 0 on")
+        raise _Mistake(name, f"`{name}` must be dollars for a million tokens, from 0 on")
     return int((Decimal(value) * NANO).to_integral_value(ROUND_CEILING))

@@ -18,6 +18,11 @@ from rtfs.errors import ConfigError
 from rtfs.values.equality import equal
 from rtfs.values.printing import to_readable
 
+#: Outcomes of attempts in which nothing was asked, whose answer has an attempt of its own, or that say nothing about the target.
+NOT_ASKED = frozenset({"skipped", "refused", "unsure", "shared", "left", "interrupted"})
+#: Those in which no request was sent.
+NOT_SENT = frozenset({"skipped", "refused", "unsure", "shared"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
@@ -26,8 +31,8 @@ class Attempt:
     provider: str
     outcome: str
     """`answered`, `mismatch` (the reply did not fit the type), `unsure` (below the confidence that was asked for), `skipped` (its
-    breaker is open), `refused` (by a policy, a tag or a budget: nothing was sent), `interrupted`, or the kind of the error:
-    `model-unavailable` …"""
+    breaker is open), `refused` (by a policy, a tag or a budget: nothing was sent), `shared` (an equal call was answered), `left`
+    (nobody waits for it any more), `interrupted`, or the kind of the error: `model-unavailable` …"""
     target: str = ""
     """As it is printed: `remote_model:gpt-4o-mini`."""
     problem: str | None = None
@@ -114,8 +119,8 @@ class CallRecord:
 
     @property
     def cost_usd(self) -> float | None:
-        """Of all attempts; None when the price of one is not known."""
-        costs = [a.cost_usd for a in self.attempts if a.completion_tokens is not None or a.cost_usd is not None]
+        """Of all attempts; None when that of one is not known."""
+        costs = [a.cost_usd for a in self.attempts if a.outcome not in NOT_SENT]
         return None if None in costs else sum(cost for cost in costs if cost is not None)
 
     def to_dict(self) -> dict[str, Any]:

@@ -71,6 +71,7 @@ class Sharing:
                 problem="the answer to an equal call",
                 latency_s=time.perf_counter() - begin,
                 score=answer.reply.score,
+                confidence=answer.confidence,
                 cost_usd=0.0,
             )
         )

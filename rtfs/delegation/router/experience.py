@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rtfs.delegation.record import CallRecord
+from rtfs.delegation.record import NOT_ASKED, CallRecord
 from rtfs.errors import ConfigError
 
 PRIOR_CALLS = 10.0
@@ -26,9 +26,6 @@ LATENCY = "latency_s"
 PROMPT = "prompt_tokens"
 COMPLETION = "completion_tokens"
 QUANTITIES = (QUALITY, USABLE, LATENCY, PROMPT, COMPLETION)
-
-#: Attempts in which nothing was asked, whose answer has an attempt of its own, or that say nothing about the target.
-_NOT_ASKED = ("skipped", "refused", "unsure", "interrupted")
 
 
 class Experience:
@@ -77,7 +74,7 @@ class Experience:
             return
         answered = ""
         for attempt in record.attempts:
-            if attempt.outcome in _NOT_ASKED or not attempt.target:
+            if attempt.outcome in NOT_ASKED or not attempt.target:
                 continue
             usable = attempt.outcome == "answered"
             self.observe(USABLE, record.function, attempt.target, float(usable))

@@ -529,6 +529,24 @@ def test_a_log_that_others_hold_is_waited_for(path: Path, monkeypatch: pytest.Mo
     assert "locked" in said[0]
 
 
+def test_a_file_that_became_read_only_costs_one_line_and_passes(path: Path):
+    said: list[str] = []
+    log = CallLog(path, report=said.append)
+    log.add(record(function="a"))
+    log.flush()
+    assert log._file is not None
+    log._file._db.execute("PRAGMA query_only=ON")
+    for _ in range(3):
+        log.add(record(function="lost"))
+        log.flush()
+    log._file._db.execute("PRAGMA query_only=OFF")
+    log.add(record(function="b"))
+    log.close()
+    assert [one["function"] for one in documents(path)] == ["a", "b"]
+    assert len(said) == 1
+    assert "readonly" in said[0]
+
+
 def test_a_full_disk_costs_one_line_and_passes(path: Path):
     said: list[str] = []
     log = CallLog(path, report=said.append)

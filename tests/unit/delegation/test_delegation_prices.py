@@ -141,3 +141,23 @@ def test_a_file_that_is_not_there_or_not_text(tmp_path: Path):
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="is not TOML"):
         PriceTable.load({"RTFS_PRICES": str(tmp_path / "bytes.toml")})
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        (ENTRY + "\n\n[[price]]\nmodel = 'm'\ninput = -1\noutput = 1", 9, 9),
+        (ENTRY + "\n[[price]]\nmodel = 'n'\ninput = 1\n", 6, 1),
+        (ENTRY + "ouput = 1", 5, 9),
+        ("# mine\n[prices]\n", 2, 1),
+    ],
+)
+def test_what_is_wrong_has_its_place(tmp_path: Path, text: str, line: int, column: int):
+    for ends in ("\n", "\r\n"):
+        path = tmp_path / "prices.toml"
+        path.write_bytes(text.replace("\n", ends).encode())
+        with pytest.raises(ConfigError) as caught:
+            read_prices(path)
+        assert caught.value.span is not None
+        assert caught.value.span.source.position(caught.value.span.start) == (line, column)
+        assert str(caught.value.span).startswith(str(path))

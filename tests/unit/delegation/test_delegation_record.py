@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from rtfs.capabilities.redaction import redactor
 from rtfs.delegation.record import Attempt, CallRecord, Records
 from rtfs.values.maps import Map
@@ -84,3 +86,18 @@ def test_secrets_are_replaced_by_the_names_of_their_variables() -> None:
     )
     assert redact("secret-123 secret-123-longer short /usr/bin:/bin pass-word-1") == "[A_API_KEY] [B_TOKEN] short /usr/bin:/bin [d_password]"
     assert redactor({})("x") == "x"
+
+
+@pytest.mark.parametrize(
+    ("attempts", "cost"),
+    [
+        ([("answered", 0.5), ("unsure", None)], 0.5),
+        ([("refused", None), ("skipped", None), ("shared", None)], 0.0),
+        ([("answered", 0.5), ("left", None)], None),
+        ([("provider-error", None), ("answered", 0.5)], None),
+        ([("model-unavailable", 0.0), ("answered", 0.25)], 0.25),
+    ],
+)
+def test_a_cost_is_known_when_that_of_each_request_is(attempts: list[tuple[str, float | None]], cost: float | None) -> None:
+    made = tuple([Attempt(provider="p", outcome=outcome, cost_usd=usd) for outcome, usd in attempts])
+    assert record(attempts=made).cost_usd == cost

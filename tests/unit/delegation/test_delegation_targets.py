@@ -229,6 +229,9 @@ def test_the_next_is_asked_as_well_when_one_is_slow() -> None:
     plan = Decision(RemoteModel("a"), fallbacks=(RemoteModel("b"),), settings=CallSettings(hedge_after_s=0.02))
     assert bench.ask(plan) == "quick"
     assert bench.record.model == "b"
+    assert [(a.target, a.outcome) for a in bench.record.attempts] == [("remote_model:b", "answered"), ("remote_model:a", "left")]
+    assert bench.record.attempts[1].latency_s > 0
+    assert bench.record.cost_usd is None  # what the slow one will cost is not known
     slow.go.set()
 
 
