@@ -18,7 +18,7 @@ from rtfs.caching.semantic.embedding import HashedEmbedder
 from rtfs.caching.semantic.layer import SemanticCache
 from rtfs.caching.stores.memory import MemoryStore
 from rtfs.caching.stores.protocol import StoreUnavailable
-from rtfs.caching.stores.sqlite import SqliteStore
+from rtfs.caching.stores.sqlite import SQLiteStore
 from rtfs.models.protocol import ModelRequest, Parameter
 from rtfs.types.nodes import INT, STRING
 
@@ -73,6 +73,7 @@ def test_nothing_is_served_before_it_is_proved() -> None:
 def test_a_hit_says_what_it_matched_and_why() -> None:
     cache = layer()
     cache.store(question(OPEN), kept("so"))
+    before = cache.stats()
     look = cache.look(question(OPEN_TOO))
     assert look is not None
     assert look.serve
@@ -81,7 +82,8 @@ def test_a_hit_says_what_it_matched_and_why() -> None:
     assert GRID[0] <= look.note["score"] <= 1
     assert look.note["reasons"][-1].startswith("threshold of the function")
     stats = cache.stats()
-    assert (stats.hits, stats.saved.tokens, stats.saved.cost_usd) == (1, 15, 0.001)
+    assert (stats.hits - before.hits, stats.saved.tokens - before.saved.tokens) == (1, 15)
+    assert stats.saved.cost_usd == pytest.approx(before.saved.cost_usd + 0.001)
 
 
 @pytest.mark.parametrize(
@@ -236,10 +238,10 @@ def test_forgetting() -> None:
 
 
 def test_the_index_is_made_anew_from_the_store(tmp_path: Path) -> None:
-    first = layer(SqliteStore(tmp_path / "cache.sqlite"))
+    first = layer(SQLiteStore(tmp_path / "cache.sqlite"))
     first.store(question(OPEN), kept("so"))
     first.close()
-    second = layer(SqliteStore(tmp_path / "cache.sqlite"), proved=False)
+    second = layer(SQLiteStore(tmp_path / "cache.sqlite"), proved=False)
     look = second.look(question(OPEN_TOO))
     assert look is not None
     assert look.serve  # what was learnt is kept as well
@@ -248,10 +250,10 @@ def test_the_index_is_made_anew_from_the_store(tmp_path: Path) -> None:
 
 
 def test_two_processes_share_what_they_learn(tmp_path: Path) -> None:
-    one, two = (layer(SqliteStore(tmp_path / "cache.sqlite"), proved=False) for _ in range(2))
+    one, two = (layer(SQLiteStore(tmp_path / "cache.sqlite"), proved=False) for _ in range(2))
     prove(one, 20)
     prove(two, 20)
-    third = layer(SqliteStore(tmp_path / "cache.sqlite"), proved=False)
+    third = layer(SQLiteStore(tmp_path / "cache.sqlite"), proved=False)
     assert third.standings()[0][1].checks == 40
     for cache in (one, two, third):
         cache.close()
@@ -298,9 +300,10 @@ def test_a_store_that_is_out_of_reach_is_a_miss() -> None:
 
 
 def test_private_answers_stay_where_the_store_keeps_them() -> None:
-    store = MemoryStore()
-    cache = layer(store)
-    store.local = None  # type: ignore[misc,assignment]
+    class Elsewhere(MemoryStore):
+        local = None
+
+    cache = layer(Elsewhere())
     assert not cache.put(question(OPEN, private=True), kept("so"))
     assert cache.look(question(OPEN, private=True)) is None
 
@@ -314,7 +317,6 @@ def test_several_texts_are_compared_each_with_its_own() -> None:
 
     cache = layer(proved=False)
     cache.store(both("What is the price of it?", "This is a red car."), kept("so"))
-    assert cache.look(both("What does it cost, the price?", "This is a red car.")) is not None or True
     assert cache.look(both("Please, what is the price of it?", "This is a red car.")) is not None
     assert cache.look(both("Please, what is the price of it?", "This is a blue car.")) is None
 
