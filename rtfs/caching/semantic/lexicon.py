@@ -78,7 +78,7 @@ class Lexicon:
 
     def known(self, word: str) -> bool:
         """Whether a word, in some form, is English as far as this lexicon goes."""
-        return word in self.words or word in self._bases or self.base(word) in self.words
+        return word in self.words or word in self._bases or word in self.empty or self.base(word) in self.words
 
     def _base(self, word: str) -> str:
         """The base form of a lower-case word: `running` -> `run`, `cities` -> `city`; the word itself where no rule

@@ -32,6 +32,7 @@ def _unmatched(view: View, other: View, pair: Alignment) -> list[str]:
         if base not in other.bases
         and written.lower() not in other.lows
         and not _in_other_form(written.lower(), other)
+        and not _shortened(base, view, other)
         and not (base in pair.lexicon.words and any(pair.lexicon.akin(base, word) for word in other.bases))
     ]
 
@@ -49,3 +50,13 @@ def _in_other_form(name: str, other: View) -> bool:
         if (name in initials or name in short) and len(spelled) >= 2:
             return True
     return False
+
+
+def _shortened(base: str, view: View, other: View) -> bool:
+    """`European` and `Union`, where the other text has `EU`."""
+    initials = "".join(token.base[0] for token in view.tokens if token.base in view.names)
+    return any(
+        written.isupper() and 2 <= len(written) <= 5 and written.lower() in initials and base[0] in written.lower()
+        for short, written in other.names.items()
+        if short not in view.bases
+    )
