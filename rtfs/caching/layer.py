@@ -175,9 +175,10 @@ class Counts:
         self._told = now
         return {name: count - before.get(name, 0) for name, count in now.items() if count != before.get(name, 0)}
 
-    def stats(self, layer: str, added: Mapping[str, float], **more: Any) -> CacheStats:
-        """The figures, with those that other processes told the store (`added`)."""
-        found = {name: count + added.get(name, 0) for name, count in self.now().items()}
+    def stats(self, layer: str, told: Mapping[str, float], **more: Any) -> CacheStats:
+        """The figures, with what this and other processes told the store (`told`)."""
+        before = self._told
+        found = {name: count - before.get(name, 0) + told.get(name, 0) for name, count in self.now().items()}
         saved = Saved(float(found.pop("seconds")), int(found.pop("tokens")), float(found.pop("cost_usd")))
         return CacheStats(layer, **{name: int(count) for name, count in found.items()}, **more, saved=saved)
 
