@@ -102,6 +102,9 @@ class Saved(Struct):
     tokens: int = 0
     cost_usd: float = 0.0
 
+    def to_dict(self) -> dict[str, Any]:
+        return {"seconds": round(self.seconds, 6), "tokens": self.tokens, "cost_usd": round(self.cost_usd, 9)}
+
     def __add__(self, other: Saved) -> Saved:
         return Saved(self.seconds + other.seconds, self.tokens + other.tokens, self.cost_usd + other.cost_usd)
 

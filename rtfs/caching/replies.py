@@ -1,8 +1,8 @@
 """L2: replies of models under everything that can change them.
 
-The key is over the form of the request, who asks on whose behalf, which model of which provider in which version, the function, its
-types, what it is told besides (docstring, examples, rules), the sampling parameters, and the values of the operands.  What only says
-how long to wait is no part of it, nor is a reply that did not fit: what is kept is the reply that was of use in the end.
+The key is over the form of the request, who asks on whose behalf, which model of which provider in which version, the function,
+its types, what it is told besides (docstring, examples, rules), the sampling parameters, and the values of the operands.  What only
+says how long to wait is no part of it, nor is a reply that did not fit: what is kept is the reply that was of use in the end.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from rtfs.caching.stores.protocol import Known, Store
+    from rtfs.models.rules import Rules, RuleSet
     from rtfs.types.nodes import Type
 
 NAME = "L2"
@@ -70,7 +71,7 @@ class RequestKeys:
         if request.examples:
             more = ("examples", request.examples)
         if request.rules is not None:
-            more = (*more, "rules", rules_text(request.rules))
+            more = (*more, "rules", rules_key(request.rules))
         for name in _OTHERS:
             value = getattr(request, name)
             if value:
@@ -98,19 +99,34 @@ class RequestKeys:
         return found
 
 
-def rules_text(rules: Any) -> str:
-    """The patterns and tables that the provider `rules` goes by, as one text."""
+def rules_key(rules: RuleSet) -> bytes:
+    """A key for the patterns and tables that the provider `rules` goes by.
+
+    Raises:
+        NoKey.
+    """
     known = _RULES.get(id(rules))
     if known is not None and known[0] is rules:
         return known[1]
+    parts = [(name, _rules_parts(of_field)) for name, of_field in (("", rules.whole), *rules.fields)]
+    made = keys.key("rules", parts)
     if len(_RULES) >= _MOST_BEGINNINGS:
         _RULES.clear()
-    text = repr(rules)
-    _RULES[id(rules)] = (rules, text)
-    return text
+    _RULES[id(rules)] = (rules, made)
+    return made
 
 
-_RULES: dict[int, tuple[Any, str]] = {}
+def _rules_parts(rules: Rules | None) -> Any:
+    if rules is None:
+        return None
+    return [
+        None if rule is None else (None if rule.pattern is None else rule.pattern.pattern, rule.key, rule.written, rule.score)
+        for rule in (*rules.rules, rules.fallback)
+    ]
+
+
+#: identity of rules -> (they themselves, so that they stay; their key)
+_RULES: dict[int, tuple[Any, bytes]] = {}
 
 
 def parts_of(question: Question) -> dict[str, str]:
@@ -124,7 +140,7 @@ def parts_of(question: Question) -> dict[str, str]:
         "docstring": request.doc,
         "types": ([(p.name, str(p.type)) for p in request.parameters], str(request.result), _aliases(request.aliases)),
         "examples": request.examples,
-        "rules": None if request.rules is None else rules_text(request.rules),
+        "rules": None if request.rules is None else rules_key(request.rules),
         "sampling": (request.max_tokens, float(request.temperature), request.seed),
         "operands": tuple([p.value for p in request.parameters]),
     }
@@ -240,6 +256,13 @@ class ReplyCache:
         if kept is not None:
             self._counts.save(kept.saved)
         return kept
+
+    def shared(self, kept: Kept) -> None:
+        """A reply that was being made for another call was of use for one more, which had counted as a miss."""
+        with self._lock:
+            self._counts.hits += 1
+            self._counts.misses -= 1
+            self._counts.save(kept.saved)
 
     def keep(self, question: Question, key: bytes, reply: Kept) -> bool:
         """Keep a reply, so that it is found by model, function and operands as well."""

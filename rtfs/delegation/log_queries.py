@@ -15,7 +15,7 @@ from rtfs.errors import ConfigError
 
 #: Outcomes of attempts after which a target counts as having answered; the ones below say nothing about it.
 _ANSWERED = frozenset({"answered", "mismatch"})
-_NOT_ASKED = frozenset({"refused", "skipped", "unsure", "interrupted"})
+_NOT_ASKED = frozenset({"refused", "skipped", "unsure", "interrupted", "cached"})
 _SIDES = {"local": "local-model", "local-model": "local-model", "remote": "remote", "body": "local"}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 

@@ -1,7 +1,7 @@
 """A store that may fail, made into one that does not: an outage is a miss, and is over by itself when it is over.
 
-After a failure the store is left alone for a while, twice as long after each further one, so that a server that does not answer costs
-one time-out now and then and not one for each look-up.  One look-up at a time tries again.
+After a failure the store is left alone for a while, twice as long after each further one, so that a server that does not answer
+costs one time-out now and then and not one for each look-up.  One look-up at a time tries again.
 """
 
 from __future__ import annotations
