@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from _thread import RLock
+from collections.abc import Mapping
 from types import NoneType
 
 from rtfs.errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from rtfs.delegation.engine import DelegationEngine
@@ -61,6 +62,8 @@ class Delegation:
         self._tenant, self._surroundings = tenant, tuple(surroundings)
         self._given_caches = caches
         self._caches: Any = None
+        #: The `caching.plans.PlanCache`; None while no engine decides.
+        self.plans: Any = None
         self._environ = environ
         self._warn = warn
         #: The `delegation.record.Records` of the calls so far; None when there were none.
@@ -183,7 +186,7 @@ class Delegation:
         equip = getattr(engine, "equip", None)
         if equip is not None:
             equip(self._past, self._price)
-        linker = Linker(engine or StaticEngine(), self._tenant, self._surroundings)
+        linker = Linker(engine or StaticEngine(), self._tenant, self._surroundings, self._plan_cache())
         if before is not None:
             linker.take_over(before)
         else:
@@ -191,6 +194,20 @@ class Delegation:
             for loaded in self._machine.loaded_namespaces():
                 linker.adopt(loaded)
         self._machine.engine = linker
+
+    def _plan_cache(self) -> Any:
+        """L1: one for all engines of this runtime, so that its figures are those of the runtime; None when there is to be none."""
+        given = self._given_caches
+        if isinstance(given, Mapping):
+            from rtfs.caching.opening import layer_names
+
+            if "L1" in layer_names(given.get("off", ())):
+                return None
+        if self.plans is None:
+            from rtfs.caching.plans import PlanCache
+
+            self.plans = PlanCache()
+        return self.plans
 
     def stale(self) -> Iterable[tuple[Namespace, Node]]:
         """The definitions whose target is another one since they were linked, to be evaluated again."""

@@ -98,10 +98,12 @@ class GuardedStore:
         return self._try(lambda: self.inner.clear(namespace), 0)
 
     def known(self, namespace: str, *, tag: str | None = None) -> Iterator[Known]:
-        return iter(self._try(lambda: list(self.inner.known(namespace, tag=tag)), []))
+        nothing: list[Known] = []
+        return iter(self._try(lambda: list(self.inner.known(namespace, tag=tag)), nothing))
 
     def items(self, namespace: str, *, tag: str | None = None) -> Iterator[tuple[bytes, bytes]]:
-        return iter(self._try(lambda: list(self.inner.items(namespace, tag=tag)), []))
+        nothing: list[tuple[bytes, bytes]] = []
+        return iter(self._try(lambda: list(self.inner.items(namespace, tag=tag)), nothing))
 
     def namespaces(self) -> list[str]:
         return self._try(self.inner.namespaces, [])
