@@ -131,7 +131,7 @@ def open_store(layer: str, place: str, config: CacheConfig, notice: Callable[[st
         from rtfs.caching.stores.redis import RedisStore
 
         return RedisStore(place, ttl_s=config.ttl_s)
-    if scheme in ("s3", "memory", "file"):
+    if scheme == "s3":
         from rtfs.caching.stores.s3 import ObjectStore
 
         return ObjectStore(place, ttl_s=config.ttl_s)

@@ -77,7 +77,7 @@ class CachedEngine:
         return needs is not None and needs(symbol) <= BY_CONTEXT
 
     def depends_on_kinds_only(self, symbol: str) -> bool:
-        """Whether all calls of a function with operands of the same types get the same decision, for as long as `generation` says."""
+        """Whether calls of a function with operands of the same types get the same decision, while `generation` is the same."""
         needs = getattr(self.inner, "needs", None)
         return self.plans.config.ttl_s is None and needs is not None and needs(symbol) <= BY_KINDS
 

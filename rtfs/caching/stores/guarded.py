@@ -85,6 +85,9 @@ class GuardedStore:
     def get(self, namespace: str, key: bytes) -> bytes | None:
         return self._try(lambda: self.inner.get(namespace, key), None)
 
+    def entry(self, namespace: str, key: bytes) -> Entry | None:
+        return self._try(lambda: self.inner.entry(namespace, key), None)
+
     def put(self, namespace: str, key: bytes, value: bytes, *, ttl_s: float | None = None, tags: tuple[str, ...] = ()) -> bool:
         return self._try(lambda: self.inner.put(namespace, key, value, ttl_s=ttl_s, tags=tags), False)
 

@@ -107,6 +107,9 @@ if TYPE_CHECKING:
         def get(self, namespace: str, key: bytes) -> bytes | None:
             """The value under a key; None when there is none, or when its time is over. Counts as a use for the eviction."""
 
+        def entry(self, namespace: str, key: bytes) -> Entry | None:
+            """The entry under a key with its tags and the seconds that it has left; else as `get`."""
+
         def put(self, namespace: str, key: bytes, value: bytes, *, ttl_s: float | None = None, tags: tuple[str, ...] = ()) -> bool:
             """Keep a value in the place of an older one. True: it is committed, and no crash of this process loses it in a store
             that is persistent. False: it is not kept, because it is larger than all there is room for."""
