@@ -96,11 +96,12 @@ class CacheManager:
         except NoKey:
             return None
 
-    def answer(self, question: Question, ask: Ask) -> Answered:
+    def answer(self, question: Question, ask: Ask, *, timeout_s: float | None = None) -> Answered:
         """The reply to a question: kept, or from the model.
 
         Args:
             ask: asks the model; called once at most, in this thread, and not at all when somebody else asks the same just now.
+            timeout_s: seconds to wait for somebody else's answer; those of the request when None.
         Raises:
             What `ask` raises; DelegationError: somebody else asked the same, and the time of this request was over first.
         """
@@ -116,7 +117,8 @@ class CacheManager:
             return self._beyond(question, key, request, ask)
 
         try:
-            answered, own = self._flights.run((key, question.private), work, timeout_s=request.timeout_s)
+            patience_s = request.timeout_s if timeout_s is None else timeout_s
+            answered, own = self._flights.run((key, question.private), work, timeout_s=patience_s, stop=request.stop)
         except TimeoutError:
             message = "the same question was asked by another call, which had no answer in time"
             raise DelegationError(message, kind="model-unavailable", retryable=True) from None

@@ -30,7 +30,7 @@ NAME = "L2"
 #: Of how a request becomes a prompt: replies to what another RTFS made of it are not used.
 FORM = 1
 #: Fields of a request that are no part of the key: how long to wait, and the reply before that did not fit.
-WITHOUT_SAY = frozenset(("timeout_s", "previous"))
+WITHOUT_SAY = frozenset(("timeout_s", "previous", "stop"))
 _FIXED = ("model", "function", "doc", "parameters", "result", "aliases", "max_tokens", "temperature", "seed")
 _OTHERS = tuple([field.name for field in fields(ModelRequest) if field.name not in {*_FIXED, *WITHOUT_SAY, "examples", "rules"}])
 _MOST_BEGINNINGS = 1_000

@@ -132,10 +132,13 @@ class Asking:
         if self._replies is None:
             return self._ask_model(call, target, options, settings, trace, None)
         provider, request = self._prepared(call, target, options, settings, trace)
-        return self._replies.answer(
+        answer = self._replies.answer(
             call, target, provider, request, options, settings, trace,
             lambda request: self._ask_model(call, target, options, settings, trace, (provider, request)),
         )  # fmt: skip
+        if answer.cached is not None:
+            answer.confidence = self._confidences.of(request.function, target.printed, answer.reply.score)
+        return answer
 
     def _ask_model(
         self,

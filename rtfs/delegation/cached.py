@@ -82,7 +82,7 @@ class CachedReplies:
             made.append(answer)
             return self._kept(answer, trace.attempts[before:], self._timer() - began)
 
-        found = self._caches.answer(question, asked)
+        found = self._caches.answer(question, asked, timeout_s=_patience_s(request, trace))
         if found.layer is None:
             trace.cache_note = found.note
             return made[0]
@@ -157,6 +157,12 @@ class CachedReplies:
             score=found.kept.score,
             cost_usd=0.0,
         )
+
+
+def _patience_s(request: ModelRequest, trace: Trace) -> float:
+    """Seconds to wait for an equal call: no longer than the call's own budget allows."""
+    left_s = trace.budget.remaining_s()
+    return request.timeout_s if left_s is None else max(0.001, min(left_s, request.timeout_s))
 
 
 def _sum(counts: list[int | None]) -> int | None:

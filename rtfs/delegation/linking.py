@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 #: Types all of whose values are of one kind (`values.equality.kind_of`), and have nothing inside.
 _OF_ONE_KIND = frozenset((str, int, float, bool, type(None), Keyword))
 
+
 class Linker:
     """Asks one engine about the functions of one runtime.
 
@@ -38,7 +39,9 @@ class Linker:
         plans: keeps the engine's decisions (L1); None: it is asked each time.
     """
 
-    def __init__(self, engine: DelegationEngine, tenant: str = "", surroundings: Iterable[str] = (), plans: PlanCache | None = None) -> None:
+    def __init__(
+        self, engine: DelegationEngine, tenant: str = "", surroundings: Iterable[str] = (), plans: PlanCache | None = None
+    ) -> None:
         self.engine = engine
         self.cached = None if plans is None else CachedEngine(engine, plans)
         #: What is asked about each call.
