@@ -37,6 +37,11 @@ def compile_cache_folder(environ: Mapping[str, str]) -> str:
     return os.path.join(cache_folder(environ), "compiled")
 
 
+def answer_cache_folder(environ: Mapping[str, str]) -> str:
+    """The folder for answers of models."""
+    return os.path.join(cache_folder(environ), "answers")
+
+
 def log_path(environ: Mapping[str, str]) -> str:
     """The file with the records of delegated calls."""
     return os.path.join(state_folder(environ), LOG_NAME)

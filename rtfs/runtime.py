@@ -74,6 +74,8 @@ class Runtime:
         cache: a folder in which compiled files are kept, for later runtimes, when this one is closed; none when None.
         log: where records of delegated calls are kept beyond this runtime: the path of a file, True for the one that `rtfs logs`
             shows, or a `delegation.log.CallLog`, which stays open.
+        caches: whether answers of models are kept, and used again (`caching.opening.open_caches`): True in memory, a folder for
+            files in it, `redis://…`, `s3://…`, a map of settings, or a `caching.manager.CacheManager`, which stays open.
         metrics: whether calls are counted through OpenTelemetry: True, a `MeterProvider`, or a `delegation.metrics.Metrics`, which
             is closed with the runtime.
     """
@@ -106,6 +108,7 @@ class Runtime:
         profile: str = "extended",
         cache: str | os.PathLike[str] | None = None,
         log: Any = None,
+        caches: Any = None,
         metrics: Any = None,
     ) -> None:
         from rtfs.capabilities.host import RuntimeHost
@@ -144,6 +147,7 @@ class Runtime:
             budget=budget,
             run_budget=run_budget,
             log=log,
+            caches=caches,
             metrics=metrics,
             tenant=tenant,
             environ=self._environ,

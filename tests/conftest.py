@@ -6,6 +6,7 @@ Tests marked `model` see the real data folder, where the weights lie; all others
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Iterator
@@ -68,6 +69,7 @@ def _isolated(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, _
     monkeypatch.setenv("RTFS_DATA_DIR", str(_empty_home / "data"))
     monkeypatch.setenv("RTFS_CACHE_DIR", str(_empty_home / "cache"))
     monkeypatch.setenv("RTFS_STATE_DIR", str(_empty_home / "state"))
+    shutil.rmtree(_empty_home / "cache" / "answers", ignore_errors=True)  # what a model said to another test
     connect = socket.socket.connect
 
     def connect_here(self: socket.socket, address: Any) -> None:

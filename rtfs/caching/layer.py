@@ -102,6 +102,9 @@ class Saved(Struct):
     tokens: int = 0
     cost_usd: float = 0.0
 
+    def to_dict(self) -> dict[str, Any]:
+        return {"seconds": round(self.seconds, 6), "tokens": self.tokens, "cost_usd": round(self.cost_usd, 9)}
+
     def __add__(self, other: Saved) -> Saved:
         return Saved(self.seconds + other.seconds, self.tokens + other.tokens, self.cost_usd + other.cost_usd)
 
@@ -175,9 +178,10 @@ class Counts:
         self._told = now
         return {name: count - before.get(name, 0) for name, count in now.items() if count != before.get(name, 0)}
 
-    def stats(self, layer: str, added: Mapping[str, float], **more: Any) -> CacheStats:
-        """The figures, with those that other processes told the store (`added`)."""
-        found = {name: count + added.get(name, 0) for name, count in self.now().items()}
+    def stats(self, layer: str, told: Mapping[str, float], **more: Any) -> CacheStats:
+        """The figures, with what this and other processes told the store (`told`)."""
+        before = self._told
+        found = {name: count - before.get(name, 0) + told.get(name, 0) for name, count in self.now().items()}
         saved = Saved(float(found.pop("seconds")), int(found.pop("tokens")), float(found.pop("cost_usd")))
         return CacheStats(layer, **{name: int(count) for name, count in found.items()}, **more, saved=saved)
 

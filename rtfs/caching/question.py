@@ -85,23 +85,6 @@ class Kept(Struct):
             model=self.model,
         )
 
-    @classmethod
-    def of(cls, reply: ModelReply, *, latency_s: float, cost_usd: float | None, created: float, **metadata: Any) -> Kept:
-        usage = reply.usage
-        return cls(
-            reply.text,
-            usage.prompt_tokens,
-            usage.completion_tokens,
-            reply.score,
-            reply.label_mass,
-            reply.finish_reason,
-            reply.model,
-            latency_s,
-            cost_usd,
-            created,
-            metadata,
-        )
-
     def to_data(self) -> list[Any]:
         """Plain data (`encoding`): the fields in their order, behind the number of the form."""
         return [FORM, *[getattr(self, field) for field in self._fields]]

@@ -6,7 +6,7 @@ import os
 
 from rtfs.config import DEFAULT_IN_FLIGHT, DEFAULT_STRATEGY, OPTIMIZATION_LEVELS, STRATEGIES, Limits
 from rtfs.errors import ConfigError, nearest
-from rtfs.folders import compile_cache_folder
+from rtfs.folders import answer_cache_folder, compile_cache_folder
 from rtfs.program_files import program_of, read_file, text_of
 from rtfs.runtime import Runtime
 from rtfs.source import Artefact, Source, Span
@@ -59,7 +59,25 @@ def add_running(parser: Any, *, level: str = "aggressive") -> None:
     parser.add_argument("--strategy", choices=STRATEGIES, default=DEFAULT_STRATEGY, help=strategies)
     parser.add_argument("--no-native", action="store_true", help="no machine code for functions of numbers")
     add_optimization(parser, level)
-    parser.add_argument("--no-cache", action="store_true", help="compile files anew, and keep nothing of them")
+    layers = "compile, plan, reply, semantic, code; all when left out"
+    parser.add_argument(
+        "--no-cache",
+        action="append",
+        nargs="?",
+        const="all",
+        default=[],
+        metavar="LAYERS",
+        help=f"neither use nor keep what is cached: --no-cache=reply,semantic; {layers} (RTFS_CACHE=off)",
+    )
+    parser.add_argument(
+        "--refresh",
+        action="append",
+        nargs="?",
+        const="all",
+        default=[],
+        metavar="LAYERS",
+        help="use nothing that was cached before, and keep what is made now in its place",
+    )
     parser.add_argument("--quiet", "-q", action="store_true", help="no progress of delegated calls")
 
 
@@ -155,6 +173,7 @@ def make_runtime(
         native=not options.no_native,
         optimization=options.opt_level,
         cache=compile_cache(options, terminal),
+        caches=None if options.no_models else answer_caches(options, terminal),
         log=wants_log(options, terminal) and not getattr(options, "dry_run", False),
         metrics=None if getattr(options, "dry_run", False) else metrics_of(terminal),
         allow=[*FILE_ALLOW, *(WRITE_ALLOW if options.allow_write else ()), *(_pattern(p) for p in options.allow)],
@@ -208,12 +227,61 @@ def compile_cache(options: Any, terminal: Terminal) -> str | None:
     """The folder of compiled files, None when there is to be none.
 
     Raises:
+        ConfigError: there is no such layer; `RTFS_CACHE` is neither `on` nor `off`.
+    """
+    if not wants_caches(terminal) or "compile" in {*cache_layers(options.no_cache), *cache_layers(options.refresh)}:
+        return None
+    return compile_cache_folder(terminal.environ)
+
+
+def answer_caches(options: Any, terminal: Terminal) -> dict[str, Any] | None:
+    """The settings of the caches of answers, for `caching.opening.open_caches`; None when there is to be none.
+
+    Raises:
+        ConfigError: as in `compile_cache`.
+    """
+    off = cache_layers(options.no_cache)
+    if getattr(options, "dry_run", False) or not wants_caches(terminal) or {"reply", "semantic", "code"} <= set(off):
+        return None
+    settings: dict[str, Any] = {
+        "store": answer_cache_folder(terminal.environ),
+        "off": [layer for layer in off if layer != "compile"],
+        "refresh": [layer for layer in cache_layers(options.refresh) if layer != "compile"],
+    }
+    shared = terminal.environ.get("RTFS_CACHE_STORE")
+    return {**settings, "shared": shared} if shared else settings
+
+
+#: `compile` is that of programs; the others are those of `caching.manager.WORDS`.
+CACHE_LAYERS = ("compile", "plan", "reply", "semantic", "code")
+
+
+def cache_layers(given: list[str]) -> list[str]:
+    """The layers that an option names, once each.
+
+    Raises:
+        ConfigError: there is no such layer.
+    """
+    found: list[str] = []
+    for word in [word.strip() for text in given for word in text.split(",")]:
+        if word == "all":
+            found.extend(CACHE_LAYERS)
+        elif word in CACHE_LAYERS:
+            found.append(word)
+        else:
+            raise ConfigError(f"there is no layer of cache `{word}`", hint=f"choose from: {', '.join(CACHE_LAYERS)}, all")
+    return _unique(found)
+
+
+def wants_caches(terminal: Terminal) -> bool:
+    """
+    Raises:
         ConfigError: `RTFS_CACHE` is neither `on` nor `off`.
     """
     wanted = terminal.environ.get("RTFS_CACHE") or "on"
     if wanted not in ("on", "off"):
         raise ConfigError(f"RTFS_CACHE is {wanted!r}", hint="choose from: on, off; RTFS_CACHE_DIR names the folder")
-    return None if options.no_cache or wanted == "off" else compile_cache_folder(terminal.environ)
+    return wanted == "on"
 
 
 def wants_log(options: Any, terminal: Terminal) -> bool:

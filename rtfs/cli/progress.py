@@ -89,7 +89,21 @@ def show_summary(records: Records | None, terminal: Terminal) -> None:
         f"  {_count(totals.attempts, 'request')}, {totals.prompt_tokens:,} prompt tokens and {totals.completion_tokens:,} "
         f"completion tokens, {totals.latency_s:.2f} s"
     )
+    if totals.by_cache:
+        lines.append(f"  {saved_text(totals)}")
     terminal.note("\n".join(lines))
+
+
+def saved_text(totals: Totals) -> str:
+    """`38 of 40 answers from the cache, which saved 12.4 s, 4,810 tokens and $0.0012`."""
+    saved = totals.saved
+    parts = [f"{saved.seconds:.3g} s" if saved.seconds < 100 else f"{saved.seconds:,.0f} s"]
+    if saved.tokens:
+        parts.append(f"{saved.tokens:,} tokens")
+    if saved.cost_usd:
+        parts.append(f"${saved.cost_usd:.4f}" if saved.cost_usd >= 0.0001 else f"${saved.cost_usd:.2g}")
+    listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return f"{totals.by_cache:,} of {_count(totals.by_model, 'answer')} from the cache, which saved {listed}"
 
 
 def models_of(records: Records) -> dict[str, int]:

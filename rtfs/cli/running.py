@@ -67,6 +67,8 @@ def run_program(
         warnings.flush()
         delegations.end()
         runtime.close()
+        if not (options.quiet or options.summary or terminal.json):
+            _show_saved(runtime, terminal)
         if options.summary:
             from rtfs.cli.progress import show_summary
 
@@ -75,6 +77,15 @@ def run_program(
             from rtfs.cli.report import show_report
 
             show_report(runtime, terminal)
+
+
+def _show_saved(runtime: Runtime, terminal: Terminal) -> None:
+    """One line, when there were answers from a cache."""
+    totals = None if runtime.records is None else runtime.records.totals
+    if totals is not None and totals.by_cache:
+        from rtfs.cli.progress import saved_text
+
+        terminal.note(f"rtfs: {saved_text(totals)}")
 
 
 def _refuse(runtime: Runtime, source: Source | Artefact, options: Any, terminal: Terminal, warnings: Warnings) -> bool:

@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rtfs.delegation.breaker import Breakers
 from rtfs.delegation.budget import Budget
@@ -29,6 +29,10 @@ from rtfs.semantics.protocols import DelegatedCall
 from rtfs.semantics.stopping import Stopped
 from rtfs.types.coercion import CoercionError, coerce
 
+if TYPE_CHECKING:
+    from rtfs.caching.manager import Answered
+    from rtfs.delegation.cached import CachedReplies
+
 #: Seconds; a server that asks to wait longer is not waited for.
 LONGEST_WAIT_S = 30.0
 
@@ -44,6 +48,8 @@ class Answer:
     repairs: tuple[str, ...]
     confidence: float | None = None
     """What its score is worth, where that was fitted to outcomes."""
+    cached: Answered | None = None
+    """Where in the caches the reply was; None: the model gave it."""
 
     @property
     def sureness(self) -> float | None:
@@ -63,6 +69,8 @@ class Trace:
     answer: Answer | None = None
     under_way: dict[int, tuple[str, str, float, Charge]] = field(default_factory=dict)
     """Requests that are not over: provider, target, when they began, and their charges, by whose identities they go."""
+    cache_note: dict[str, Any] | None = None
+    """What a cache would have answered, where it was only checked."""
 
     def all_attempts(self, now: float) -> tuple[Attempt, ...]:
         """The attempts so far, with those that nobody waits for any more: another was quicker, or the call was stopped."""
@@ -91,6 +99,7 @@ class Asking:
 
     Args:
         spending: reserves what each request may cost.
+        replies: answers from what was answered before; None: models are always asked.
         redact: takes secrets out of texts that came from outside.
         timer: seconds, monotonic.
         sleep: waits for seconds.
@@ -105,6 +114,7 @@ class Asking:
         spending: Spending,
         *,
         redact: Callable[[str], str],
+        replies: CachedReplies | None = None,
         timer: Callable[[], float] = time.perf_counter,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
@@ -114,6 +124,7 @@ class Asking:
         self.breakers = breakers
         self._spending = spending
         self._redact = redact
+        self._replies = replies
         self._timer = timer
         self._sleep = sleep
         self._jitter = jitter
@@ -133,13 +144,35 @@ class Asking:
             DelegationError: it gave none that can be used.
             LimitExceeded: a budget does not allow to ask it, or to ask again.
         """
+        if self._replies is None:
+            return self._ask_model(call, target, options, settings, trace, None)
+        provider, request = self._prepared(call, target, options, settings, trace)
+        answer = self._replies.answer(
+            call, target, provider, request, options, settings, trace,
+            lambda request: self._ask_model(call, target, options, settings, trace, (provider, request)),
+        )  # fmt: skip
+        if answer.cached is not None:
+            answer.confidence = self._confidences.of(request.function, target.printed, answer.reply.score)
+        return answer
+
+    def _ask_model(
+        self,
+        call: DelegatedCall,
+        target: ModelTarget,
+        options: CallOptions,
+        settings: CallSettings,
+        trace: Trace,
+        prepared: tuple[ModelProvider, ModelRequest] | None,
+    ) -> Answer:
+        """The same, whatever caches there are."""
         name = target.printed
         if not self.breakers.allows(name):
             problem = f"{spoken(target)} failed {self.breakers.threshold} times in a row and is left alone for a while"
             trace.attempts.append(Attempt(provider=trace.provider or "", target=name, outcome="skipped", problem=problem))
             raise DelegationError(problem, kind="model-unavailable", retryable=True)
         try:
-            answer = self._tries(call, target, options, settings, trace)
+            provider, request = prepared or self._prepared(call, target, options, settings, trace)
+            answer = self._tries(call, target, provider, request, settings, trace)
         except DelegationError as error:
             if error.kind == "reply-mismatch" or not error.retryable:
                 self.breakers.ignored(name)
@@ -150,15 +183,27 @@ class Asking:
         self.breakers.succeeded(name)
         return answer
 
-    def _tries(
+    def _prepared(
         self, call: DelegatedCall, target: ModelTarget, options: CallOptions, settings: CallSettings, trace: Trace
-    ) -> Answer:
+    ) -> tuple[ModelProvider, ModelRequest]:
+        """Who is asked, and what."""
         provider = self._registry.resolve(target.kind, target.model)
         trace.provider = provider.name
         request = request_of(call, target, options, settings)
         served = self._registry.served_id(target.model)
         if served != target.model:
             request = replace(request, model=served)
+        return provider, request
+
+    def _tries(
+        self,
+        call: DelegatedCall,
+        target: ModelTarget,
+        provider: ModelProvider,
+        request: ModelRequest,
+        settings: CallSettings,
+        trace: Trace,
+    ) -> Answer:
         left_s = trace.budget.remaining_s()
         deadline = self._timer() + (request.timeout_s if left_s is None else min(request.timeout_s, left_s))
         retries = 0 if self.breakers.is_shaken(target.printed) else settings.retries

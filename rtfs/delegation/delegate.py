@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rtfs.delegation.asking import Answer, Asking, Trace, one_line, spoken
 from rtfs.delegation.breaker import Breakers
@@ -41,6 +41,9 @@ from rtfs.semantics.protocols import DelegatedCall
 from rtfs.semantics.stopping import Stopped
 from rtfs.values.sequences import Vector
 
+if TYPE_CHECKING:
+    from rtfs.delegation.cached import CachedReplies
+
 
 class ModelDelegate:
     """Answers delegated calls from a registry of models. Safe to call from several threads at once."""
@@ -56,6 +59,7 @@ class ModelDelegate:
         timer: Callable[[], float] = time.perf_counter,
         sleep: Callable[[float], None] = time.sleep,
         spending: Spending | None = None,
+        replies: CachedReplies | None = None,
         hash_requests: bool = False,
         keep_arguments: bool = False,
         confidences: Confidences | None = None,
@@ -70,6 +74,7 @@ class ModelDelegate:
             timer: seconds, monotonic.
             sleep: waits for seconds, before a retry.
             spending: knows prices; only those that RTFS brings when None.
+            replies: answers from what was answered before (`cached`); None: models are always asked.
             hash_requests: have the hash of the question in each record.
             keep_arguments: have the operands in each record.
             confidences: what scores are worth; nothing is known of any when None.
@@ -78,7 +83,7 @@ class ModelDelegate:
         self.breakers = Breakers()
         spending = spending or Spending(lambda: PriceTable.load({}))
         self._asking = Asking(
-            registry, self.breakers, spending, redact=redact, timer=timer, sleep=sleep, confidences=confidences
+            registry, self.breakers, spending, redact=redact, replies=replies, timer=timer, sleep=sleep, confidences=confidences
         )
         self._sharing = Sharing()
         self._report = report
@@ -245,6 +250,7 @@ class ModelDelegate:
         answer = trace.answer
         reply = answer.reply if answer is not None else None
         asked = answer.target if answer is not None else decision.target
+        cached = answer.cached if answer is not None else None
         return CallRecord(
             function=call.name,
             target=asked.kind if isinstance(asked, ModelTarget) else "local",
@@ -261,6 +267,9 @@ class ModelDelegate:
             score=reply.score if reply else None,
             label_mass=reply.label_mass if reply else None,
             confidence=answer.confidence if answer is not None else None,
+            cache=cached.layer if cached is not None else None,
+            cache_note=cached.note if cached is not None else trace.cache_note,
+            saved=cached.kept.saved if cached is not None else None,
             error=self._redact(problem[0]) if problem else None,
             error_kind=problem[1] if problem else None,
             request_hash=None if self._requests is None else self._requests.hash_of(call),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from _thread import RLock
+from collections.abc import Mapping
 from types import NoneType
 
 from rtfs.errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from rtfs.delegation.engine import DelegationEngine
@@ -24,6 +25,7 @@ class Delegation:
     """See the module; the machine's `Delegate`. Safe to use from several threads.
 
     Args:
+        caches: as in `runtime.Runtime`.
         models: a `models.registry.ModelRegistry`; "default": the one of the environment; None: no calls are delegated.
         budget, run_budget, log, metrics, tenant: as in `runtime.Runtime`.
         environ: environment variables.
@@ -42,6 +44,7 @@ class Delegation:
         run_budget: Mapping[str, Any] | None,
         log: Any,
         metrics: Any,
+        caches: Any,
         tenant: str,
         environ: Mapping[str, str],
         warn: Callable[[str], None],
@@ -57,6 +60,10 @@ class Delegation:
         self._models = models
         self._log, self._metrics = log, metrics
         self._tenant, self._surroundings = tenant, tuple(surroundings)
+        self._given_caches = caches
+        self._caches: Any = None
+        #: The `caching.plans.PlanCache`; None while no engine decides.
+        self.plans: Any = None
         self._environ = environ
         self._warn = warn
         #: The `delegation.record.Records` of the calls so far; None when there were none.
@@ -114,12 +121,18 @@ class Delegation:
                 self._sinks = Sinks(
                     self.records, self._log, self._metrics or None, self._environ, redact, self._warn, lambda: self.engine
                 )
+                caches = self.caches
+                if caches is not None:
+                    from rtfs.delegation.cached import CachedReplies
+
+                    replies = CachedReplies(caches, tenant=self._tenant)
                 self._delegate = ModelDelegate(
                     self.models,
                     report=self._warn,
                     records=self._sinks,
                     redact=redact,
                     spending=self.accounts.spending,
+                    replies=None if caches is None else replies,
                     hash_requests=self._sinks.log is not None,
                     keep_arguments=self._sinks.keeps_arguments,
                     confidences=self._confidences(),
@@ -135,6 +148,17 @@ class Delegation:
         except ConfigError as problem:
             self._warn(f"rtfs: {problem.message}; scores are taken as they are")
             return None
+
+    @property
+    def caches(self) -> Any:
+        """The `caching.manager.CacheManager`, opened when first asked for; None when there is to be none."""
+        if self._caches is None and self._given_caches:
+            from rtfs.caching.opening import open_caches
+
+            with self._making:
+                if self._caches is None:
+                    self._caches = open_caches(self._given_caches, lambda text: self._warn(f"rtfs: {text}"))
+        return self._caches
 
     def llm_execute(self, *operands: Any) -> str:
         """The capability `:ai.llm-execute`."""
@@ -162,7 +186,7 @@ class Delegation:
         equip = getattr(engine, "equip", None)
         if equip is not None:
             equip(self._past, self._price)
-        linker = Linker(engine or StaticEngine(), self._tenant, self._surroundings)
+        linker = Linker(engine or StaticEngine(), self._tenant, self._surroundings, self._plan_cache())
         if before is not None:
             linker.take_over(before)
         else:
@@ -170,6 +194,20 @@ class Delegation:
             for loaded in self._machine.loaded_namespaces():
                 linker.adopt(loaded)
         self._machine.engine = linker
+
+    def _plan_cache(self) -> Any:
+        """L1: one for all engines of this runtime, so that its figures are those of the runtime; None when there is to be none."""
+        given = self._given_caches
+        if isinstance(given, Mapping):
+            from rtfs.caching.opening import layer_names
+
+            if "L1" in layer_names(given.get("off", ())):
+                return None
+        if self.plans is None:
+            from rtfs.caching.plans import PlanCache
+
+            self.plans = PlanCache()
+        return self.plans
 
     def stale(self) -> Iterable[tuple[Namespace, Node]]:
         """The definitions whose target is another one since they were linked, to be evaluated again."""
@@ -240,6 +278,8 @@ class Delegation:
         """Have every record so far where others can read it."""
         if self._sinks is not None and self._sinks.log is not None:
             self._sinks.log.flush()
+        if self._caches is not None:
+            self._caches.flush()
 
     def close(self) -> None:
         """Release models and connections, and say how often functions fell back, if they did."""
@@ -248,6 +288,9 @@ class Delegation:
             self._sinks.close()
         elif self._metrics:
             self._metrics.close()
+        if self._caches is not None:
+            # one that was given may be somebody else's too
+            self._caches.flush() if self._caches is self._given_caches else self._caches.close()
         if self._models not in ("default", None):
             self._models.close()
 

@@ -7,10 +7,12 @@ functions are defined anew.
 
 from __future__ import annotations
 
+from rtfs.delegation.cached_engine import CachedEngine
 from rtfs.delegation.context import CallContext, DelegationMetadata, fingerprint, hash_64, prompt_text, semantic_hash, text_length
 from rtfs.delegation.engine import Decision, DelegationEngine
 from rtfs.delegation.tags import tags_of
 from rtfs.delegation.targets import ExecTarget, LocalPure, of_hint
+from rtfs.semantics.shortcuts import Shortcut, kinds
 from rtfs.syntax import nodes as ast
 from rtfs.values.functions import Function
 from rtfs.values.maps import Map
@@ -21,8 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
+    from rtfs.caching.plans import PlanCache
     from rtfs.semantics.namespace import Namespace
 
+#: Types all of whose values are of one kind (`values.equality.kind_of`), and have nothing inside.
+_OF_ONE_KIND = frozenset((str, int, float, bool, type(None), Keyword))
 
 
 class Linker:
@@ -31,10 +36,19 @@ class Linker:
     Args:
         tenant: on whose behalf its programs run.
         surroundings: what else is true of all its calls, such as permissions: hashed into their contexts.
+        plans: keeps the engine's decisions (L1); None: it is asked each time.
     """
 
-    def __init__(self, engine: DelegationEngine, tenant: str = "", surroundings: Iterable[str] = ()) -> None:
+    def __init__(
+        self, engine: DelegationEngine, tenant: str = "", surroundings: Iterable[str] = (), plans: PlanCache | None = None
+    ) -> None:
         self.engine = engine
+        self.cached = None if plans is None else CachedEngine(engine, plans)
+        #: What is asked about each call.
+        self.decider: DelegationEngine = self.cached or engine
+        self._shortcuts: list[Shortcut] = []
+        if plans is not None:
+            plans.also_hits.append(lambda: sum([shortcut.taken for shortcut in self._shortcuts]))
         self.tenant = tenant
         self.runtime = hash_64(tenant, *surroundings)
         self.stale = False
@@ -44,6 +58,7 @@ class Linker:
 
     def take_over(self, before: Linker) -> None:
         """Stand in the place of the linker of another engine; what it bound is bound anew with the next run."""
+        before.retire()
         self._bound = before._bound
         self.stale = True
 
@@ -57,6 +72,16 @@ class Linker:
 
     def _changed(self) -> None:
         self.stale = True
+        for shortcut in self._shortcuts:
+            shortcut.local.clear()
+
+    def retire(self) -> None:
+        """Decide nothing any more: what calls know by heart is forgotten, and they ask the machine's linker, which is another."""
+        for shortcut in self._shortcuts:
+            shortcut.local.clear()
+            shortcut.owner = None
+        if self.cached is not None:
+            self.cached.plans.clear()
 
     # --- definitions ---
 
@@ -96,6 +121,20 @@ class Linker:
         """What the engine says of one call of a function."""
         return Asked(self, symbol, args, options)
 
+    def shorten(self, shortcut: Shortcut, asked: Asked, args: list[Any]) -> None:
+        """Note that a function's own body runs for operands like these, when it is the types alone that decide."""
+        cached = self.cached
+        if cached is None or asked.generation != cached.generation or not cached.depends_on_kinds_only(asked.symbol):
+            return
+        if "fingerprint" in cached.needs(asked.symbol) and not _OF_ONE_KIND.issuperset(map(type, args)):
+            return  # what is in a collection plays a part
+        if shortcut.owner is not self:
+            shortcut.owner = self
+            self._shortcuts.append(shortcut)
+        shortcut.local[kinds(args)] = True
+        if asked.generation != cached.generation:  # decisions changed just now
+            shortcut.local.clear()
+
     def refresh(self) -> None:
         """Look whether what the engine goes by has changed, as a policy file may."""
         look = getattr(self.engine, "refresh", None)
@@ -106,11 +145,12 @@ class Linker:
 class Asked:
     """One call, and the engine's answers about it."""
 
-    __slots__ = ("_args", "_context", "_linker", "_options", "_symbol")
+    __slots__ = ("_args", "_context", "_linker", "_options", "generation", "symbol")
 
     def __init__(self, linker: Linker, symbol: str, args: tuple[Any, ...], options: dict[str, Any]) -> None:
         self._linker = linker
-        self._symbol = symbol
+        self.symbol = symbol
+        self.generation = 0 if linker.cached is None else linker.cached.generation
         self._args = args
         self._options = options
         self._context: CallContext | None = None
@@ -120,9 +160,9 @@ class Asked:
         if self._context is None:
             args, options, linker = self._args, self._options, self._linker
             needs = getattr(linker.engine, "needs", None)
-            needed = ("fingerprint",) if needs is None else needs(self._symbol)
+            needed = ("fingerprint",) if needs is None else needs(self.symbol)
             self._context = CallContext(
-                symbol=self._symbol,
+                symbol=self.symbol,
                 fingerprint=fingerprint(args) if "fingerprint" in needed else 0,
                 runtime=linker.runtime,
                 semantic=semantic_hash(args) if "semantic" in needed else 0,
@@ -136,7 +176,7 @@ class Asked:
 
     def plan(self) -> Decision | None:
         """The decision; None: the body runs here."""
-        decision = self._linker.engine.decide(self.context)
+        decision = self._linker.decider.decide(self.context)
         return None if _stays_here(decision) else decision
 
     def hinted(self, hint: ast.Hint) -> Decision | None:

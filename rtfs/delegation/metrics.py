@@ -26,7 +26,7 @@ from rtfs.errors import missing_extra
 _SECONDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
 _TOKENS = [4**power for power in range(14)]
 #: Attempts in which no request was sent.
-_NOT_SENT = frozenset({"refused", "skipped", "unsure"})
+_NOT_SENT = frozenset({"refused", "skipped", "unsure", "cached"})
 
 
 class Metrics:

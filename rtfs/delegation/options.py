@@ -12,9 +12,12 @@
 | `:rules`       | patterns and tables for model `rules`     | none    |
 | `:budget`      | limits for all calls in one run           | none    |
 | `:call-budget` | limits for each call                      | none    |
+| `:cache`       | which answers of earlier calls are used   | `:exact` where there are caches |
 
 `args` of an example is a vector of as many values as the function has parameters; with one parameter, it may be the value
-itself.  Limits are maps as in `with-budget`: `{:usd 0.01 :tokens 2000 :calls 50 :seconds 60}`.  Other keys of the metadata are
+itself.  Limits are maps as in `with-budget`: `{:usd 0.01 :tokens 2000 :calls 50 :seconds 60}`.  `:cache` is `:none`,
+`:exact`, `:semantic` or `:sample`, or a map with that as `:mode` and with `:samples`, `:ttl-s` and `:min-confidence`
+(`docs/caching.md`).  Other keys of the metadata are
 somebody else's; one that looks like a slip of the pen gives a warning.
 """
 
@@ -23,6 +26,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rtfs.caching.wish import NO_WISH, CacheWish
 from rtfs.delegation.allowance import Allowance
 from rtfs.errors import ConfigError, EvalError, nearest
 from rtfs.semantics.protocols import DelegatedCall
@@ -35,7 +39,7 @@ if TYPE_CHECKING:
     from rtfs.models.rules import RuleSet
 
 Example = tuple[tuple[Any, ...], Any]
-_NAMES = ("max-tokens", "temperature", "seed", "timeout-s", "examples", "rules", "budget", "call-budget")
+_NAMES = ("max-tokens", "temperature", "seed", "timeout-s", "examples", "rules", "budget", "call-budget", "cache")
 _MOST_TOKENS = 1_000_000
 
 
@@ -54,6 +58,8 @@ class CallOptions:
     """For all calls of the function in one run."""
     call_budget: Allowance | None = None
     """For this call, with its retries and second tries."""
+    cache: CacheWish = NO_WISH
+    """Which answers of earlier calls may be used."""
     warnings: tuple[str, ...] = ()
     """Sentences for the author of the program."""
 
@@ -94,6 +100,8 @@ class CallOptions:
         for name in ("budget", "call-budget"):
             if name in found:
                 values[name.replace("-", "_")] = _allowance(call, name)
+        if "cache" in found:
+            values["cache"] = _cache_wish(call)
         warnings = []
         for name in found:
             near = nearest(name, _NAMES) if name not in _NAMES and name != "strict" else []
@@ -129,6 +137,14 @@ def _wrong(call: DelegatedCall, name: str, expected: str, value: Any) -> EvalErr
         kind="invalid-delegation",
         span=call.span,
     )
+
+
+def _cache_wish(call: DelegatedCall) -> CacheWish:
+    given = call.options["cache"]
+    try:
+        return CacheWish.of(given)
+    except ConfigError as error:
+        raise _wrong(call, "cache", error.message, given) from None
 
 
 def _allowance(call: DelegatedCall, name: str) -> Allowance:

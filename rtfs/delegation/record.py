@@ -14,14 +14,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from rtfs.caching.layer import NOTHING_SAVED, Saved
 from rtfs.errors import ConfigError
 from rtfs.values.equality import equal
 from rtfs.values.printing import to_readable
 
 #: Outcomes of attempts in which nothing was asked, whose answer has an attempt of its own, or that say nothing about the target.
-NOT_ASKED = frozenset({"skipped", "refused", "unsure", "shared", "left", "interrupted"})
+NOT_ASKED = frozenset({"skipped", "refused", "unsure", "shared", "left", "interrupted", "cached"})
 #: Those in which no request was sent.
-NOT_SENT = frozenset({"skipped", "refused", "unsure", "shared"})
+NOT_SENT = frozenset({"skipped", "refused", "unsure", "shared", "cached"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,8 @@ class Attempt:
     outcome: str
     """`answered`, `mismatch` (the reply did not fit the type), `unsure` (below the confidence that was asked for), `skipped` (its
     breaker is open), `refused` (by a policy, a tag or a budget: nothing was sent), `shared` (an equal call was answered), `left`
-    (nobody waits for it any more), `interrupted`, or the kind of the error: `model-unavailable` …"""
+    (nobody waits for it any more), `interrupted`, `cached` (from a cache: nothing was sent), or the kind of the error:
+    `model-unavailable` …"""
     target: str = ""
     """As it is printed: `remote_model:gpt-4o-mini`."""
     problem: str | None = None
@@ -96,6 +98,10 @@ class CallRecord:
     """Calibrated probability that the answer is right; None where nothing was fitted."""
     cache: str | None = None
     """The layer of cache that answered: `L1` … `L4`."""
+    cache_note: dict[str, Any] | None = None
+    """What a layer of meaning matched, with score and reasons, whether it was served or only checked; plain data."""
+    saved: Saved | None = None
+    """What the cache made unnecessary; None when a model was asked."""
     error: str | None = None
     """Why no model answered; None when one did."""
     error_kind: str | None = None
@@ -145,6 +151,8 @@ class CallRecord:
             "label_mass": self.label_mass,
             "confidence": self.confidence,
             "cache": self.cache,
+            "cache_note": self.cache_note,
+            "saved": None if self.saved is None else self.saved.to_dict(),
             "cost_usd": self.cost_usd,
             "error": self.error,
             "error_kind": self.error_kind,
@@ -161,6 +169,8 @@ class Totals:
 
     calls: int = 0
     by_model: int = 0
+    by_cache: int = 0
+    """Of those by model: answered from a cache."""
     by_body: int = 0
     failed: int = 0
     """Strict calls that raised, and calls whose body raised."""
@@ -168,24 +178,30 @@ class Totals:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     latency_s: float = 0.0
+    saved: Saved = NOTHING_SAVED
+    """What caches made unnecessary."""
 
     def to_dict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {name: getattr(self, name) for name in self.__slots__ if name != "saved"} | {"saved": self.saved.to_dict()}
 
 
 class _Count:
     """The totals as they grow; made into `Totals` when somebody asks, which is less often than a call ends."""
 
     def __init__(self) -> None:
-        self.calls = self.by_model = self.by_body = self.failed = self.attempts = 0
+        self.calls = self.by_model = self.by_cache = self.by_body = self.failed = self.attempts = 0
         self.prompt_tokens = self.completion_tokens = 0
         self.latency_s = 0.0
+        self.saved = NOTHING_SAVED
 
     def add(self, record: CallRecord) -> None:
         failed = record.source == "none" or record.body_error is not None
         self.calls += 1
         if record.source == "model":
             self.by_model += 1
+            if record.saved is not None:
+                self.by_cache += 1
+                self.saved += record.saved
         elif record.source == "body" and not failed:
             self.by_body += 1
         self.failed += failed

@@ -23,13 +23,24 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from rtfs.semantics.shortcuts import Shortcut
+
 Enter = Callable[[Function, list["Any"]], "Any"]
 
 
 def delegated_enter(
-    machine: Machine, namespace: Namespace, node: ast.Fn, local: Enter, invoke: Callable[[Function, list[Any]], Any]
+    machine: Machine,
+    namespace: Namespace,
+    node: ast.Fn,
+    local: Enter,
+    invoke: Callable[[Function, list[Any]], Any],
+    shortcut: Shortcut | None = None,
 ) -> Enter:
-    """The `enter` of a function whose calls go to the delegate; `local` is the one that runs its body."""
+    """The `enter` of a function whose calls go to the delegate; `local` is the one that runs its body.
+
+    Args:
+        shortcut: knows which calls its body carries out; looked at by the caller, filled here.
+    """
     assert node.hint is not None
     hint = node.hint
     label = node.name or "<fn>"
@@ -62,6 +73,8 @@ def delegated_enter(
             if plan is None:
                 plan = asked.plan() if asked is not None else None
                 if plan is None:
+                    if shortcut is not None and asked is not None:
+                        machine.engine.shorten(shortcut, asked, args)
                     return local(function, args)
         elif asked is not None:
             plan = asked.hinted(hint)

@@ -82,6 +82,16 @@ class MemoryStore:
             kept.uses += 1
             return kept.value
 
+    def entry(self, namespace: str, key: bytes) -> Entry | None:
+        value = self.get(namespace, key)
+        if value is None:
+            return None
+        with self._lock:
+            kept: _Kept | None = self._table.get((namespace, key))
+            if kept is None:  # it went meanwhile
+                return None
+            return Entry(key, kept.value, None if kept.expires is None else kept.expires - self._clock(), kept.tags)
+
     def put(self, namespace: str, key: bytes, value: bytes, *, ttl_s: float | None = None, tags: tuple[str, ...] = ()) -> bool:
         ttl_s = self._ttl_s if ttl_s is None else ttl_s
         size = len(value)

@@ -88,17 +88,27 @@ if TYPE_CHECKING:
         begins with its first entry.
         """
 
-        name: str
-        """The kind: `memory`, `sqlite` …"""
-        place: str
-        """Where it is, for a person: a path, an address without its password; empty for `memory`."""
-        persistent: bool
-        """Whether entries outlive the process."""
-        local: Store | None
-        """What of it stays on this machine: the store itself, its hot tier, or None. Private data goes nowhere else."""
+        @property
+        def name(self) -> str:
+            """The kind: `memory`, `sqlite` …"""
+
+        @property
+        def place(self) -> str:
+            """Where it is, for a person: a path, an address without its password; empty for `memory`."""
+
+        @property
+        def persistent(self) -> bool:
+            """Whether entries outlive the process."""
+
+        @property
+        def local(self) -> Store | None:
+            """What of it stays on this machine: the store itself, its hot tier, or None. Private data goes nowhere else."""
 
         def get(self, namespace: str, key: bytes) -> bytes | None:
             """The value under a key; None when there is none, or when its time is over. Counts as a use for the eviction."""
+
+        def entry(self, namespace: str, key: bytes) -> Entry | None:
+            """The entry under a key with its tags and the seconds that it has left; else as `get`."""
 
         def put(self, namespace: str, key: bytes, value: bytes, *, ttl_s: float | None = None, tags: tuple[str, ...] = ()) -> bool:
             """Keep a value in the place of an older one. True: it is committed, and no crash of this process loses it in a store

@@ -142,6 +142,15 @@ class SQLiteStore:
             self.flush()
         return value
 
+    def entry(self, namespace: str, key: bytes) -> Entry | None:
+        value = self.get(namespace, key)
+        if value is None:
+            return None
+        with unavailable():
+            rows = self._db.read("SELECT expires, tags FROM entries WHERE namespace = ? AND key = ?", (namespace, key))
+        expires, tags = rows[0] if rows else (None, "[]")
+        return Entry(key, value, None if expires is None else expires - self._clock(), tuple(json.loads(tags)))
+
     def put(self, namespace: str, key: bytes, value: bytes, *, ttl_s: float | None = None, tags: tuple[str, ...] = ()) -> bool:
         return self.put_many(namespace, (Entry(key, value, ttl_s, tags),)) == 1
 

@@ -47,7 +47,8 @@ def function_value(g: Generator, fn: ir.Fn, target: str) -> Any:
     assert fn.ast is not None
     hint = fn.ast.hint
     if hint is not None and hint.target != "local":
-        return g.call(" delegated", g.const(template(g, fn)), g.load(f"{target} raw" if _is_wrapped(g, fn) else target))
+        raw = g.load(f"{target} raw" if _is_wrapped(g, fn) else target)
+        return g.call(" delegated", g.const(template(g, fn)), raw, g.load(target))
     if _is_wrapped(g, fn):
         return g.call(" make", g.const(template(g, fn)), g.load(target), g.load(f"{target} raw"))
     return g.call(" known", g.const(template(g, fn)), g.load(target))

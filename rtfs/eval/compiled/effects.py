@@ -134,13 +134,24 @@ def effects(machine: Machine, namespace: Namespace) -> dict[str, Any]:
     def fresh(name: str) -> Symbol:
         return Symbol(machine.fresh_name(name))
 
-    def delegated(made: Template, raw: Any) -> Function:
+    def delegated(made: Template, raw: Any, whole: Any) -> Function:
         from rtfs.semantics.delegated import delegated_enter
+        from rtfs.semantics.shortcuts import Shortcut, by_shortcut
 
-        enter = delegated_enter(machine, namespace, made.spec, made.enter, invoke)
+        by_call = made.spec.hint.target == "engine" and made.spec.hint.plan is None and made.arity >= 0 and not machine.metered
+        shortcut = Shortcut() if by_call else None
+        enter = delegated_enter(machine, namespace, made.spec, made.enter, invoke, shortcut)
+        if shortcut is not None:
+            enter = by_shortcut(shortcut, made.enter, enter)
         if machine.metered:
             enter = metered(enter)
-        return Function(made.name, made.spec, invoke, enter, raw, made.meta, made.module)
+        function = Function(made.name, made.spec, invoke, enter, raw, made.meta, made.module)
+        if shortcut is not None:
+            from rtfs.eval.compiled.deciding import shortened
+
+            function.py = shortened(made.arity, shortcut, whole, lambda args: invoke(function, args))
+            function.arity = made.arity
+        return function
 
     def metered(enter: Any) -> Any:
         def enter_metered(function: Function, args: list[Any]) -> Any:

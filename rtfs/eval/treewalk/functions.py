@@ -24,7 +24,7 @@ def _fn(w: TreeWalker, node: ast.Fn, layout: Layout | None) -> Run:
         layout = Layout(layout, [node.self_binding])
     enter, entries = _body(w, node, layout)
     if node.hint is not None and node.hint.target != "local":
-        enter, entries = _delegated(w, node, enter), {}
+        enter, entries = _delegated(w, node, enter, entries)
     if machine.metered:
         enter = _metered(machine, enter)
     code = entries.pop("code", w.invoke)
@@ -233,8 +233,34 @@ def _rest_list(value: Any, index: int, place: Any) -> List:
     return value if type(value) is List else List.adopt(value.items())
 
 
-def _delegated(w: TreeWalker, node: ast.Fn, local: Any) -> Any:
-    """`enter` of a function whose calls go to a model: arguments are checked first, the result after."""
+def _delegated(w: TreeWalker, node: ast.Fn, local: Any, entries: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """`enter` of a function whose calls go to a model: arguments are checked first, the result after; and the faster ones of a
+    function whose calls are decided one by one, for those of which it is known that its body runs."""
     from rtfs.semantics.delegated import delegated_enter
+    from rtfs.semantics.shortcuts import LONG_WAY, Shortcut, by_shortcut
 
-    return delegated_enter(w.machine, w.namespace, node, local, w.invoke)
+    hint = node.hint
+    assert hint is not None
+    if hint.target != "engine" or hint.plan is not None or w.machine.metered:
+        return delegated_enter(w.machine, w.namespace, node, local, w.invoke), {}
+    shortcut = Shortcut()
+    enter = by_shortcut(shortcut, local, delegated_enter(w.machine, w.namespace, node, local, w.invoke, shortcut))
+    known, take, forget, invoke = shortcut.local.get, shortcut.take, shortcut.local.clear, w.invoke
+    local_one: Any = entries.get("one")
+    local_two: Any = entries.get("two")
+
+    def one(function: Function, a: Any) -> Any:
+        if known(type(a)):
+            if take() & LONG_WAY:
+                return local_one(function, a)
+            forget()
+        return invoke(function, [a])
+
+    def two(function: Function, a: Any, b: Any) -> Any:
+        if known((type(a), type(b))):
+            if take() & LONG_WAY:
+                return local_two(function, a, b)
+            forget()
+        return invoke(function, [a, b])
+
+    return enter, ({} if local_one is None else {"one": one}) | ({} if local_two is None else {"two": two})

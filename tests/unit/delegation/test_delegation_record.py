@@ -60,12 +60,14 @@ def test_totals_count_who_answered_and_what_it_took() -> None:
     assert records.totals.to_dict() == {
         "calls": 4,
         "by_model": 1,
+        "by_cache": 0,
         "by_body": 1,
         "failed": 2,
         "attempts": 3,
         "prompt_tokens": 30,
         "completion_tokens": 0,
         "latency_s": 2.0,
+        "saved": {"seconds": 0.0, "tokens": 0, "cost_usd": 0.0},
     }
 
 

@@ -1,0 +1,138 @@
+"""From what somebody says about caches to the caches."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from rtfs.caching.layer import CacheConfig
+from rtfs.caching.manager import WORDS, CacheManager
+from rtfs.caching.question import MODES
+from rtfs.caching.replies import ReplyCache
+from rtfs.caching.stores.guarded import GuardedStore
+from rtfs.caching.stores.memory import MemoryStore
+from rtfs.caching.stores.protocol import StoreUnavailable
+from rtfs.errors import ConfigError, nearest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from rtfs.caching.stores.protocol import Store
+
+#: Files in the folder of caches.
+REPLIES_FILE = "replies.sqlite"
+SEMANTIC_FILE = "semantic.sqlite"
+CODE_FILE = "code.sqlite"
+_FILES = {"L2": REPLIES_FILE, "L3": SEMANTIC_FILE, "L4": CODE_FILE}
+
+_SETTINGS = (
+    "store", "shared", "off", "refresh", "default", "samples", "ttl_s", "max_entries", "max_bytes", "policy", "min_confidence",
+    "write_behind",
+)  # fmt: skip
+
+
+def open_caches(given: Any, notice: Callable[[str], None] = lambda text: None) -> CacheManager | None:
+    """The caches that somebody wants.
+
+    Args:
+        given: None or False: none. True: in memory, as long as the runtime. A path: files in that folder. An address, `redis://…`
+            or `s3://…`: there. A `CacheManager`: that one. A map: `store` (one of these), `shared` (an address behind it, for what
+            several machines share), `off` and `refresh` (names of layers: `reply`, `semantic` …), `default` (the mode of functions
+            that say nothing), and the settings of L2: `samples`, `ttl_s`, `max_entries`, `max_bytes`, `policy`, `min_confidence`,
+            `write_behind`.
+        notice: takes a sentence for the person who runs the program.
+    Raises:
+        ConfigError: it is none of these; a library is not installed.
+    """
+    if given is None or given is False or isinstance(given, CacheManager):
+        return given or None
+    settings: dict[str, Any] = dict(given) if isinstance(given, Mapping) else {"store": "memory" if given is True else given}
+    for name in settings:
+        if name not in _SETTINGS:
+            close = nearest(str(name), _SETTINGS)
+            raise ConfigError(f"caches have no setting `{name}`", hint=f"did you mean `{close[0]}`?" if close else None)
+    off, refresh = layer_names(settings.get("off", ())), layer_names(settings.get("refresh", ()))
+    default = settings.get("default", "exact")
+    if default not in MODES:
+        raise ConfigError(f"`{default}` is no way to use caches", hint=f"choose from: {', '.join(MODES)}")
+    named = {name: settings[name] for name in CacheConfig._fields if name in settings}
+    config = CacheConfig(**named).check()
+    place, shared = os.fspath(settings.get("store", "memory")), settings.get("shared")
+    replies = None
+    if "L2" not in off:
+        store = layer_store("L2", place, shared, config, notice)
+        replies = ReplyCache(store, config.replace(persistent=store.persistent))
+    return CacheManager(replies, None, default=default, refresh=refresh, samples=int(settings.get("samples", 5)))
+
+
+def layer_names(words: Any) -> frozenset[str]:
+    """`reply`, `L2`, or several, as `L2`; `all` is every one of them.
+
+    Raises:
+        ConfigError: there is no such layer.
+    """
+    found: set[str] = set()
+    for word in [words] if isinstance(words, str) else words:
+        if word == "all":
+            found.update(WORDS.values())
+        elif word in WORDS or word in WORDS.values():
+            found.add(WORDS.get(word, word))
+        else:
+            raise ConfigError(f"there is no layer of cache `{word}`", hint=f"choose from: {', '.join(WORDS)}, all")
+    return frozenset(found)
+
+
+def layer_store(layer: str, place: str, shared: str | None, config: CacheConfig, notice: Callable[[str], None]) -> Store:
+    """The store of a layer; its failures are misses.
+
+    Args:
+        place: `memory`, a folder, or an address.
+        shared: an address behind it, that several machines use; None for none.
+    Raises:
+        ConfigError: an address that is none, or its library is not installed.
+    """
+    try:
+        store = open_store(layer, place, config, notice)
+    except StoreUnavailable as error:  # a file of a later RTFS, a folder that cannot be written: the program runs without it
+        notice(f"{error.message}: replies are kept in memory only")
+        store = MemoryStore(max_entries=config.max_entries, max_bytes=config.max_bytes, ttl_s=config.ttl_s, policy=config.policy)
+    if shared is None:
+        return store if store.name == "memory" else GuardedStore(store, notice=notice)
+    from rtfs.caching.stores.tiered import TieredStore
+
+    cold = open_store(layer, shared, config, notice)
+    return TieredStore(store, GuardedStore(cold, notice=notice), write_behind=config.write_behind)
+
+
+def open_store(layer: str, place: str, config: CacheConfig, notice: Callable[[str], None] = lambda text: None) -> Store:
+    """
+    Raises:
+        StoreUnavailable: a file that cannot be used; ConfigError: an address that is none, or its library is not installed.
+    """
+    if place == "memory":
+        return MemoryStore(max_entries=config.max_entries, max_bytes=config.max_bytes, ttl_s=config.ttl_s, policy=config.policy)
+    scheme, separator, _ = place.partition("://")
+    if not separator:
+        from rtfs.caching.stores.sqlite import SQLiteStore
+
+        name = _FILES[layer]
+        return SQLiteStore(
+            os.path.join(place, name),
+            max_entries=config.max_entries,
+            max_bytes=config.max_bytes,
+            ttl_s=config.ttl_s,
+            policy=config.policy,
+            own_name=name,
+            notice=notice,
+        )
+    if scheme in ("redis", "rediss", "unix"):
+        from rtfs.caching.stores.redis import RedisStore
+
+        return RedisStore(place, ttl_s=config.ttl_s)
+    if scheme == "s3":
+        from rtfs.caching.stores.s3 import ObjectStore
+
+        return ObjectStore(place, ttl_s=config.ttl_s)
+    raise ConfigError(f"caches cannot be kept at {place}", hint="write a folder, redis://HOST:PORT/DB or s3://BUCKET/PREFIX")

@@ -1,0 +1,170 @@
+"""Replies from caches in the place of requests to models.
+
+    call ─▶ question ─▶ caches ─▶ kept reply, coerced anew ─▶ value
+                          │ nothing
+                          └─▶ tries (`asking`): retries, re-asks ─▶ the reply that was of use ─▶ kept
+
+A hit asks nobody: no budget is charged, no breaker is told, and a model that is down still answers what it has answered before.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from rtfs.caching.question import Kept, Question
+from rtfs.delegation.record import Attempt
+from rtfs.delegation.tags import PRIVATE, tags_of
+from rtfs.types.coercion import CoercionError, coerce
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rtfs.caching.manager import Answered, CacheManager
+    from rtfs.delegation.asking import Answer, Trace
+    from rtfs.delegation.options import CallOptions
+    from rtfs.delegation.settings import CallSettings
+    from rtfs.delegation.targets import ModelTarget
+    from rtfs.models.protocol import ModelProvider, ModelRequest
+    from rtfs.semantics.protocols import DelegatedCall
+
+    #: Asks the model, with retries and re-asks.
+    Ask = Callable[[ModelRequest], Answer]
+
+
+class CachedReplies:
+    """Stands between a call and the model. Safe to use from several threads at once.
+
+    Args:
+        tenant: on whose behalf the program runs.
+        clock: seconds since the epoch; timer: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        caches: CacheManager,
+        *,
+        tenant: str = "",
+        clock: Callable[[], float] = time.time,
+        timer: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._caches = caches
+        self._tenant = tenant
+        self._clock, self._timer = clock, timer
+
+    def answer(
+        self,
+        call: DelegatedCall,
+        target: ModelTarget,
+        provider: ModelProvider,
+        request: ModelRequest,
+        options: CallOptions,
+        settings: CallSettings,
+        trace: Trace,
+        ask: Ask,
+    ) -> Answer:
+        """The answer to a request: `ask`'s, or one made of a kept reply.
+
+        Raises:
+            What `ask` raises.
+        """
+        from rtfs.delegation.asking import Answer
+
+        begin = self._timer()
+        question = self._question(call, provider, request, options, settings)
+        if question is None:
+            return ask(request)
+        made: list[Answer] = []
+
+        def asked(request: ModelRequest) -> Kept:
+            began, before = self._timer(), len(trace.attempts)
+            answer = ask(request)
+            made.append(answer)
+            return self._kept(answer, trace.attempts[before:], self._timer() - began)
+
+        found = self._caches.answer(question, asked, timeout_s=_patience_s(request, trace))
+        if found.layer is None:
+            trace.cache_note = found.note
+            return made[0]
+        try:
+            coerced = coerce(found.kept.text, request.result, names=request.aliases)
+        except CoercionError:  # what was kept fitted the same type once; only a reply that somebody else put there does not
+            self._caches.forget(found.key)
+            return ask(request)
+        trace.attempts.append(self._attempt(target, provider, found, self._timer() - begin))
+        reply = found.kept.reply()
+        repairs = tuple(map(str, coerced.report.repairs))
+        return Answer(coerced.value, target, provider.name, reply, repairs, cached=found)
+
+    def _question(
+        self,
+        call: DelegatedCall,
+        provider: ModelProvider,
+        request: ModelRequest,
+        options: CallOptions,
+        settings: CallSettings,
+    ) -> Question | None:
+        """What the caches are asked; None when they are not to be."""
+        wish = options.cache
+        mode = settings.cache or wish.mode or self._caches.default
+        if mode == "none" or wish.mode == "none" or (request.temperature > 0 and mode != "sample"):
+            return None
+        of_provider = getattr(provider, "version", None)
+        version = "" if of_provider is None else of_provider(request.model)
+        key = None if version is None else self._caches.key(request, provider.name, version, self._tenant)
+        if key is None:
+            return None
+        return Question(
+            request=request,
+            provider=provider.name,
+            version=version,
+            tenant=self._tenant,
+            private=PRIVATE in tags_of(call.options),
+            key=key,
+            mode=mode,
+            samples=(wish.samples or self._caches.samples) if request.temperature > 0 else 1,
+            min_confidence=wish.min_confidence,
+            ttl_s=wish.ttl_s,
+        )
+
+    def _kept(self, answer: Answer, attempts: list[Attempt], latency_s: float) -> Kept:
+        """What is kept of an answer, with all that it took to get it."""
+        own = [attempt for attempt in attempts if attempt.target == answer.target.printed]
+        costs = [attempt.cost_usd for attempt in own if attempt.completion_tokens is not None or attempt.cost_usd is not None]
+        reply = answer.reply
+        return Kept(
+            reply.text,
+            _sum([attempt.prompt_tokens for attempt in own]),
+            _sum([attempt.completion_tokens for attempt in own]),
+            reply.score,
+            reply.label_mass,
+            reply.finish_reason,
+            reply.model,
+            latency_s,
+            None if None in costs else sum([cost for cost in costs if cost is not None]),
+            self._clock(),
+            {"tries": len(own)},
+        )
+
+    def _attempt(self, target: ModelTarget, provider: ModelProvider, found: Answered, latency_s: float) -> Attempt:
+        return Attempt(
+            provider=provider.name,
+            target=target.printed,
+            outcome="cached",
+            prompt_tokens=0,
+            completion_tokens=0,
+            latency_s=latency_s,
+            score=found.kept.score,
+            cost_usd=0.0,
+        )
+
+
+def _patience_s(request: ModelRequest, trace: Trace) -> float:
+    """Seconds to wait for an equal call: no longer than the call's own budget allows."""
+    left_s = trace.budget.remaining_s()
+    return request.timeout_s if left_s is None else max(0.001, min(left_s, request.timeout_s))
+
+
+def _sum(counts: list[int | None]) -> int | None:
+    known: list[Any] = [count for count in counts if count is not None]
+    return sum(known) if known else None

@@ -1,0 +1,516 @@
+"""Replies from caches: which calls they answer, what the record says, what they cost."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rtfs
+from rtfs.caching.manager import CacheManager
+from rtfs.caching.question import Kept, Question, SemanticLook
+from rtfs.caching.replies import ReplyCache
+from rtfs.caching.stores.memory import MemoryStore
+from rtfs.caching.stores.sqlite import SQLiteStore
+from rtfs.delegation.allowance import Allowance
+from rtfs.delegation.budget import Budget
+from rtfs.delegation.cached import CachedReplies
+from rtfs.delegation.delegate import ModelDelegate
+from rtfs.delegation.engine import Decision
+from rtfs.delegation.record import Records
+from rtfs.delegation.settings import CallSettings
+from rtfs.delegation.targets import LocalModel
+from rtfs.errors import ConfigError, DelegationError, EvalError
+from rtfs.models.protocol import Availability, ModelReply, ModelRequest, Usage
+from rtfs.models.registry import ModelRegistry
+from rtfs.semantics.protocols import DelegatedCall
+from rtfs.types.nodes import STRING, EnumType
+from rtfs.values.maps import Map
+from rtfs.values.scalars import Keyword
+from rtfs.values.sequences import Vector
+
+LABELS = EnumType(("praise", "complaint"))
+
+
+class Scripted:
+    """Answers with the texts, replies and errors of its script, in order; the last one stays."""
+
+    def __init__(self, *script: Any, name: str = "scripted") -> None:
+        self.name = name
+        self.script = list(script)
+        self.requests: list[ModelRequest] = []
+        self.lock = threading.Lock()
+
+    def complete(self, request: ModelRequest) -> ModelReply:
+        with self.lock:
+            self.requests.append(request)
+            entry = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        if callable(entry):
+            entry = entry(request)
+        if isinstance(entry, BaseException):
+            raise entry
+        return entry if isinstance(entry, ModelReply) else ModelReply(text=entry, usage=Usage(prompt_tokens=10, completion_tokens=2))
+
+    def availability(self, model: str) -> Availability:
+        return Availability(usable=True, detail="scripted")
+
+    def close(self) -> None:
+        pass
+
+
+class Bench:
+    """A delegate with caches, and a script for its model."""
+
+    def __init__(
+        self, *script: Any, store: Any = None, tenant: str = "", clock: Callable[[], float] = time.time, **settings: Any
+    ) -> None:
+        self.provider = Scripted(*script)
+        registry = ModelRegistry()
+        registry.register("m", self.provider)
+        self.records = Records()
+        self.store = store or MemoryStore(clock=clock)
+        self.caches = CacheManager(ReplyCache(self.store, clock=clock), **settings)
+        self.delegate = ModelDelegate(
+            registry,
+            report=lambda line: None,
+            records=self.records,
+            sleep=lambda seconds: None,
+            replies=CachedReplies(self.caches, tenant=tenant, clock=clock),
+        )
+
+    def __call__(self, **changes: Any) -> Any:
+        return self.delegate.delegate(call(**changes))
+
+    @property
+    def asked(self) -> int:
+        return len(self.provider.requests)
+
+
+def call(**changes: Any) -> DelegatedCall:
+    fields: dict[str, Any] = {
+        "target": "local-model",
+        "model": "m",
+        "name": "classify",
+        "doc": "Is this praise or complaint?",
+        "parameters": (("text", STRING),),
+        "args": ("I like it",),
+        "result": LABELS,
+        "strict": True,
+        "options": {},
+        "aliases": {},
+        "span": None,
+        "body": lambda: "body",
+    }
+    return DelegatedCall(**(fields | changes))
+
+
+def options(**named: Any) -> dict[str, Any]:
+    return {name.replace("_", "-"): value for name, value in named.items()}
+
+
+def test_the_same_question_is_asked_once() -> None:
+    bench = Bench("praise", "complaint")
+    assert [bench(), bench(), bench()] == ["praise"] * 3
+    assert bench.asked == 1
+    first, second, _ = bench.records.calls
+    assert (first.cache, second.cache) == (None, "L2")
+    assert [a.outcome for a in second.attempts] == ["cached"]
+    assert (second.prompt_tokens, second.completion_tokens, second.cost_usd) == (0, 0, 0.0)
+    assert second.saved is not None
+    assert second.saved.tokens == 12
+    assert second.to_dict()["saved"]["tokens"] == 12
+    assert bench.records.totals.by_cache == 2
+    assert bench.records.totals.saved.tokens == 24
+    stats = bench.caches.stats()[0]
+    assert (stats.layer, stats.hits, stats.misses, stats.puts, stats.size) == ("L2", 2, 1, 1, 1)
+    assert stats.saved.tokens == 24
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"args": ("I like it!",)},
+        {"doc": "Is this praise?"},
+        {"name": "other"},
+        {"parameters": (("message", STRING),)},
+        {"result": EnumType(("praise", "complaint", "neither"))},
+        {"options": options(max_tokens=8)},
+        {"options": options(seed=1)},
+        {"options": options(examples=Vector([Vector(["great", "praise"])]))},
+        {"options": options(rules=Vector([Vector(["like", "praise"])]))},
+        {"aliases": {"Label": LABELS}},
+    ],
+)
+def test_a_question_that_differs_in_anything_is_another(changes: dict[str, Any]) -> None:
+    bench = Bench("praise")
+    bench()
+    bench(**changes)
+    bench(**changes)
+    bench()
+    assert bench.asked == 2
+
+
+def test_another_model_provider_version_or_tenant_is_another_question() -> None:
+    store = MemoryStore()
+    for changes in ({}, {"tenant": "acme"}):
+        assert Bench("praise", store=store, **changes).delegate.delegate(call()) == "praise"
+    assert store.stats().entries == 2
+    bench = Bench("praise", store=store)
+    bench.provider.name = "other"
+    bench()
+    bench.provider.version = lambda model: "weights-1"  # type: ignore[attr-defined]
+    bench()
+    bench.provider.version = lambda model: "weights-2"  # type: ignore[attr-defined]
+    bench()
+    assert (store.stats().entries, bench.asked) == (5, 3)
+    bench.provider.version = lambda model: None  # type: ignore[attr-defined]
+    bench()
+    bench()
+    assert (store.stats().entries, bench.asked) == (5, 5), "where the version cannot be told, nothing is kept"
+
+
+def test_equal_maps_are_one_question_in_whatever_order() -> None:
+    bench = Bench("praise")
+    bench(args=(Map([(Keyword("a"), 1), (Keyword("b"), 2)]),))
+    bench(args=(Map([(Keyword("b"), 2), (Keyword("a"), 1)]),))
+    assert bench.asked == 1
+
+
+def test_how_long_to_wait_is_no_part_of_the_question() -> None:
+    bench = Bench("praise")
+    bench(options=options(timeout_s=5))
+    bench(options=options(timeout_s=50), remaining_s=3.0)
+    assert bench.asked == 1
+
+
+def test_every_field_of_a_request_is_in_the_key_or_left_out_on_purpose() -> None:
+    from dataclasses import fields
+
+    from rtfs.caching.replies import WITHOUT_SAY, RequestKeys
+
+    bench = Bench("praise")
+    bench()
+    request = bench.provider.requests[0]
+    made = RequestKeys()
+    before = made.key(request, "p", "v", "t")
+    other: dict[str, Any] = {
+        "model": "n", "function": "g", "doc": "d", "parameters": (), "result": STRING, "aliases": {"A": STRING}, "max_tokens": 1,
+        "temperature": 0.5, "seed": 9, "examples": ((("x",), "praise"),), "rules": None,
+    }  # fmt: skip
+    for field in fields(ModelRequest):
+        if field.name in WITHOUT_SAY or field.name == "rules":
+            continue
+        value = other.get(field.name, (f"another {field.name}",))
+        assert made.key(replace(request, **{field.name: value}), "p", "v", "t") != before, field.name
+
+
+def test_only_the_reply_that_was_of_use_is_kept() -> None:
+    bench = Bench("rubbish", "praise", "never")
+    assert bench() == "praise"
+    assert bench() == "praise"
+    assert bench.asked == 2
+    last = bench.records.calls[-1]
+    assert (last.cache, last.saved.tokens) == ("L2", 24), "both tries were saved"  # type: ignore[union-attr]
+
+
+def test_errors_are_not_kept() -> None:
+    down = DelegationError("down", kind="provider-error", retryable=False)
+    bench = Bench(down, down, "praise")
+    for _ in range(2):
+        with pytest.raises(DelegationError):
+            bench()
+    assert bench() == "praise"
+    assert bench.asked == 3
+
+
+def test_a_kept_answer_is_served_while_the_model_is_down() -> None:
+    down = DelegationError("down", kind="provider-error", retryable=True)
+    bench = Bench("praise", down)
+    bench()
+    for number in range(8):
+        with pytest.raises(DelegationError):
+            bench(args=(str(number),))
+    assert bench.records.calls[-1].attempts[-1].outcome == "skipped", "its breaker is open"
+    assert bench() == "praise"
+
+
+def test_hits_are_not_charged() -> None:
+    bench = Bench("praise")
+    budget = Budget("the test", Allowance(calls=1))
+    assert bench(budget=budget) == "praise"
+    assert bench(budget=budget) == "praise"
+    assert bench.asked == 1
+
+
+@pytest.mark.parametrize("mode", ["none", "exact"])
+def test_a_function_can_say_that_nothing_is_kept(mode: str) -> None:
+    bench = Bench("praise", "complaint")
+    assert bench(options=options(cache=Keyword(mode))) == "praise"
+    assert bench(options=options(cache=Keyword(mode))) == ("praise" if mode == "exact" else "complaint")
+
+
+def planned(**settings: Any) -> Decision:
+    return Decision(LocalModel("m"), settings=CallSettings(**settings))
+
+
+@pytest.mark.parametrize(
+    "of_policy, of_function, kept",
+    [("none", None, False), ("none", "exact", False), ("exact", "none", False), ("exact", None, True), (None, "exact", True)],
+)
+def test_either_of_function_and_policy_can_say_none(of_policy: str | None, of_function: str | None, kept: bool) -> None:
+    bench = Bench("praise", default="exact")
+    given = {} if of_function is None else options(cache=Keyword(of_function))
+    for _ in range(2):
+        bench(plan=planned(cache=of_policy), options=given)
+    assert bench.asked == (1 if kept else 2)
+
+
+def test_nothing_is_kept_above_temperature_0_unless_samples_are_wanted() -> None:
+    bench = Bench(*"abcdefgh")
+    for _ in range(2):
+        bench(result=STRING, options=options(temperature=0.7))
+        bench(result=STRING, options=options(temperature=0.7, cache=Keyword("exact")))
+    assert bench.asked == 4
+
+
+def test_samples_are_kept_and_served_by_the_number_of_the_call() -> None:
+    wish = Map([(Keyword("mode"), Keyword("sample")), (Keyword("samples"), 3)])
+    given = options(temperature=0.7, cache=wish)
+    store = MemoryStore()
+    first = Bench(*"abcdefgh", store=store)
+    said = [first(result=STRING, options=given) for _ in range(7)]
+    assert said == ["a", "b", "c", "a", "b", "c", "a"]
+    assert len({request.seed for request in first.provider.requests}) == 3, "so that they differ"
+    again = Bench("never", store=store)
+    assert [again(result=STRING, options=given) for _ in range(7)] == said
+    assert again.asked == 0
+    fewer = Bench("never", store=store)
+    few = Map([(Keyword("mode"), Keyword("sample")), (Keyword("samples"), 2)])
+    assert [fewer(result=STRING, options=options(temperature=0.7, cache=few)) for _ in range(3)] == ["a", "b", "a"]
+
+
+def test_unsure_replies_are_neither_kept_nor_used() -> None:
+    store = MemoryStore()
+    wish = Map([(Keyword("min-confidence"), 0.8)])
+    bench = Bench(ModelReply(text="praise", score=0.6), ModelReply(text="complaint", score=0.9), store=store)
+    assert bench() == "praise"
+    assert bench() == "praise", "a function that asks for nothing uses it"
+    assert bench(options=options(cache=wish)) == "complaint", "one that wants more asks anew"
+    assert bench() == "complaint", "and what it got stands in its place"
+    refusing = Bench(ModelReply(text="praise", score=0.6))
+    refusing(options=options(cache=wish))
+    refusing(options=options(cache=wish))
+    assert refusing.asked == 2
+    assert refusing.caches.stats()[0].refused == 2
+
+
+def test_replies_have_an_age() -> None:
+    now = [1_000.0]
+    bench = Bench("praise", "complaint", clock=lambda: now[0])
+    wish = options(cache=Map([(Keyword("ttl-s"), 10)]))
+    assert bench() == "praise"
+    now[0] += 9
+    assert bench(options=wish) == "praise"
+    now[0] += 2
+    assert bench() == "praise", "a function that says nothing takes it at any age"
+    assert bench(options=wish) == "complaint"
+    now[0] += 11
+    assert bench() == "complaint", "and what replaced it was to be kept for ten seconds"
+    assert bench.asked == 3
+
+
+@pytest.mark.parametrize("wrong", [Keyword("maybe"), 5, Map([(Keyword("samples"), 0)]), Map([(Keyword("mode"), "exact")]), Map([(Keyword("ttl"), 5)])])
+def test_a_wrong_option_says_what_it_should_be(wrong: Any) -> None:
+    with pytest.raises(EvalError, match=":cache"):
+        Bench("praise")(options=options(cache=wrong))
+
+
+def test_values_without_a_key_are_asked_each_time() -> None:
+    bench = Bench("praise")
+    deep = Vector([])
+    for _ in range(300):
+        deep = Vector([deep])
+    bench(args=(deep,))
+    bench(args=(deep,))
+    assert bench.asked == 2
+
+
+def test_refreshing_asks_once_and_keeps_anew() -> None:
+    store = MemoryStore()
+    Bench("praise", store=store)()
+    bench = Bench("complaint", "never", store=store, refresh=frozenset({"L2"}))
+    assert [bench(), bench()] == ["complaint"] * 2
+    assert Bench("never", store=store)() == "complaint"
+
+
+def test_a_stampede_makes_one_call() -> None:
+    started, go = threading.Event(), threading.Event()
+
+    def slow(request: ModelRequest) -> str:
+        started.set()
+        go.wait(30)
+        return "praise"
+
+    bench = Bench(slow)
+    values: list[Any] = []
+    threads = [threading.Thread(target=lambda: values.append(bench())) for _ in range(200)]
+    for thread in threads:
+        thread.start()
+    started.wait(30)
+    go.set()
+    for thread in threads:
+        thread.join(30)
+    assert values == ["praise"] * 200
+    assert bench.asked == 1
+    totals = bench.records.totals
+    assert (totals.calls, totals.by_cache) == (200, 199)
+    stats = bench.caches.stats()[0]
+    assert (stats.hits, stats.misses) == (199, 1)
+
+
+def test_a_damaged_reply_is_asked_for_anew() -> None:
+    bench = Bench("praise", "complaint")
+    bench()
+    (key,) = [known.key for known in bench.store.known("L2")]
+    bench.store.put("L2", key, b"\xff\xff")
+    assert bench() == "complaint"
+    assert bench() == "complaint"
+    kept = Kept("no label at all", created=0.0)
+    bench.caches.replies.put(key, kept)  # type: ignore[union-attr]
+    assert bench() == "complaint", "a reply that does not fit its type is not used"
+
+
+class SharedStore(MemoryStore):
+    local = None  # type: ignore[assignment]
+
+
+def test_private_replies_stay_on_this_machine() -> None:
+    shared = Bench("praise", store=SharedStore())
+    private = options(private=True)
+    for _ in range(2):
+        shared(options=private)
+    assert (shared.asked, shared.store.stats().entries) == (2, 0)
+    shared()
+    shared(options=private)
+    assert shared.asked == 4, "nor is it asked for them"
+    here = Bench("praise")
+    for _ in range(2):
+        here(options=private)
+    assert here.asked == 1
+
+
+def test_replies_are_found_by_model_function_and_input(tmp_path: Path) -> None:
+    bench = Bench("praise", store=SQLiteStore(str(tmp_path / "replies.sqlite")))
+    bench()
+    bench(name="other")
+    bench(args=("I do not like it",))
+    replies = bench.caches.replies
+    assert replies is not None
+    assert len(list(replies.by_model("m"))) == 3
+    assert [kept.metadata["function"] for _, kept in replies.by_function("other")] == ["other"]
+    assert {kept.metadata["function"] for _, kept in replies.by_input("I like it")} == {"classify", "other"}
+    ((_, one), (_, two)) = list(replies.by_input("I like it"))
+    differ = {name for name, part in one.metadata["parts"].items() if two.metadata["parts"][name] != part}
+    assert differ == {"function"}
+    bench.caches.close()
+
+
+def test_figures_of_several_processes_add_up(tmp_path: Path) -> None:
+    path = str(tmp_path / "replies.sqlite")
+    for _ in range(2):
+        bench = Bench("praise", store=SQLiteStore(path))
+        bench()
+        bench()
+        bench.caches.close()
+    stats = ReplyCache(SQLiteStore(path)).stats()
+    assert (stats.hits, stats.misses, stats.puts) == (3, 1, 1)
+
+
+class Similar:
+    """A layer of meaning that takes all questions of a function for the same."""
+
+    name = "L3"
+
+    def __init__(self, serve: bool = True, check: bool = False) -> None:
+        self.kept: dict[str, Kept] = {}
+        self.serve, self.check = serve, check
+        self.compared: list[tuple[str, str]] = []
+
+    def look(self, question: Question) -> SemanticLook | None:
+        kept = self.kept.get(question.request.function)
+        note = {"matched": "the other", "score": 0.9, "reasons": ["because"]}
+        return None if kept is None else SemanticLook(kept, self.serve, self.check, note)
+
+    def store(self, question: Question, reply: Kept) -> None:
+        self.kept[question.request.function] = reply
+
+    def checked(self, question: Question, look: SemanticLook, reply: Kept) -> None:
+        self.compared.append((look.reply.text, reply.text))
+
+
+@pytest.mark.parametrize("serve, check, asked", [(True, False, 1), (True, True, 2), (False, True, 2), (False, False, 2)])
+def test_a_layer_of_meaning_is_asked_behind_the_exact_one(serve: bool, check: bool, asked: int) -> None:
+    layer = Similar(serve, check)
+    bench = Bench("praise", "complaint", semantic=layer)  # type: ignore[arg-type]
+    given = options(cache=Keyword("semantic"))
+    bench(options=given)
+    value = bench(args=("I do like it",), options=given)
+    record = bench.records.calls[-1]
+    assert bench.asked == asked
+    if asked == 1:
+        assert (value, record.cache, record.cache_note["matched"]) == ("praise", "L3", "the other")
+    else:
+        assert (value, record.cache, record.cache_note["served"]) == ("complaint", None, False)
+        assert layer.compared == [("praise", "complaint")]
+    bench(args=("never said",))
+    assert bench.asked == asked + 1, "a function that does not say so is not asked about meaning"
+
+
+# --- the runtime -----------------------------------------------------------------------------
+
+PROGRAM = '(defn f ^:delegation :local-model "echo" "Say it." [x :string] :-> :string "body") (f "a")'
+
+
+def test_a_runtime_keeps_answers_when_it_is_told_to(tmp_path: Path) -> None:
+    for caches, by_cache in ((None, 0), (True, 1), (str(tmp_path / "answers"), 1), (str(tmp_path / "answers"), 2)):
+        with rtfs.Runtime(caches=caches) as rt:
+            rt.run(PROGRAM)
+            rt.run('(f "a")')
+            assert rt.records.totals.by_cache == by_cache
+
+
+def test_a_given_manager_stays_open() -> None:
+    caches = CacheManager(ReplyCache(MemoryStore()))
+    for number in range(2):
+        with rtfs.Runtime(caches=caches) as rt:
+            rt.run(PROGRAM)
+            assert rt.records.totals.by_cache == number
+
+
+@pytest.mark.parametrize("wrong", [{"stor": "memory"}, {"off": ["replies"]}, {"default": "always"}, {"policy": "mru"}, "ftp://there"])
+def test_wrong_settings_are_refused(wrong: Any) -> None:
+    with rtfs.Runtime(caches=wrong) as rt, pytest.raises(ConfigError):
+        rt.run(PROGRAM)
+
+
+def test_a_file_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
+    import sqlite3
+
+    folder = tmp_path / "answers"
+    with rtfs.Runtime(caches=folder) as rt:
+        rt.run(PROGRAM)
+    with sqlite3.connect(folder / "replies.sqlite") as db:
+        db.execute("PRAGMA user_version=99")
+    db.close()
+    told: list[str] = []
+    with rtfs.Runtime(caches=folder, on_warning=lambda message, span: told.append(message)) as rt:
+        rt.run(PROGRAM)
+        rt.run('(f "a")')
+        assert rt.records.totals.by_cache == 1, "in memory"
+    assert len(told) == 1
+    assert "later RTFS" in told[0]
