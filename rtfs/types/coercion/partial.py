@@ -144,7 +144,7 @@ class Partial:
         if not text or _MAY_BE_THOUGHT.match(text):
             return False
         if self._is_text and not (self._wrapped and text[0] == "{"):
-            # a text in quotes, or one that begins with a quotation? and of a text that must look in some way, marks may be taken off
+            # a text in quotes, or one that begins with a quotation? and of a text with refinements, marks may be taken off
             if text[0] == '"' or isinstance(resolve(self._type, self._lookup), RefinedType):
                 raise _Dead
             self._step = self._more_text
