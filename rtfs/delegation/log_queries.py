@@ -14,7 +14,7 @@ from rtfs.delegation.targets import ModelTarget, parse_target
 from rtfs.errors import ConfigError
 
 #: Outcomes of attempts after which a target counts as having answered; the ones below say nothing about it.
-_ANSWERED = frozenset({"answered", "mismatch"})
+_ANSWERED = frozenset({"answered", "tools", "mismatch", "empty"})
 _NOT_ASKED = frozenset({"refused", "skipped", "unsure", "interrupted"})
 _SIDES = {"local": "local-model", "local-model": "local-model", "remote": "remote", "body": "local"}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}

@@ -47,6 +47,10 @@ class ToolSpec:
     doc: str
     schema: dict[str, Any]
     """JSON Schema of its operands; the root is a closed object."""
+    operands: Type
+    """The same as a record type."""
+    aliases: dict[str, Type] = field(default_factory=dict)
+    """What the `TypeRef`s in it stand for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,12 @@ pytest.importorskip("httpx2")
 
 KEY = "sk-very-secret-0123456789"
 RECORD = RecordType((Entry(Keyword("a"), INT), Entry(Keyword("b"), STRING)))
-LOOKUP = ToolSpec(name="lookup", doc="Finds it.", schema={"type": "object", "properties": {"id": {"type": "integer"}}})
+LOOKUP = ToolSpec(
+    name="lookup",
+    doc="Finds it.",
+    schema={"type": "object", "properties": {"id": {"type": "integer"}}},
+    operands=RecordType((Entry(Keyword("id"), INT),)),
+)
 
 
 @pytest.fixture(autouse=True)
