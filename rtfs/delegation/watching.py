@@ -54,6 +54,50 @@ class Watcher:
                 self._tell(value)
 
 
+class _Handover:
+    """One place for the latest partial value, and one for the outcome."""
+
+    def __init__(self) -> None:
+        self.restarts = 0
+        self.outcome: tuple[Any, BaseException | None] = (None, None)
+        self._changed = threading.Condition()
+        self._waiting: Any = NOTHING
+        self._over = False
+
+    def tell(self, value: Any) -> None:
+        with self._changed:
+            self._waiting = value
+            self._changed.notify_all()
+
+    def restart(self) -> None:
+        with self._changed:
+            self.restarts += 1
+            self._waiting = NOTHING
+
+    def end(self, value: Any, error: BaseException | None) -> None:
+        with self._changed:
+            self.outcome = (value, error)
+            self._over = True
+            self._changed.notify_all()
+
+    def take(self) -> Any:
+        """The latest partial value that was not taken; NOTHING when it is over. Waits until there is one."""
+        with self._changed:
+            while not self._over and self._waiting is NOTHING:
+                self._changed.wait()
+            value, self._waiting = NOTHING if self._over else self._waiting, NOTHING
+            return value
+
+
+def _work(run: Callable[[Watcher], Any], watcher: Watcher, handed: _Handover) -> None:
+    try:
+        value = run(watcher)
+    except BaseException as error:  # raised where the value is awaited
+        handed.end(None, error)
+    else:
+        handed.end(value, None)
+
+
 class ValueStream:
     """The values of a call while it is answered: partial ones, and last the whole one.
 
@@ -63,40 +107,21 @@ class ValueStream:
     Args:
         run: makes the call, with this to watch it, and gives its value.
         converted: what becomes of each partial value.
-    Attributes:
-        restarts: how often a further reply began after some of an earlier one had been told.
     """
 
     def __init__(self, run: Callable[[Watcher], Any], converted: Callable[[Any], Any]) -> None:
-        self.restarts = 0
         self._converted = converted
-        self._changed = threading.Condition()
-        self._waiting: Any = NOTHING  # the latest partial value that nobody has taken
-        self._outcome: tuple[Any, BaseException | None] | None = None
         self._over = False
-        self._watcher = Watcher(self._told, self._restarted)
-        self._thread = threading.Thread(target=self._work, args=(run,), name="rtfs-stream", daemon=True)
+        # the thread holds these two and not the stream, which so can be dropped by who does not want it any more
+        self._handed = _Handover()
+        self._watcher = Watcher(self._handed.tell, self._handed.restart)
+        self._thread = threading.Thread(target=_work, args=(run, self._watcher, self._handed), name="rtfs-stream", daemon=True)
         self._thread.start()
 
-    def _work(self, run: Callable[[Watcher], Any]) -> None:
-        outcome: tuple[Any, BaseException | None]
-        try:
-            outcome = (run(self._watcher), None)
-        except BaseException as error:  # raised where the value is awaited
-            outcome = (None, error)
-        with self._changed:
-            self._outcome = outcome
-            self._changed.notify_all()
-
-    def _told(self, value: Any) -> None:
-        with self._changed:
-            self._waiting = value
-            self._changed.notify_all()
-
-    def _restarted(self) -> None:
-        with self._changed:
-            self.restarts += 1
-            self._waiting = NOTHING
+    @property
+    def restarts(self) -> int:
+        """How often a further reply began after some of an earlier one had been told."""
+        return self._handed.restarts
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -104,15 +129,12 @@ class ValueStream:
     def __next__(self) -> Any:
         if self._over:
             raise StopIteration
-        with self._changed:
-            while self._outcome is None and self._waiting is NOTHING:
-                self._changed.wait()
-            if self._outcome is None:
-                value, self._waiting = self._waiting, NOTHING
-                return self._converted(value)
+        value = self._handed.take()
+        if value is not NOTHING:
+            return self._converted(value)
         self._over = True
         self._thread.join()
-        value, error = self._outcome
+        value, error = self._handed.outcome
         if isinstance(error, Stopped):
             raise StopIteration
         if error is not None:
@@ -126,7 +148,7 @@ class ValueStream:
             RuntimeError: it was taken already, or the call was given up.
         """
         found = [NOTHING, *self][-1]
-        if found is NOTHING or self._outcome is None or self._outcome[1] is not None:
+        if found is NOTHING or self._handed.outcome[1] is not None:
             raise RuntimeError("the stream is over")
         return found
 

@@ -76,7 +76,8 @@ def test_partial_values_come_as_they_are_known(strategy: str) -> None:
             for _ in model.pieces:
                 model.go.release()
                 found.append(next(values))
-            assert list(values) == [{"title": "A long day", "tags": ["one", "two"]}]
+            found += values
+        assert found[-1] == {"title": "A long day", "tags": ["one", "two"]}
         assert found[:2] == [{"title": "A"}, {"title": "A long day", "tags": ["on"]}]
         record = runtime.records.calls[-1]
         assert (record.source, record.prompt_tokens, record.completion_tokens) == ("model", 10, 4)
@@ -152,11 +153,11 @@ def test_closing_gives_the_call_up_and_pays_for_what_came() -> None:
         assert model.closed.is_set()
         assert list(values) == []
         record = runtime.records.calls[-1]
-        assert record.error_kind == "cancelled"
+        assert record.error_kind == "interrupted"
         (attempt,) = record.attempts
-        assert attempt.outcome == "cancelled"
+        assert attempt.outcome == "interrupted"
         assert 1 <= attempt.completion_tokens <= 20
-        assert runtime.budget.used.tokens == attempt.prompt_tokens + attempt.completion_tokens
+        assert runtime.budget.spent.tokens == attempt.prompt_tokens + attempt.completion_tokens
         assert runtime.run('(say "y")').startswith("word")
 
 
@@ -201,7 +202,7 @@ def test_a_stream_that_breaks_off_is_begun_anew(server: OpenAIServer, remote: An
     broken, whole = remote.records.calls[-1].attempts
     assert (broken.outcome, whole.outcome) == ("provider-error", "answered")
     assert 1 <= broken.completion_tokens < 20
-    assert remote.budget.used.tokens == broken.prompt_tokens + broken.completion_tokens + 15
+    assert remote.budget.spent.tokens == broken.prompt_tokens + broken.completion_tokens + 15
 
 
 def test_a_server_without_usage_is_paid_for_what_it_sent(server: OpenAIServer, remote: Any) -> None:
@@ -209,7 +210,7 @@ def test_a_server_without_usage_is_paid_for_what_it_sent(server: OpenAIServer, r
     remote.stream("report", "x").value()
     (attempt,) = remote.records.calls[-1].attempts
     assert attempt.outcome == "answered"
-    assert 0 < remote.budget.used.tokens < 1_000
+    assert 0 < remote.budget.spent.tokens < 1_000
 
 
 @pytest.mark.parametrize("ends", ["never", "early", "reset"])
@@ -218,11 +219,11 @@ def test_when_every_try_breaks_off_the_body_answers(server: OpenAIServer, remote
     found = list(remote.stream("report", "x"))
     assert found[-1] == {"title": "body", "tags": []}
     assert [attempt.outcome for attempt in remote.records.calls[-1].attempts] == ["provider-error"] * 3
-    assert remote.budget.reserved.tokens == 0 if hasattr(remote.budget, "reserved") else True
+    assert remote.budget.reserved.tokens == 0
 
 
 def test_giving_up_closes_the_connection_at_once(server: OpenAIServer, remote: Any) -> None:
-    server.script(Events((event({"content": '{"title": "Some'}),), ends="never"))
+    server.script(Events((event({"content": '{"title": "Some'}), *[x for _ in range(90) for x in (b": wait\n\n", 0.1)])))
     begin = time.monotonic()
     with remote.stream("report", "x") as values:
         assert next(values) == {"title": "Some"}
@@ -231,7 +232,7 @@ def test_giving_up_closes_the_connection_at_once(server: OpenAIServer, remote: A
 
 
 def test_a_reply_that_does_not_fit_is_asked_for_again(server: OpenAIServer, remote: Any) -> None:
-    server.script(Say('{"title": "Some", "tags": 7}'), Say(REPORT))
+    server.script(Say('{"name": "Some"}'), Say(REPORT))
     values = remote.stream("report", "x")
     assert values.value() == {"title": "A long day", "tags": ["one", "two"]}
     assert [attempt.outcome for attempt in remote.records.calls[-1].attempts] == ["mismatch", "answered"]
