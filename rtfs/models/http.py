@@ -320,12 +320,12 @@ class Talk:
             DelegationError: there is none, or it is about something else.
         """
         failure = self._provider.refusal(answer, self._request)
-        if failure.retryable:
-            failure.retry_after_s = _seconds(answer.retry_after)
-            raise failure
         complaint = self._provider.complaint(answer.body).lower()
-        following = self._dialect.simpler(complaint) if answer.status in (400, 422) else None
+        # llama-cpp-python's server fails, where it means that it does not take the request
+        is_about_it = answer.status in (400, 422) or (answer.status == 500 and "validation error" in complaint)
+        following = self._dialect.simpler(complaint) if is_about_it else None
         if following is None:
+            failure.retry_after_s = _seconds(answer.retry_after) if failure.retryable else None
             raise failure
         self._learnt = True
         # a fault of this schema says nothing about the others

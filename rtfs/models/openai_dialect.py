@@ -26,7 +26,8 @@ class Dialect:
     """The fields that are sent."""
 
     format: str = "json_schema"
-    """How a structured result is asked for: `json_schema`, `json_object`, or `none` (in the prompt only)."""
+    """How a structured result is asked for: `json_schema`, `schema_object` (a JSON object with a schema, as llama-cpp-python's server
+    has it), `json_object`, or `none` (in the prompt only)."""
     tokens: str = "max_tokens"
     """The field for the limit: `max_tokens` or `max_completion_tokens`."""
     temperature: bool = True
@@ -64,6 +65,8 @@ class Dialect:
             name = re.sub(r"[^A-Za-z0-9_-]", "_", request.function)[:64] or "function"
             wanted = {"name": name, "schema": shape.schema, "strict": shape.strict}
             payload["response_format"] = {"type": "json_schema", "json_schema": wanted}
+        elif shape.schema is not None and self.format == "schema_object":
+            payload["response_format"] = {"type": "json_object", "schema": shape.schema}
         elif shape.schema is not None and self.format == "json_object":
             payload["response_format"] = {"type": "json_object"}
         return json.dumps(payload).encode("ascii")  # escapes, so that a lone surrogate does not stop it
@@ -98,7 +101,9 @@ class Dialect:
         if self.seed and re.search(r"\bseed\b", complaint) and unsupported:
             return replace(self, seed=False)
         if any(word in complaint for word in _ABOUT_FORMAT):
-            following = {"json_schema": "json_object", "json_object": "none"}.get(self.format)
+            following = {"json_schema": "json_object", "schema_object": "json_object", "json_object": "none"}.get(self.format)
+            if self.format == "json_schema" and "literal_error" in complaint:  # llama-cpp-python's server has a form of its own
+                following = "schema_object"
             return replace(self, format=following) if following else None
         return None
 

@@ -530,3 +530,13 @@ def test_many_threads_share_one_provider(server: OpenAIServer) -> None:
     assert found == {i * 100 + j: str(i * 100 + j) for i in range(8) for j in range(5)}
     assert server.connections <= 8
     provider.close()
+
+
+def test_a_server_that_fails_where_it_means_no_is_asked_in_its_own_form(server: OpenAIServer, provider: OpenAICompatibleProvider) -> None:
+    """What `llama_cpp.server` 0.3 says of a JSON Schema."""
+    said = "1 validation error:\n  {'type': 'literal_error', 'loc': ('body', 'response_format', 'type'), 'msg': \"Input should be 'text' or 'json_object'\"}"
+    server.script(Status(500, said), Say("3"), Say("4"))
+    assert [provider.complete(request(INT)).text for _ in range(2)] == ["3", "4"]
+    sent = server.requests[-1].json["response_format"]
+    assert (sent["type"], sent["schema"]["properties"]["value"]) == ("json_object", {"type": "integer"})
+    assert len(server.requests) == 3
