@@ -108,6 +108,11 @@ KINDS: dict[str, tuple[str, str]] = {
     "provider-error": ("ProviderError", "RTFS-D003"),
     "reply-mismatch": ("ReplyMismatch", "RTFS-D004"),
     "prompt-too-long": ("PromptTooLong", "RTFS-D005"),
+    "rate-limited": ("RateLimited", "RTFS-D006"),
+    "model-refused": ("ModelRefused", "RTFS-D007"),
+    "reply-cut-off": ("ReplyCutOff", "RTFS-D008"),
+    "empty-reply": ("EmptyReply", "RTFS-D009"),
+    "tool-limit": ("ToolLimit", "RTFS-D010"),
     # settings and our own bugs
     "config-error": ("ConfigError", "RTFS-C001"),
     "missing-extra": ("MissingExtra", "RTFS-C002"),
@@ -139,7 +144,7 @@ FAMILIES: dict[str, frozenset[str]] = {
     "error/not-found": frozenset({"key-not-found", "module-not-found", "unknown-capability", "unknown-model"}),
     "error/permission": frozenset({"security-violation"}),
     "delegation-error": frozenset(
-        {"unknown-model", "model-unavailable", "provider-error", "reply-mismatch", "prompt-too-long"}
+        {kind for kind, (_, code) in KINDS.items() if code.startswith("RTFS-D")}
     ),
 }
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rtfs.capabilities.registry import CapabilityRegistry
     from rtfs.checker.effects import FunctionEffects
     from rtfs.delegation.engine import DelegationEngine
+    from rtfs.delegation.watching import ValueStream
     from rtfs.eval.cached.cache import CompileCache
     from rtfs.eval.cached.program import StoredForms
     from rtfs.semantics.stopping import Stop
@@ -370,6 +371,36 @@ class Runtime:
         callable_.__doc__ = target.doc if isinstance(target, Builtin) else target.spec.doc
         callable_.__rtfs_value__ = target  # type: ignore[attr-defined]
         return callable_
+
+    def stream(self, name: str, *args: Any, raw: bool = False) -> ValueStream:
+        """Call a delegated function, and have its value while the model writes it; of any other function, only the whole value.
+
+            with rt.stream("summary", text) as values:
+                for value in values:
+                    show(value)         # partial values, and last the whole one
+
+        Args:
+            raw: take and give RTFS values unconverted.
+        Raises:
+            ConfigError: the name is not bound, or not to a function. Errors of the call are raised by the iteration.
+        """
+        from rtfs.delegation.watching import ValueStream
+        from rtfs.semantics.calls import call
+
+        target = self._function(name)
+        operands = list(args) if raw else [to_rtfs(arg) for arg in args]
+
+        def work(watcher: Any) -> Any:
+            self.machine.watching = (target, watcher)
+            try:
+                value = call(target, operands)
+                return value if raw else self._to_python(value)
+            finally:
+                self.machine.watching = None
+
+        return ValueStream(
+            lambda watcher: self._enter(lambda: work(watcher), watcher.stop), (lambda value: value) if raw else to_python
+        )
 
     def define(self, name: str, value: Any) -> None:
         """Bind a name for programs: a Python value (converted) or callable (called with Python values)."""

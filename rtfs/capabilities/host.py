@@ -18,6 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from rtfs.semantics.protocols import CapabilityShape
+
 AUDIT_LENGTH = 10_000
 _SHOWN = 200
 
@@ -76,6 +78,16 @@ class RuntimeHost:
             shown = " ".join([preview(arg, _SHOWN) for arg in args])
             took = time.perf_counter() - begun
             self.audit.append(AuditEntry(capability, self._shown(shown), self._shown(outcome), started, took))
+
+    def describe_capability(self, capability: str) -> CapabilityShape:
+        from rtfs.semantics.protocols import CapabilityShape
+        from rtfs.semantics.signatures import shapes_of
+        from rtfs.semantics.tools import described
+
+        found = self.registry.find(capability)
+        self.permissions.check(found)
+        names, types = described(found.function)
+        return CapabilityShape(names, shapes_of(found.type)[0] if found.type else types, found.low, found.high, found.doc)
 
     def _shown(self, text: str) -> str:
         """A text as the audit keeps it: short, and without the secrets of the environment."""

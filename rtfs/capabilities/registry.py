@@ -30,7 +30,11 @@ DEFAULT_ALLOW = (
 
 
 class Capability(Struct):
-    """One thing a program can ask the host for."""
+    """One thing a program can ask the host for.
+
+    `low` and `high` are how many operands it takes, without upper limit when `high` is None; `type` is its declared type as text
+    (`[:fn [string] [:vector string]]`), for models that may have it called; nothing is declared when it is empty.
+    """
 
     name: str
     function: Callable[..., Any]
@@ -38,6 +42,7 @@ class Capability(Struct):
     high: int | None
     effects: tuple[str, ...]
     doc: str
+    type: str = ""
 
 
 def canonical(name: str) -> str:

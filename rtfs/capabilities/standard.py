@@ -126,8 +126,8 @@ def standard_capabilities(
     """Register them all. `stdout` and `stderr` are asked at each use, so that redirection works; `away` does what waits for the
     network, while other parts of the program go on."""
 
-    def add(name: str, function: Callable[..., Any], low: int, high: int | None, effects: str, doc: str) -> None:
-        registry.register(Capability(name, function, low, high, (effects,), doc))
+    def add(name: str, function: Callable[..., Any], low: int, high: int | None, effects: str, doc: str, type: str = "") -> None:
+        registry.register(Capability(name, function, low, high, (effects,), doc, type))
 
     def write(stream: TextIO, text: str) -> None:
         try:
@@ -168,7 +168,8 @@ def standard_capabilities(
         text: str = away(lambda: http_fetch(url))
         return text
 
-    add("network.http-fetch", fetch, 1, 1, "network", "The body of an http or https address, by GET, as text.")
+    words = "The body of an http or https address, by GET, as text."
+    add("network.http-fetch", fetch, 1, 1, "network", words, "[:fn [string] string]")
 
 
 def _files(add: Any, files: FileAccess, closers: list[Callable[[], None]]) -> None:
@@ -194,10 +195,11 @@ def _files(add: Any, files: FileAccess, closers: list[Callable[[], None]]) -> No
         except (OSError, UnicodeEncodeError) as error:
             raise io_error("io.write-file", name, error) from error
 
-    add("io.read-file", read_file, 1, 1, "filesystem", "The text of a file (UTF-8).")
-    add("io.read-lines", read_lines, 1, 1, "filesystem", "The lines of a file as a vector, without line ends.")
-    add("io.file-exists", file_exists, 1, 1, "filesystem", "Whether a path exists.")
-    add("io.write-file", write_file, 2, 2, "filesystem", "Writes text to a file, replacing it.")
+    add("io.read-file", read_file, 1, 1, "filesystem", "The text of a file (UTF-8).", "[:fn [string] string]")
+    lines = "[:fn [string] [:vector string]]"
+    add("io.read-lines", read_lines, 1, 1, "filesystem", "The lines of a file as a vector, without line ends.", lines)
+    add("io.file-exists", file_exists, 1, 1, "filesystem", "Whether a path exists.", "[:fn [string] bool]")
+    add("io.write-file", write_file, 2, 2, "filesystem", "Writes text to a file, replacing it.", "[:fn [string string] nil]")
     _open_files(add, files, closers)
 
 
@@ -283,10 +285,10 @@ def _system(add: Any, environ: Mapping[str, str], clock: Callable[[], float], sl
         now = time.gmtime(clock())
         return Timestamp(time.strftime("%Y-%m-%dT%H:%M:%SZ", now))
 
-    add("system.current-timestamp-ms", lambda: int(clock() * 1000), 0, 0, "system", "Milliseconds since 1970.")
-    add("system.current-time", current_time, 0, 0, "system", "The time as a timestamp, to the second, UTC.")
-    add("system.get-env", get_env, 1, 1, "system", "An environment variable, or nil.")
-    add("system.sleep-ms", sleep_ms, 1, 1, "system", "Waits.")
+    add("system.current-timestamp-ms", lambda: int(clock() * 1000), 0, 0, "system", "Milliseconds since 1970.", "[:fn [] int]")
+    add("system.current-time", current_time, 0, 0, "system", "The time as a timestamp, to the second, UTC.", "[:fn [] timestamp]")
+    add("system.get-env", get_env, 1, 1, "system", "An environment variable, or nil.", "[:fn [string] string?]")
+    add("system.sleep-ms", sleep_ms, 1, 1, "system", "Waits.", "[:fn [number] nil]")
 
 
 def _store(add: Any) -> None:

@@ -16,7 +16,8 @@ from rtfs.source import Span
 from rtfs.syntax import nodes as ast
 from rtfs.types.nodes import FunctionType, Primitive
 from rtfs.values.functions import Builtin, Function
-from rtfs.values.scalars import Keyword
+from rtfs.values.scalars import Keyword, Symbol, kw
+from rtfs.values.sequences import Vector
 from rtfs.values.struct import Struct
 
 TYPE_CHECKING = False
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 #: Stands for a capability whose id is worked out while the program runs.
 ANY_CAPABILITY = "*"
 _GATEWAY = "call"
+_TOOLS = kw("tools")
 _FUNCTION = Primitive("function")
 _EFFECTFUL = EFFECTS | CELLS
 #: Effectful built-ins that touch only the program itself.
@@ -167,7 +169,9 @@ class CallGraph:
             home = self._home.get(id(one), home)
             self._kept.append(one)
             self._direct[id(one)], self._calls[id(one)] = self._look(one.body, home)
-            self._direct[id(one)] = _of_head(one).joined(self._direct[id(one)])
+            also, tools = _of_tools(one, home)
+            self._calls[id(one)] = self._calls[id(one)] + tools
+            self._direct[id(one)] = _of_head(one).joined(self._direct[id(one)]).joined(also)
             self._passes[id(one)] = self._handed_on(one, home)
             group.append(one)
             waiting += [(called, home) for called in self._calls[id(one)]]
@@ -212,6 +216,8 @@ class CallGraph:
                     found = found.joined(of_builtin(node.name, names))
             elif isinstance(node, ast.Fn):
                 found = found.joined(_of_hint(node))
+                also, tools = _of_tools(node, names)
+                found, calls = found.joined(also), calls + tools
             elif isinstance(node, ast.HostForm):
                 found = found.joined(Effects(frozenset({node.capability.removeprefix("ccos.")})))
             elif isinstance(node, ast.SetGlobal) or (isinstance(node, ast.SetLocal) and node.binding.captured):
@@ -229,6 +235,25 @@ def _of_hint(node: ast.Fn) -> Effects:
     if node.hint is None or node.hint.target == "local":
         return NONE
     return Effects(targets=frozenset({node.hint.printed}))
+
+
+def _of_tools(node: ast.Fn, names: Globals) -> tuple[Effects, list[ast.Fn]]:
+    """What the tools of a delegated function do, as the model may call any of them: directly, and functions of the program."""
+    found: Effects = NONE
+    called: list[ast.Fn] = []
+    if node.hint is None or node.hint.target == "local" or node.meta is None:
+        return found, called
+    given = node.meta.get(_TOOLS)
+    for name in given.items() if type(given) is Vector else ():
+        if isinstance(name, Keyword):
+            found = found.joined(Effects(frozenset({name.name.removeprefix("ccos.")})))
+        elif isinstance(name, Symbol):
+            spec = _spec(names.value(name.name))
+            if spec is not None:
+                called.append(spec)
+            else:
+                found = found.joined(of_builtin(name.name, names))
+    return found, called
 
 
 def _of_head(spec: ast.Fn) -> Effects:

@@ -41,7 +41,7 @@ _SECRET_PARAM = re.compile(
 )
 #: Built-ins whose result holds what the function that they are given returns.
 _GIVE_BACK = frozenset(
-    "map pmap delegate-async mapcat map-indexed keep reduce apply map-vals update update-in".split()
+    ("map", "pmap", "delegate-async", "mapcat", "map-indexed", "keep", "reduce", "apply", "map-vals", "update", "update-in")
 )
 #: The form that asks a model directly.
 _ASK = "ai.llm-execute"

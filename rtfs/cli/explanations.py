@@ -415,6 +415,36 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Pass less text, or ask a model with a larger context.",
         shown_only=True,
     ),
+    "rate-limited": _e(
+        "The server takes no more requests for a while; it was asked again as often as the settings allow.",
+        '(defn f ^:delegation :remote "some-model" ^{:strict true} [x : string] : string x)',
+        "Have fewer calls under way at once, let a policy wait longer or ask another target, or ask the server's owner for more.",
+        shown_only=True,
+    ),
+    "model-refused": _e(
+        "The model declined to answer, or the server's content filter held the answer back.",
+        '(defn f ^:delegation :remote "some-model" ^{:strict true} [x : string] : string x)',
+        "Say in the docstring what the answer is for; without :strict the function's own body answers.",
+        shown_only=True,
+    ),
+    "reply-cut-off": _e(
+        "The model used up the tokens that it may write before it came to an answer; thinking counts.",
+        '(defn f ^:delegation :remote "some-model" ^{:strict true :max-tokens 8} [x : string] : string x)',
+        "Allow more: ^{:max-tokens 2000}.",
+        shown_only=True,
+    ),
+    "empty-reply": _e(
+        "The model said nothing, twice, where a value was wanted.",
+        '(defn f ^:delegation :local-model "smollm2" ^{:strict true} [x : string] : [:enum "yes" "no"] "no")',
+        "Say in the docstring what the result looks like, and give :examples in the metadata.",
+        shown_only=True,
+    ),
+    "tool-limit": _e(
+        "The model went on calling tools when it had to answer: after as many rounds as the function allows.",
+        '(defn f ^:delegation :remote "some-model" ^{:strict true :tools [:io.read-file] :max-rounds 2} [x : string] : string x)',
+        "Allow more: ^{:max-rounds 20}; or say in the docstring when to stop.",
+        shown_only=True,
+    ),
     # --- settings and our own bugs
     "config-error": _e(
         "An option, a setting or a file name is wrong.",

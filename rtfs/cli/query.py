@@ -2,7 +2,8 @@
 
 The answer is text, or with --type a value of that type: `--type '[:enum "calm" "angry"]'`. PROMPT says what is to be done; --input
 is the text that it is done with, and is marked as data for the model. A policy's limits, budgets and the log of calls hold as for
-a program. --dry-run shows the exact request, and what it may cost at most, and sends nothing.
+a program. On a screen, the answer is shown while it is written. --dry-run shows the exact request, and what it may cost at most,
+and sends nothing.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ def arguments(parser: Any) -> None:
     parser.add_argument("--policy", default=None, metavar="FILE", help="limits on who may be asked (RTFS_POLICY, delegation.toml)")
     parser.add_argument("--env", default=None, metavar="NAME", help="whose overlay of the policy holds (RTFS_ENV)")
     parser.add_argument("--no-log", action="store_true", help="keep no record of the call (RTFS_LOG=off)")
+    parser.add_argument("--stream", action="store_true", default=None, help="show the answer while it is written (on a screen)")
+    parser.add_argument("--no-stream", action="store_false", dest="stream", help="show it when it is there")
     parser.add_argument("--dry-run", action="store_true", help="show the request and its estimated price; send nothing")
     add_output(parser)
 
@@ -39,7 +42,7 @@ def arguments(parser: Any) -> None:
 def execute(options: Any, terminal: Terminal) -> int:
     from rtfs.cli.running import json_lines
 
-    given = "" if options.input is None else to_readable(read_program(options.input, terminal).text)
+    given = [] if options.input is None else [read_program(options.input, terminal).text]
     budget = None
     if options.budget is not None:
         from rtfs.delegation.allowance import parse_allowance
@@ -64,17 +67,31 @@ def execute(options: Any, terminal: Terminal) -> int:
     try:
         runtime.run(program(options, target_of(runtime, options.model)), name="<query>")
         try:
-            value = runtime.run(f"(query {given})", raw=True, name="<query>")
+            if _is_watched(options, terminal):
+                from rtfs.cli.watching import show_values
+
+                with runtime.stream("query", *given, raw=True) as values:
+                    value, is_shown = show_values(values, terminal)
+            else:
+                value, is_shown = runtime.function("query", raw=True)(*given), False
         except (DelegationError, LimitExceeded) as error:
             if shown:  # instead of an answer
                 return 0
             error.span, error.trace = None, []  # the program is ours
             raise
-        for line in json_lines(value) if options.json else [value if isinstance(value, str) else to_readable(value)]:
+        lines = json_lines(value) if options.json else [value if isinstance(value, str) else to_readable(value)]
+        for line in () if is_shown else lines:
             terminal.result(line)
         return 0
     finally:
         runtime.close()
+
+
+def _is_watched(options: Any, terminal: Terminal) -> bool:
+    """Whether the answer is shown while it is written."""
+    if options.json or options.dry_run:
+        return False
+    return terminal.is_screen(terminal.stdout) if options.stream is None else bool(options.stream)
 
 
 def show_requests(runtime: Runtime, options: Any, terminal: Terminal, shown: list[dict[str, Any]] | None = None) -> None:

@@ -22,9 +22,12 @@ from rtfs.delegation.record import Attempt
 from rtfs.delegation.settings import CallSettings
 from rtfs.delegation.spending import Charge, Spending
 from rtfs.delegation.targets import ModelTarget
+from rtfs.delegation.tools import ToolBox
+from rtfs.delegation.watching import Watcher
 from rtfs.errors import DelegationError, LimitExceeded, RtfsError
-from rtfs.models.protocol import ModelProvider, ModelReply, ModelRequest, Parameter, PreviousTry
+from rtfs.models.protocol import Chunk, ModelProvider, ModelReply, ModelRequest, Parameter, PreviousTry, ToolsRefused
 from rtfs.models.registry import ModelRegistry
+from rtfs.models.typed_tools import by_types, step_of
 from rtfs.semantics.protocols import DelegatedCall
 from rtfs.semantics.stopping import Stopped
 from rtfs.types.coercion import CoercionError, coerce
@@ -39,7 +42,7 @@ LONGEST_WAIT_S = 30.0
 
 @dataclass(slots=True)
 class Answer:
-    """What a target answered."""
+    """What a target answered; a step on the way where the reply calls tools first."""
 
     value: Any
     target: ModelTarget
@@ -71,6 +74,8 @@ class Trace:
     """Requests that are not over: provider, target, when they began, and their charges, by whose identities they go."""
     cache_note: dict[str, Any] | None = None
     """What a cache would have answered, where it was only checked."""
+    tools: ToolBox | None = None
+    """What the model may have called, and has had; None for a call without tools."""
 
     def all_attempts(self, now: float) -> tuple[Attempt, ...]:
         """The attempts so far, with those that nobody waits for any more: another was quicker, or the call was stopped."""
@@ -129,6 +134,7 @@ class Asking:
         self._sleep = sleep
         self._jitter = jitter
         self._confidences = confidences or Confidences()
+        self._without_tools: set[tuple[str, str]] = set()  # (provider, model) that refused tools in the way of its protocol
 
     def is_instant(self, target: ModelTarget) -> bool:
         """Whether a target answers without waiting for anything, if only that it cannot be asked."""
@@ -174,7 +180,7 @@ class Asking:
             provider, request = prepared or self._prepared(call, target, options, settings, trace)
             answer = self._tries(call, target, provider, request, settings, trace)
         except DelegationError as error:
-            if error.kind == "reply-mismatch" or not error.retryable:
+            if not error.retryable:
                 self.breakers.ignored(name)
             raise
         except BaseException:
@@ -189,7 +195,7 @@ class Asking:
         """Who is asked, and what."""
         provider = self._registry.resolve(target.kind, target.model)
         trace.provider = provider.name
-        request = request_of(call, target, options, settings)
+        request = request_of(call, target, options, settings, trace.tools)
         served = self._registry.served_id(target.model)
         if served != target.model:
             request = replace(request, model=served)
@@ -211,16 +217,20 @@ class Asking:
         while True:
             try:
                 # a hedge that waited for the first request to give back what it does not need would come too late
-                return self._attempt(provider, target, request, trace, patient=settings.hedge_after_s is None)
+                return self._attempt(provider, target, request, trace, call.watcher, patient=settings.hedge_after_s is None)
+            except ToolsRefused:
+                if not self._calls_tools(provider, request.model):
+                    raise
+                self._without_tools.add((provider.name, request.model))  # it says so once: calls are asked for as typed results now
             except Misfit as misfit:
                 if request.previous is not None:
                     raise DelegationError(
                         f"the reply of {spoken(target)} does not fit `{call.result}`: {misfit.previous.problem}",
-                        kind="reply-mismatch",
+                        kind="reply-mismatch" if misfit.previous.text.strip() else "empty-reply",
                         hint="say in the docstring what the result looks like, or give :examples",
                         data=misfit.previous.text,
                     ) from misfit.__cause__
-                request = replace(request, previous=misfit.previous)
+                request = replace(request, previous=misfit.previous, answer_now=bool(request.tools))
             except DelegationError as error:
                 if not error.retryable:
                     raise
@@ -241,9 +251,21 @@ class Asking:
                 request = replace(request, timeout_s=left_s)
 
     def _attempt(
-        self, provider: ModelProvider, target: ModelTarget, request: ModelRequest, trace: Trace, *, patient: bool
+        self,
+        provider: ModelProvider,
+        target: ModelTarget,
+        request: ModelRequest,
+        trace: Trace,
+        watcher: Watcher | None,
+        *,
+        patient: bool,
     ) -> Answer:
         """One request; its answer, or Misfit."""
+        whole = request
+        typed = bool(request.tools) and not self._calls_tools(provider, request.model)
+        if typed:
+            request = by_types(whole)
+            watcher = None if not whole.answer_now else watcher  # what is written is a step, and not the value
         try:
             charge = self._spending.reserve(provider, request, trace.budget, local=target.kind == "local-model", patient=patient)
         except LimitExceeded as limit:
@@ -257,24 +279,40 @@ class Asking:
         begin = self._timer()
         trace.under_way[id(charge)] = (provider.name, target.printed, begin, charge)
         try:
-            return self._requested(provider, target, request, trace, charge, begin)
+            return self._requested(provider, target, request, whole if typed else None, trace, charge, begin, watcher)
         finally:
             trace.under_way.pop(id(charge), None)
 
     def _requested(
-        self, provider: ModelProvider, target: ModelTarget, request: ModelRequest, trace: Trace, charge: Charge, begin: float
+        self,
+        provider: ModelProvider,
+        target: ModelTarget,
+        request: ModelRequest,
+        whole: ModelRequest | None,
+        trace: Trace,
+        charge: Charge,
+        begin: float,
+        watcher: Watcher | None,
     ) -> Answer:
-        """The same, once it is paid for; its attempt is in the trace when it is over."""
+        """The same, once it is paid for; its attempt is in the trace when it is over.
+
+        Args:
+            whole: the request that is put as one for a typed result, to a model that cannot call tools.
+        """
         try:
             with charge:
-                reply = provider.complete(request)
+                reply = provider.complete(request) if watcher is None else watched(provider, request, watcher, charge)
                 charge.answered(reply)
+        except ToolsRefused:
+            raise
         except BaseException as error:
             failed = Attempt(
                 provider=provider.name,
                 target=target.printed,
                 outcome=error.kind if isinstance(error, DelegationError) else "interrupted",
                 problem=self._redact(error.message) if isinstance(error, RtfsError) else type(error).__name__,
+                prompt_tokens=charge.usage.prompt_tokens,
+                completion_tokens=charge.usage.completion_tokens,
                 latency_s=self._timer() - begin,
                 cost_usd=charge.cost_usd,
             )
@@ -295,17 +333,75 @@ class Asking:
             cost_usd=charge.cost_usd,
         )
         try:
-            coerced = coerce(reply.text, request.result, names=request.aliases)
+            if not reply.calls:
+                coerced = coerce(reply.text, request.result, names=request.aliases)
+                if whole is not None and not whole.answer_now:
+                    reply = step_of(coerced.value, reply, whole)
+                    coerced = coerced if reply.calls else coerce(reply.text, whole.result, names=whole.aliases)
         except CoercionError as error:
             problem = f"{cut}; {error.problem}" if cut else error.problem
-            trace.attempts.append(replace(attempt, outcome="mismatch", problem=self._redact(problem)))
+            outcome = "mismatch" if reply.text.strip() else "empty"
+            trace.attempts.append(replace(attempt, outcome=outcome, problem=self._redact(problem)))
             raise Misfit(PreviousTry(text=reply.text, problem=problem)) from error
+        if reply.calls:
+            trace.attempts.append(replace(attempt, outcome="tools", score=None))
+            return Answer(None, target, provider.name, reply, ())
         trace.attempts.append(attempt)
         return Answer(coerced.value, target, provider.name, reply, tuple(map(str, coerced.report.repairs)), confidence)
 
+    def _calls_tools(self, provider: ModelProvider, model: str) -> bool:
+        return getattr(provider, "calls_tools", False) and (provider.name, model) not in self._without_tools
 
-def request_of(call: DelegatedCall, target: ModelTarget, options: CallOptions, settings: CallSettings) -> ModelRequest:
-    """The question that a call is to a target."""
+
+def watched(provider: ModelProvider, request: ModelRequest, watcher: Watcher, charge: Charge) -> ModelReply:
+    """The reply to a request, told piece by piece where the provider can; else in one.
+
+    Raises:
+        DelegationError: also when a stream ends without a reply. Stopped: the watcher has seen enough.
+    """
+    watcher.stop.check()
+    watcher.begin(request)
+    start = getattr(provider, "stream", None)
+    if start is None:
+        reply = provider.complete(request)
+        if not reply.calls:
+            watcher.take(Chunk(text=reply.text))
+        return reply
+    coming = start(request)
+    cancel = getattr(coming, "cancel", lambda: None)
+    stops = [watcher.stop] if request.stop is None else [watcher.stop, request.stop]
+    forgets = [stop.tell(cancel) for stop in stops]
+    last: ModelReply | None = None
+    try:
+        for item in coming:
+            for stop in stops:
+                stop.check()
+            if isinstance(item, Chunk):
+                charge.received(item)
+                watcher.take(item)
+            else:
+                last = item
+    except DelegationError:
+        for stop in stops:
+            stop.check()  # which is why it broke off
+        raise
+    finally:
+        for forget in forgets:
+            forget()
+        coming.close()
+    if last is None:
+        raise DelegationError(f"the stream of {provider.name} ended without a reply", retryable=True)
+    return last
+
+
+def request_of(
+    call: DelegatedCall, target: ModelTarget, options: CallOptions, settings: CallSettings, tools: ToolBox | None = None
+) -> ModelRequest:
+    """The question that a call is to a target.
+
+    Args:
+        tools: what the model may have called, and has had.
+    """
     timeout_s = options.timeout_s if settings.timeout_s is None else settings.timeout_s
     if call.remaining_s is not None:
         timeout_s = min(timeout_s, max(call.remaining_s, 0.001))
@@ -326,6 +422,9 @@ def request_of(call: DelegatedCall, target: ModelTarget, options: CallOptions, s
         seed=options.seed,
         timeout_s=timeout_s,
         stop=call.stop,
+        tools=() if tools is None else tools.specs,
+        rounds=() if tools is None else tools.rounds,
+        answer_now=tools is not None and tools.is_over,
     )
 
 

@@ -71,7 +71,8 @@ class CachedReplies:
         from rtfs.delegation.asking import Answer
 
         begin = self._timer()
-        question = self._question(call, provider, request, options, settings)
+        # what a model has called depends on more than the question, and does something
+        question = None if call.tools else self._question(call, provider, request, options, settings)
         if question is None:
             return ask(request)
         made: list[Answer] = []
@@ -91,6 +92,11 @@ class CachedReplies:
         except CoercionError:  # what was kept fitted the same type once; only a reply that somebody else put there does not
             self._caches.forget(found.key)
             return ask(request)
+        if call.watcher is not None:
+            from rtfs.models.protocol import Chunk
+
+            call.watcher.begin(request)
+            call.watcher.take(Chunk(text=found.kept.text))
         trace.attempts.append(self._attempt(target, provider, found, self._timer() - begin))
         reply = found.kept.reply()
         repairs = tuple(map(str, coerced.report.repairs))

@@ -33,8 +33,9 @@ from rtfs.delegation.requests import Requests, hash_of, readable
 from rtfs.delegation.settings import CallSettings
 from rtfs.delegation.sharing import Sharing
 from rtfs.delegation.spending import Spending, budget_of_call
-from rtfs.delegation.tags import private_to_remote, tags_of
+from rtfs.delegation.tags import PRIVATE, private_to_remote, tags_of
 from rtfs.delegation.targets import ExecTarget, LocalModel, LocalPure, ModelTarget, RemoteModel
+from rtfs.delegation.tools import ToolBox
 from rtfs.errors import DelegationError, RtfsError
 from rtfs.models.registry import ModelRegistry
 from rtfs.semantics.protocols import DelegatedCall
@@ -114,6 +115,8 @@ class ModelDelegate:
         trace = Trace(self._budget(call, decision, options))
         if call.target == "engine" and isinstance(decision.target, LocalPure):
             return self._here(call, self._record(call, decision, trace, started, 0.0, (decision.reasoning, "targets-refused")))
+        if call.tools:
+            trace.tools = ToolBox(call.tools, options, self._redact, self._timer)
         try:
             try:
                 self._through(call, decision, options, trace)
@@ -148,6 +151,9 @@ class ModelDelegate:
             asked, targets = (targets[:2], targets[2:]) if settings.hedge_after_s is not None else (targets[:1], targets[1:])
             try:
                 answer = self._answer(call, asked, options, settings, trace)
+                while answer.reply.calls and trace.tools is not None:
+                    trace.tools.run(answer.reply)  # here, where the program runs, whoever waited for the reply
+                    answer = self._answer(call, asked, options, settings, trace)
             except DelegationError as error:
                 failure = failure or error
                 continue
@@ -164,14 +170,17 @@ class ModelDelegate:
     def _answer(
         self, call: DelegatedCall, asked: list[ModelTarget], options: CallOptions, settings: CallSettings, trace: Trace
     ) -> Answer:
-        """The answer of one of these targets. Other parts of the program go on meanwhile, unless it is there at once."""
+        """The answer of one of these targets, or a step on the way to it. Other parts of the program go on meanwhile, unless it is
+        there at once."""
 
         def ask(target: ModelTarget) -> Answer:
             request = lambda: self._asking.ask(call, target, options, settings, trace)  # noqa: E731
             return self._sharing.answer(call, target, options, trace, request)
 
+        hedge_after_s = settings.hedge_after_s if call.watcher is None else None  # two at once cannot be watched
+
         def wait() -> Answer:
-            return first_answer([lambda target=target: ask(target) for target in asked], settings.hedge_after_s)  # type: ignore[misc]
+            return first_answer([lambda target=target: ask(target) for target in asked], hedge_after_s)  # type: ignore[misc]
 
         if call.branch is None or all(self._asking.is_instant(target) for target in asked):
             return wait()
@@ -182,6 +191,8 @@ class ModelDelegate:
         """The targets that may be used for this call; the others are attempts that were refused."""
         allowed = []
         tags = tags_of(call.options)
+        if trace.tools is not None and trace.tools.is_private:
+            tags |= {PRIVATE}
         for target in targets:
             problem = private_to_remote(tags, target) or (None if call.refusal is None else call.refusal(target))
             if problem is None:
@@ -261,6 +272,7 @@ class ModelDelegate:
             started=started,
             latency_s=latency_s,
             attempts=trace.all_attempts(self._timer()) if trace.under_way else tuple(trace.attempts),
+            tools=() if trace.tools is None else tuple(trace.tools.uses),
             source="none" if problem else "model",
             value=value,
             repairs=answer.repairs if answer is not None else (),

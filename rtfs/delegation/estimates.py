@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 
-from rtfs.models.prompt import ReplyShape, argument_text, call_text, chat_messages, mark_of
+from rtfs.models.prompt import ReplyShape, argument_text, call_text, chat_messages, mark_of, retry_messages
 from rtfs.models.protocol import ModelRequest
 
 #: What the protocol adds to each message and to the whole (four tokens a message with OpenAI's models), generously.
 _TOKENS_PER_MESSAGE = 8
 _MOST_FUNCTIONS = 1_000
 #: Of a request: what is not the same for all calls of a function, and what no prompt shows.
-_OTHERS = frozenset({"parameters", "model", "previous", "rules", "max_tokens", "temperature", "seed", "timeout_s"})
+_OTHERS = frozenset({"parameters", "model", "previous", "rules", "max_tokens", "temperature", "seed", "timeout_s", "answer_now"})
 _SHARED = tuple([field.name for field in fields(ModelRequest) if field.name not in _OTHERS])
 
 #: Letters and blanks of a text; what all its other signs count.
@@ -58,7 +58,7 @@ class Estimates:
 
     def tokens(self, request: ModelRequest) -> int:
         """The same as `generous_tokens`, in a quarter of its time."""
-        if request.previous is not None:
+        if request.previous is not None or request.rounds:
             return generous_tokens(request)
         texts = [argument_text(p.value) for p in request.parameters]
         key = (request.function, id(request.result))
@@ -79,8 +79,13 @@ def _varying(texts: list[str]) -> list[str]:
 def generous_tokens(request: ModelRequest) -> int:
     """A high estimate of the tokens of a request's prompt, for any model."""
     shape = ReplyShape.of(request.result, request.aliases.get)
-    messages = chat_messages(request, shape)
+    messages = [*chat_messages(request, shape), *retry_messages(request, shape)]
     schema = 0 if shape.schema is None else estimated_tokens(json.dumps(shape.schema))
+    for tool in request.tools:
+        schema += estimated_tokens(tool.name + tool.doc + json.dumps(tool.schema)) + _TOKENS_PER_MESSAGE
+    for done in request.rounds:
+        texts = [done.text, *[c.id + c.name + c.arguments for c in done.calls], *[r.id + r.text for r in done.results]]
+        schema += sum([estimated_tokens(text) + _TOKENS_PER_MESSAGE for text in texts])
     return schema + _TOKENS_PER_MESSAGE + sum([estimated_tokens(m["content"]) + _TOKENS_PER_MESSAGE for m in messages])
 
 

@@ -2,17 +2,20 @@
 
     (defn classify ^:delegation :local-model "smollm2" ^{:max-tokens 8 :examples [["great!" "praise"]]} …)
 
-| option         | value                                     | default |
-|----------------|-------------------------------------------|---------|
-| `:max-tokens`  | positive integer                          | 256     |
-| `:temperature` | number, 0 to 2                            | 0       |
-| `:seed`        | integer                                   | 0       |
-| `:timeout-s`   | positive number of seconds, each request  | 60      |
-| `:examples`    | vector of `[args result]`                 | none    |
-| `:rules`       | patterns and tables for model `rules`     | none    |
-| `:budget`      | limits for all calls in one run           | none    |
-| `:call-budget` | limits for each call                      | none    |
-| `:cache`       | which answers of earlier calls are used   | `:exact` where there are caches |
+| option            | value                                          | default |
+|-------------------|------------------------------------------------|---------|
+| `:max-tokens`     | positive integer                               | 256     |
+| `:temperature`    | number, 0 to 2                                 | 0       |
+| `:seed`           | integer                                        | 0       |
+| `:timeout-s`      | positive number of seconds, each request       | 60      |
+| `:examples`       | vector of `[args result]`                      | none    |
+| `:rules`          | patterns and tables for model `rules`          | none    |
+| `:budget`         | limits for all calls in one run                | none    |
+| `:call-budget`    | limits for each call                           | none    |
+| `:tools`          | capabilities and functions (`semantics.tools`) | none    |
+| `:max-rounds`     | how often the model may call tools             | 8       |
+| `:max-tool-calls` | how many calls of them in all                  | 32      |
+| `:cache`          | which answers of earlier calls are used        | `:exact` where there are caches |
 
 `args` of an example is a vector of as many values as the function has parameters; with one parameter, it may be the value
 itself.  Limits are maps as in `with-budget`: `{:usd 0.01 :tokens 2000 :calls 50 :seconds 60}`.  `:cache` is `:none`,
@@ -39,7 +42,10 @@ if TYPE_CHECKING:
     from rtfs.models.rules import RuleSet
 
 Example = tuple[tuple[Any, ...], Any]
-_NAMES = ("max-tokens", "temperature", "seed", "timeout-s", "examples", "rules", "budget", "call-budget", "cache")
+_NAMES = (
+    *("max-tokens", "temperature", "seed", "timeout-s", "examples", "rules", "budget", "call-budget", "cache"),
+    *("tools", "max-rounds", "max-tool-calls"),
+)
 _MOST_TOKENS = 1_000_000
 
 
@@ -60,6 +66,10 @@ class CallOptions:
     """For this call, with its retries and second tries."""
     cache: CacheWish = NO_WISH
     """Which answers of earlier calls may be used."""
+    max_rounds: int = 8
+    """Replies that call tools; then the model has to answer."""
+    max_tool_calls: int = 32
+    """Calls of tools in all of them."""
     warnings: tuple[str, ...] = ()
     """Sentences for the author of the program."""
 
@@ -93,6 +103,10 @@ class CallOptions:
         if "timeout-s" in found:
             seconds = _checked(call, "timeout-s", _is_number, "a number of seconds from 0.001 to 86400", 0.001, 86_400)
             values["timeout_s"] = float(seconds)
+        for name, most in (("max-rounds", 1_000), ("max-tool-calls", 10_000)):
+            if name in found:
+                expected = f"an integer from 0 to {most:,}"
+                values[name.replace("-", "_")] = _checked(call, name, _is_integer, expected, 0, most)
         if "examples" in found:
             values["examples"] = _examples(call)
         if "rules" in found:

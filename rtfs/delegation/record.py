@@ -31,10 +31,10 @@ class Attempt:
 
     provider: str
     outcome: str
-    """`answered`, `mismatch` (the reply did not fit the type), `unsure` (below the confidence that was asked for), `skipped` (its
-    breaker is open), `refused` (by a policy, a tag or a budget: nothing was sent), `shared` (an equal call was answered), `left`
-    (nobody waits for it any more), `interrupted`, `cached` (from a cache: nothing was sent), or the kind of the error:
-    `model-unavailable` …"""
+    """`answered`, `tools` (the reply calls some first), `mismatch` (it did not fit the type), `empty` (it says nothing), `unsure`
+    (below the confidence that was asked for), `skipped` (its breaker is open), `refused` (by a policy, a tag or a budget: nothing
+    was sent), `shared` (an equal call was answered), `left` (nobody waits for it any more), `interrupted`, `cached` (from a cache:
+    nothing was sent), or the kind of the error: `model-unavailable` …"""
     target: str = ""
     """As it is printed: `remote_model:gpt-4o-mini`."""
     problem: str | None = None
@@ -67,6 +67,19 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToolUse:
+    """One call of a tool by the model. What it was given and what it gave are not kept."""
+
+    name: str
+    outcome: str
+    """`ok`, `unknown-tool`, `tool-limit` (no more were allowed), or the kind of the error: `invalid-argument` …"""
+    latency_s: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"name": self.name, "outcome": self.outcome, "latency_s": round(self.latency_s, 6)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecord:
     """One delegated call."""
 
@@ -86,6 +99,8 @@ class CallRecord:
     latency_s: float
     """Spent on models; the body's own time is not in it."""
     attempts: tuple[Attempt, ...] = ()
+    tools: tuple[ToolUse, ...] = ()
+    """What the model had called, in order."""
     source: str
     """`model`; `body` (the fallback ran); `none` (a strict call that raised)."""
     value: Any = None
@@ -145,6 +160,7 @@ class CallRecord:
             "started": self.started,
             "latency_s": round(self.latency_s, 6),
             "attempts": [a.to_dict() for a in self.attempts],
+            "tools": [use.to_dict() for use in self.tools],
             "source": self.source,
             "repairs": list(self.repairs),
             "score": self.score,

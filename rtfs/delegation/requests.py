@@ -15,7 +15,7 @@ from rtfs.values.meter import unmetered
 from rtfs.values.printing import to_readable
 
 #: Of the metadata: what the model sees, or what bounds its reply.
-_SHAPING = ("examples", "max-tokens", "temperature", "seed")
+_SHAPING = ("examples", "max-tokens", "temperature", "seed", "tools")
 _MOST_FUNCTIONS = 1_000
 #: Of a value's text. A small value can have an endless one, where parts of it are shared.
 _MOST_PIECES = 200_000

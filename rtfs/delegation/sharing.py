@@ -36,7 +36,7 @@ class Sharing:
             What `ask` raises; a DelegationError goes to all that share the request.
         """
         branch = call.branch
-        if branch is None or not branch.nesting or options.temperature > 0:
+        if branch is None or not branch.nesting or options.temperature > 0 or call.tools or call.watcher is not None:
             return ask()
         asked = self._requests.hash_of(call)
         if asked is None:

@@ -5,20 +5,22 @@
         charge.answered(reply)
 
 Every way out settles the charge, an error too.  What a provider says that it used is what counts; where it does not say (a server
-that leaves `usage` out, a connection that broke off, an interrupt), all that was reserved counts as used: it may have been.
+that leaves `usage` out, a connection that broke off, an interrupt), all that was reserved counts as used: it may have been.  Of a
+reply that came in pieces, what was received counts instead, by an estimate that is rather high.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from rtfs.delegation.allowance import NANO, Allowance, Amounts
 from rtfs.delegation.budget import Budget, Reservation
-from rtfs.delegation.estimates import Estimates, generous_tokens
+from rtfs.delegation.estimates import Estimates, estimated_tokens, generous_tokens
 from rtfs.delegation.prices import Price, PriceTable
 from rtfs.errors import ConfigError, DelegationError, LimitExceeded
-from rtfs.models.protocol import NO_USAGE, ModelProvider, ModelReply, ModelRequest, Usage
+from rtfs.models.protocol import NO_USAGE, Chunk, ModelProvider, ModelReply, ModelRequest, Usage
 
 #: Errors after which nothing has been used: no model has seen the request.
 _NEVER_SEEN = frozenset({"unknown-model", "model-unavailable", "prompt-too-long"})
@@ -84,7 +86,7 @@ class Spending:
 class Charge:
     """What one request costs. Settled once, at the latest at the end of a `with`; later words about it change nothing."""
 
-    __slots__ = ("_free", "_provider", "_request", "_reservation", "_spending", "nano_usd")
+    __slots__ = ("_free", "_pieces", "_provider", "_request", "_reservation", "_spending", "nano_usd", "usage")
 
     def __init__(
         self, spending: Spending, provider: ModelProvider, request: ModelRequest, reservation: Reservation, free: bool
@@ -94,19 +96,41 @@ class Charge:
         self._request = request
         self._reservation = reservation
         self._free = free
+        self._pieces: list[str] = []
+        #: What it used, as far as that is known.
+        self.usage = Usage()
         #: What it has cost, once that is known; None where it is not.
         self.nano_usd: int | None = 0 if free else None
 
     def answered(self, reply: ModelReply) -> None:
         """The reply is there."""
-        self._settle(reply.usage, reply.model)
+        self._settle(self._known(reply.usage), reply.model)
+
+    def received(self, chunk: Chunk) -> None:
+        """A piece of a streamed reply is there."""
+        self._pieces.append(chunk.text)
+        self._pieces.append(chunk.reasoning)
 
     def failed(self, error: BaseException | None) -> None:
-        """No reply comes: because of the provider's error, or of whatever stopped the request."""
+        """No reply comes: because of the provider's error, or of whatever stopped the request. Of one that broke off, what was
+        received counts."""
         usage = error.usage if isinstance(error, DelegationError) else None
+        if self._pieces:
+            usage = self._known(usage or Usage())
         if usage is None and isinstance(error, DelegationError) and error.kind in _NEVER_SEEN:
             usage = NO_USAGE
         self._settle(usage if usage is not None else Usage(), "")
+
+    def _known(self, usage: Usage) -> Usage:
+        """What a reply used: what the provider says, and for what it leaves out, an estimate from what was received."""
+        if not self._pieces or (usage.prompt_tokens is not None and usage.completion_tokens is not None):
+            return usage
+        prompt, completion = usage.prompt_tokens, usage.completion_tokens
+        if prompt is None:
+            prompt = prompt_tokens(self._provider, self._request)
+        if completion is None:
+            completion = min(estimated_tokens("".join(self._pieces)), self._request.max_tokens)
+        return replace(usage, prompt_tokens=prompt, completion_tokens=completion)
 
     @property
     def cost_usd(self) -> float | None:
@@ -125,6 +149,7 @@ class Charge:
         self._reservation.release()
 
     def _settle(self, usage: Usage, answered_by: str) -> None:
+        self.usage = usage
         held = self._reservation.amounts
         money, tokens = held.nano_usd, held.tokens
         try:

@@ -2,8 +2,8 @@
 
 A structured result is asked for as the input of a tool that the model is made to call, whose schema is that of the result.  Models
 that take no `temperature`, or cannot be made to call a tool (some that think first), are asked again without: `AnthropicDialect`.
-The API has no seed.  What a refusal, an answer that was cut off and an account without money look like is in `_reply` and
-`_refused` (platform.claude.com/docs: handling-stop-reasons, errors); everything about the connection is in `http`.
+Tools of the request stand beside that one.  The API has no seed.  What comes back is read in `anthropic_reply`; everything about
+the connection is in `http`.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rtfs.errors import DelegationError
-from rtfs.models.http import Answer, HttpProvider, count, is_too_long
-from rtfs.models.prompt import ReplyShape, chat_messages
-from rtfs.models.protocol import ModelReply, ModelRequest, Usage
+from rtfs.models import anthropic_reply
+from rtfs.models.http import HttpProvider
+from rtfs.models.http_faults import Answer, is_too_long
+from rtfs.models.http_stream import STALL_S
+from rtfs.models.prompt import ReplyShape, chat_messages, retry_messages
+from rtfs.models.protocol import ModelReply, ModelRequest, Round
 
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
 BASE_URL_VARIABLE = "ANTHROPIC_BASE_URL"
 ANTHROPIC_URL = "https://api.anthropic.com"
 VERSION = "2023-06-01"
-
-_CUT_OFF = ("max_tokens", "model_context_window_exceeded")
-
 
 @dataclass(frozen=True, slots=True)
 class AnthropicDialect:
@@ -36,20 +36,33 @@ class AnthropicDialect:
     forced: bool = True
     """It can be made to call the tool; else it is only offered."""
 
-    def payload(self, request: ModelRequest, shape: ReplyShape) -> bytes:
+    def payload(self, request: ModelRequest, shape: ReplyShape, *, stream: bool = False) -> bytes:
         """The body of the HTTP request."""
-        system, *messages = chat_messages(request, shape)
-        # a message without text is refused
-        turns = [{"role": m["role"], "content": m["content"] if m["content"].strip() else "(nothing)"} for m in messages]
+        system, *messages = [*chat_messages(request, shape)]
+        turns = [_turn(message) for message in messages]
+        for done in request.rounds:
+            turns += _round_turns(done)
+        turns += [_turn(message) for message in retry_messages(request, shape)]
         payload: dict[str, Any] = {"model": request.model, "max_tokens": request.max_tokens}
-        payload |= {"system": system["content"], "messages": turns}
+        payload |= {"system": system["content"], "messages": _joined(turns)}
+        if stream:
+            payload["stream"] = True
         if self.temperature:
             payload["temperature"] = min(request.temperature, 1.0)
+        tools = [{"name": tool.name, "description": tool.doc, "input_schema": tool.schema} for tool in request.tools]
+        choice: dict[str, Any] | None = None
         if shape.schema is not None:
-            name = re.sub(r"[^A-Za-z0-9_-]", "_", request.function)[:64] or "function"
-            payload["tools"] = [{"name": name, "description": "Takes the answer.", "input_schema": shape.schema}]
+            name = answer_tool(request)
+            asked_for_more = bool(tools) and not request.answer_now
+            tools.append({"name": name, "description": "Takes the answer.", "input_schema": shape.schema})
             if self.forced:
-                payload["tool_choice"] = {"type": "tool", "name": name, "disable_parallel_tool_use": True}
+                choice = {"type": "any"} if asked_for_more else {"type": "tool", "name": name, "disable_parallel_tool_use": True}
+        elif tools and request.answer_now:
+            choice = {"type": "none"}
+        if tools:
+            payload["tools"] = tools
+        if choice is not None:
+            payload["tool_choice"] = choice
         return json.dumps(payload).encode("ascii")  # escapes, so that a lone surrogate does not stop it
 
     def simpler(self, complaint: str) -> AnthropicDialect | None:
@@ -63,10 +76,56 @@ class AnthropicDialect:
         return None
 
 
+def answer_tool(request: ModelRequest) -> str:
+    """The name of the tool that takes a structured answer; none of the request's own."""
+    name = re.sub(r"[^A-Za-z0-9_-]", "_", request.function)[:56] or "function"
+    while any(tool.name == name for tool in request.tools):
+        name += "_answer"
+    return name[:64]
+
+
+def _turn(message: dict[str, str]) -> dict[str, Any]:
+    # a message without text is refused
+    return {"role": message["role"], "content": message["content"] if message["content"].strip() else "(nothing)"}
+
+
+def _round_turns(done: Round) -> list[dict[str, Any]]:
+    """Calls of tools and their results."""
+    own = done.message.get("anthropic") if isinstance(done.message, dict) else None
+    said = [{"type": "text", "text": done.text}] if done.text.strip() else []
+    asked = own or [*said, *[{"type": "tool_use", "id": c.id, "name": c.name, "input": _operands(c.arguments)} for c in done.calls]]
+    given = []
+    for result in done.results:
+        block = {"type": "tool_result", "tool_use_id": result.id, "content": result.text}
+        given.append({**block, "is_error": True} if result.failed else block)
+    return [{"role": "assistant", "content": asked}, {"role": "user", "content": given}]
+
+
+def _operands(arguments: str) -> Any:
+    try:
+        found = json.loads(arguments)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _joined(turns: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Turns of one role after another as one, since the roles must alternate."""
+    out: list[dict[str, Any]] = []
+    for turn in turns:
+        if not out or out[-1]["role"] != turn["role"]:
+            out.append(dict(turn))
+            continue
+        parts = [[{"type": "text", "text": c}] if isinstance(c, str) else list(c) for c in (out[-1]["content"], turn["content"])]
+        out[-1]["content"] = parts[0] + parts[1]
+    return out
+
+
 class AnthropicProvider(HttpProvider):
     """Asks Anthropic's API. Safe to use from several threads; they share a pool of connections."""
 
     name = "anthropic"
+    calls_tools = True
     path = "/v1/messages"
     usual_url = f"is usually {ANTHROPIC_URL}"
 
@@ -78,6 +137,7 @@ class AnthropicProvider(HttpProvider):
         key_name: str = KEY_VARIABLE,
         url_name: str = BASE_URL_VARIABLE,
         clock: Callable[[], float] = time.monotonic,
+        stall_s: float = STALL_S,
     ) -> None:
         """
         Args:
@@ -85,6 +145,7 @@ class AnthropicProvider(HttpProvider):
             api_key: sent as `x-api-key`; without one, every request fails.
             key_name, url_name: where key and address come from, for hints.
             clock: seconds, monotonic.
+            stall_s: seconds without a word in the middle of a streamed answer.
         """
         super().__init__(
             base_url=(base_url or "").strip().rstrip("/").removesuffix("/v1"),
@@ -94,6 +155,7 @@ class AnthropicProvider(HttpProvider):
             dialect=AnthropicDialect(),
             needs_key=True,
             clock=clock,
+            stall_s=stall_s,
         )
 
     @classmethod
@@ -107,64 +169,20 @@ class AnthropicProvider(HttpProvider):
 
     # --- reading the answer ---
 
-    def _content(self, body: bytes) -> dict[str, Any]:
-        try:
-            data: Any = json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise DelegationError(f"the reply of {self.address} is not JSON", retryable=True) from error
-        if isinstance(data, dict) and isinstance(data.get("content"), list):
-            return data
-        said = self._shown(self._complaint(body))
-        raise DelegationError(f"the reply of {self.address} holds no answer ({said})", retryable=True)
+    def content(self, body: bytes) -> dict[str, Any]:
+        return anthropic_reply.content(self, body)
 
-    def _reply(self, data: dict[str, Any], request: ModelRequest, shape: ReplyShape) -> ModelReply:
-        usage, reason = _usage(data), data.get("stop_reason")
-        if reason == "refusal":  # what stands there was cut short, and is not to be used
-            details = data.get("stop_details")
-            said = details.get("explanation") if isinstance(details, dict) else None
-            why = f": {self._shown(said)}" if isinstance(said, str) and said else ""
-            raise DelegationError(f"the model refused{why}", usage=usage)
-        blocks = [block for block in data["content"] if isinstance(block, dict)]
-        calls = [block.get("input") for block in blocks if block.get("type") == "tool_use"]
-        texts = [block.get("text") for block in blocks if block.get("type") == "text"]
-        if calls and shape.schema is not None:
-            text = json.dumps(calls[0], ensure_ascii=False) if calls[0] else ""
-        else:
-            text = "".join([text for text in texts if isinstance(text, str)]).strip()
-        if not text and reason in _CUT_OFF:
-            raise DelegationError(
-                f"the model used up its {request.max_tokens} tokens before it answered",
-                hint="allow more with :max-tokens",
-                usage=usage,
-            )
-        if not text and calls:
-            text = "{}"  # a record of which nothing is required
-        model = data.get("model")
-        return ModelReply(
-            text=shape.unwrap(text),
-            usage=usage,
-            finish_reason="length" if reason in _CUT_OFF else "stop",
-            model=model if isinstance(model, str) and model else request.model,
-        )
+    def reply(self, data: dict[str, Any], request: ModelRequest, shape: ReplyShape) -> ModelReply:
+        return anthropic_reply.reply(self, data, request, shape, answer_tool(request))
 
-    def _refused(self, answer: Answer, request: ModelRequest) -> DelegationError:
-        said = self._complaint(answer.body)
+    def collector(self, request: ModelRequest, shape: ReplyShape) -> anthropic_reply.AnthropicCollector:
+        return anthropic_reply.AnthropicCollector(self, request, None if shape.schema is None else answer_tool(request))
+
+    def refused(self, answer: Answer, request: ModelRequest) -> DelegationError:
+        said = self.complaint(answer.body)
         # a limit on spending comes with the status of a limit on requests, and waiting does not help
         spent = b"enforced_spend_limit_reached" in answer.body or "credit balance" in said.lower()
         if answer.status == 402 or spent:
-            detail = f" ({answer.status}{': ' + self._shown(said) if said else ''})"
+            detail = f" ({answer.status}{': ' + self.shown(said) if said else ''})"
             return DelegationError(f"the account at {self.address} has nothing left{detail}", hint="check its plan and billing")
-        return super()._refused(answer, request)
-
-
-def _usage(data: dict[str, Any]) -> Usage:
-    """What a reply says that it used. The API counts the parts of a prompt that were written to and read from a cache apart."""
-    usage = data.get("usage")
-    usage = usage if isinstance(usage, dict) else {}
-    fresh, cached = count(usage, "input_tokens"), count(usage, "cache_read_input_tokens")
-    written = count(usage, "cache_creation_input_tokens")
-    return Usage(
-        prompt_tokens=None if fresh is None else fresh + (cached or 0) + (written or 0),
-        completion_tokens=count(usage, "output_tokens"),
-        cached_tokens=cached,
-    )
+        return super().refused(answer, request)

@@ -67,6 +67,7 @@ class EchoProvider:
 
     name = "echo"
     free = instant = True
+    calls_tools = True  # it never does
 
     def complete(self, request: ModelRequest) -> ModelReply:
         lookup = request.aliases.get

@@ -5,7 +5,7 @@ time, the size, and the translation of everything that can go wrong.  A refusal 
 asking again without it, and what was learnt is kept for the next call.  Trying again later is the business of who asks;
 redirects are not followed, since they could carry the key to another host.
 
-The HTTP library is imported when the first request is made.  Its errors stop here (`_translated`), and the key is taken
+The HTTP library is imported when the first request is made.  Its errors stop here (`http_faults`), and the key is taken
 out of every text that leaves this module.
 """
 
@@ -17,39 +17,30 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from rtfs.errors import DelegationError, missing_extra
+from rtfs.models.http_faults import Answer, HttpFaults
+from rtfs.models.http_stream import STALL_S, Collector, HttpStream
 from rtfs.models.interrupting import Interrupts
 from rtfs.models.prompt import ReplyShape
-from rtfs.models.protocol import NO_USAGE, Availability, ModelReply, ModelRequest
+from rtfs.models.protocol import Availability, ModelReply, ModelRequest, ReplyStream
 
 _LARGEST_REPLY_BYTES = 8 << 20
 _CONNECT_S = 10.0
-_TOO_LONG = (
-    "context_length", "context length", "maximum context", "context window", "context size", "exceed_context", "prompt is too long",
-)  # fmt: skip
-_LONGEST_DETAIL = 300  # characters of the server's own words in a message
-_LONGEST_COMPLAINT = 4_000  # characters of them that are looked at
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What came back, whole."""
-
-    status: int
-    retry_after: str | None
-    body: bytes
 
 
 class Dialect(Protocol):
     """What a server takes: the fields of a request, and how to do with fewer."""
 
-    def payload(self, request: ModelRequest, shape: ReplyShape) -> bytes:
-        """The body of the HTTP request."""
+    def payload(self, request: ModelRequest, shape: ReplyShape, *, stream: bool = False) -> bytes:
+        """The body of the HTTP request.
+
+        Args:
+            stream: the reply is wanted in events, as it is written.
+        """
         ...
 
     def simpler(self, complaint: str) -> Dialect | None:
@@ -60,7 +51,7 @@ class Dialect(Protocol):
         ...
 
 
-class HttpProvider:
+class HttpProvider(HttpFaults):
     """One server. Safe to use from several threads; they share a pool of connections."""
 
     name = "http"
@@ -68,8 +59,6 @@ class HttpProvider:
     free = False
     #: Below the base URL.
     path = "/"
-    #: How base URLs usually look, for hints.
-    usual_url = "usually ends in /v1"
 
     def __init__(
         self,
@@ -81,6 +70,7 @@ class HttpProvider:
         dialect: Dialect,
         needs_key: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        stall_s: float = STALL_S,
     ) -> None:
         """
         Args:
@@ -90,15 +80,17 @@ class HttpProvider:
             dialect: what its servers are asked in at first.
             needs_key: nothing is sent without a key.
             clock: seconds, monotonic.
+            stall_s: seconds without a word, in the middle of an answer, after which it is given up.
         """
+        self.stall_s = stall_s
+        self.clock = clock
         self._base_url = (base_url or "").strip().rstrip("/").removesuffix(self.path)
         self._key = (api_key or "").strip()
         self._key_name = key_name
         self._url_name = url_name
-        self._clock = clock
         self._lock = threading.Lock()
         self._client: Any = None
-        self._interrupts = Interrupts()
+        self.interrupts = Interrupts()
         self._closed = False
         self._needs_key = needs_key
         self._dialect = dialect
@@ -114,7 +106,7 @@ class HttpProvider:
         """The headers that carry the key."""
         return {"Authorization": f"Bearer {self._key}"} if self._key else {}
 
-    def _content(self, body: bytes) -> dict[str, Any]:
+    def content(self, body: bytes) -> dict[str, Any]:
         """The content of an answer with status 200.
 
         Raises:
@@ -122,12 +114,16 @@ class HttpProvider:
         """
         raise NotImplementedError
 
-    def _reply(self, data: dict[str, Any], request: ModelRequest, shape: ReplyShape) -> ModelReply:
+    def reply(self, data: dict[str, Any], request: ModelRequest, shape: ReplyShape) -> ModelReply:
         """The reply in such a content.
 
         Raises:
             DelegationError: there is none in it.
         """
+        raise NotImplementedError
+
+    def collector(self, request: ModelRequest, shape: ReplyShape) -> Collector:
+        """What puts the events of a streamed reply together."""
         raise NotImplementedError
 
     def _unconfigured(self) -> DelegationError:
@@ -136,15 +132,6 @@ class HttpProvider:
         return DelegationError("no server for remote models is configured", kind="model-unavailable", hint=hint)
 
     # --- the protocol of providers ---
-
-    @property
-    def address(self) -> str:
-        """The base URL as it may be shown: without user, password and query."""
-        try:
-            parts = urlsplit(self._base_url)
-            return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-        except ValueError:
-            return "(an address that cannot be read)"
 
     @property
     def server(self) -> str:
@@ -169,7 +156,8 @@ class HttpProvider:
     def preview(self, request: ModelRequest) -> dict[str, Any]:
         """What `complete` would send first, without the key; nothing is sent."""
         shape = ReplyShape.of(request.result, request.aliases.get)
-        body = json.loads(self._spoken(request, shape).payload(request, shape))
+        schema = None if shape.schema is None else json.dumps(shape.schema)
+        body = json.loads(self.spoken(request.model, schema).payload(request, shape))
         headers = {"Content-Type": "application/json", **self._credentials()}
         if self._key:
             headers = {name: value.replace(self._key, f"[{self._key_name}]") for name, value in headers.items()}
@@ -177,35 +165,40 @@ class HttpProvider:
         return {"method": "POST", "url": url, "headers": headers, "body": body}
 
     def complete(self, request: ModelRequest) -> ModelReply:
-        with self._interrupts.until(request.stop):
+        with self.interrupts.until(request.stop):
             return self._complete(request)
 
     def _complete(self, request: ModelRequest) -> ModelReply:
-        self._check_settings()
-        client = self._opened()
-        shape = ReplyShape.of(request.result, request.aliases.get)
-        schema = None if shape.schema is None else json.dumps(shape.schema)
-        deadline = self._clock() + request.timeout_s
-        dialect = self._spoken(request, shape)
-        learnt: tuple[str, str | None] | None = None
+        talk = self.talk(request)
+        deadline = self.clock() + request.timeout_s
         while True:
-            answer, data = self._ask(client, dialect.payload(request, shape), request, deadline)
-            if data is not None:
-                if learnt is not None:
-                    self._dialects[learnt] = dialect
-                return self._reply(data, request, shape)
-            complaint = self._complaint(answer.body).lower()
-            following = dialect.simpler(complaint) if answer.status in (400, 422) else None
-            if following is None:
-                raise self._refusal(answer, request)
-            # a fault of this schema says nothing about the others
-            learnt = (request.model, schema if "invalid schema" in complaint or "invalid_json_schema" in complaint else None)
-            dialect = following
+            with self.sent(talk.payload(), request.timeout_s, deadline) as response:
+                answer = self.read(response, request.timeout_s, deadline)
+            if answer.status == 200:
+                content = self.content(answer.body)
+                talk.worked()
+                return self.reply(content, request, talk.shape)
+            talk.refused(answer)
 
-    def _spoken(self, request: ModelRequest, shape: ReplyShape) -> Dialect:
+    def stream(self, request: ModelRequest) -> ReplyStream:
+        return HttpStream(self, request)
+
+    def talk(self, request: ModelRequest) -> Talk:
+        """The beginning of a request.
+
+        Raises:
+            DelegationError: the settings are wrong; nothing has been sent.
+        """
+        self._check_settings()
+        return Talk(self, request)
+
+    def spoken(self, model: str, schema: str | None) -> Dialect:
         """The dialect in which a request begins: what was learnt of its model, and of its schema."""
-        schema = None if shape.schema is None else json.dumps(shape.schema)
-        return self._dialects.get((request.model, schema)) or self._dialects.get((request.model, None)) or self._dialect
+        return self._dialects.get((model, schema)) or self._dialects.get((model, None)) or self._dialect
+
+    def learn(self, model: str, schema: str | None, dialect: Dialect) -> None:
+        """Begin so from now on. With a schema: only for replies of this one."""
+        self._dialects[(model, schema)] = dialect
 
     def close(self) -> None:
         with self._lock:
@@ -249,13 +242,13 @@ class HttpProvider:
                     import httpx2
                 except ImportError as error:
                     raise self._no_library() from error
-                headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Content-Type": "application/json"}
+                headers = {"Accept-Encoding": "identity", "Content-Type": "application/json"}
                 headers |= self._credentials()
                 try:
                     # how many requests are under way at once is the business of who asks
                     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=1_000)
                     self._client = httpx2.Client(headers=headers, follow_redirects=False, limits=limits)
-                    self._interrupts.watch(self._client)
+                    self.interrupts.watch(self._client)
                 except (ValueError, ImportError, OSError, httpx2.InvalidURL) as error:  # it reads proxies and certificates
                     raise DelegationError(
                         "the proxy or certificate settings of the environment cannot be used",
@@ -264,140 +257,87 @@ class HttpProvider:
                     ) from error
             return self._client
 
-    def _ask(
-        self, client: Any, payload: bytes, request: ModelRequest, deadline: float
-    ) -> tuple[Answer, dict[str, Any] | None]:
-        """The server's answer, and its content when it is a success. Trying again is the business of who asks."""
-        answer = self._send(client, payload, request.timeout_s, deadline)
-        if answer.status == 200:
-            return answer, self._content(answer.body)
-        failure = self._refusal(answer, request)
-        if not failure.retryable:
-            return answer, None
-        failure.retry_after_s = _seconds(answer.retry_after)
-        raise failure
-
-    def _send(self, client: Any, payload: bytes, timeout_s: float, deadline: float) -> Answer:
-        import httpx2
-
-        remaining = max(deadline - self._clock(), 0.001)
-        limits = httpx2.Timeout(remaining, connect=min(_CONNECT_S, remaining))
-        with self._translated(timeout_s), client.stream(
-            "POST", self._base_url + self.path, content=payload, timeout=limits
-        ) as response:
-            body = bytearray()
-            for chunk in response.iter_bytes():
-                body += chunk
-                if len(body) > _LARGEST_REPLY_BYTES:
-                    raise DelegationError(f"the reply of {self.address} is larger than {_LARGEST_REPLY_BYTES >> 20} MiB")
-                if self._clock() > deadline:  # a reply that drips is never late for the library
-                    raise self._late(timeout_s)
-            return Answer(status=response.status_code, retry_after=response.headers.get("retry-after"), body=bytes(body))
-
-    def _late(self, timeout_s: float) -> DelegationError:
-        return DelegationError(
-            f"{self.address} did not answer within {timeout_s:g} s", retryable=True, hint="allow more with :timeout-s"
-        )
-
     @contextlib.contextmanager
-    def _translated(self, timeout_s: float) -> Iterator[None]:
-        """Errors of the HTTP library become DelegationErrors; anything else passes."""
+    def sent(self, payload: bytes, timeout_s: float, deadline: float, *, accept: str = "application/json") -> Iterator[Any]:
+        """The response to a request, of which the status is there; closed at the end.
+
+        Raises:
+            DelegationError: also for what goes wrong while it is read.
+        """
+        client = self._opened()
         import httpx2
 
-        try:
-            yield
-        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
-            raise DelegationError(
-                f"cannot reach {self.address} ({self._shown(str(error)) or type(error).__name__})",
-                kind="model-unavailable",
-                retryable=True,
-                hint=f"is the server running, and is {self._url_name} right?",
-            ) from error
-        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
-            raise DelegationError(
-                f"the address {self.address} cannot be used: {self._shown(str(error))}",
-                kind="model-unavailable",
-                hint=f"correct {self._url_name}",
-            ) from error
-        except httpx2.TimeoutException as error:
-            raise self._late(timeout_s) from error
-        except (httpx2.NetworkError, httpx2.RemoteProtocolError, httpx2.DecodingError) as error:
-            said = self._shown(str(error)) or type(error).__name__
-            raise DelegationError(f"the connection to {self.address} broke off ({said})", retryable=True) from error
-        except (httpx2.HTTPError, httpx2.CookieConflict) as error:
-            raise DelegationError(f"asking {self.address} failed: {self._shown(str(error))}") from error
+        remaining = max(deadline - self.clock(), 0.001)
+        limits = httpx2.Timeout(remaining, connect=min(_CONNECT_S, remaining))
+        url = self._base_url + self.path
+        with self.translated(timeout_s), client.stream(
+            "POST", url, content=payload, timeout=limits, headers={"Accept": accept}
+        ) as response:
+            yield response
 
-    # --- what went wrong ---
+    def read(self, response: Any, timeout_s: float, deadline: float) -> Answer:
+        """All of a response."""
+        body = b"".join(self.pieces(response, timeout_s, deadline))
+        return Answer(status=response.status_code, retry_after=response.headers.get("retry-after"), body=body)
 
-    def _refusal(self, answer: Answer, request: ModelRequest) -> DelegationError:
-        """The error for a status that is not a success; such a request is not billed, unless the server gave up waiting for it."""
-        error = self._refused(answer, request)
-        error.usage = None if answer.status in (408, 504) else NO_USAGE
-        return error
+    def pieces(self, response: Any, timeout_s: float, deadline: float) -> Iterator[bytes]:
+        """The body as it comes.
 
-    def _refused(self, answer: Answer, request: ModelRequest) -> DelegationError:
-        status, said = answer.status, self._complaint(answer.body)
-        detail = f" ({status}{': ' + self._shown(said) if said else ''})"
-        lowered = said.lower()
-        if status == 413 or (status < 500 and is_too_long(lowered)):
-            return DelegationError(
-                f"the prompt is too long for `{request.model}`{detail}",
-                kind="prompt-too-long",
-                hint="pass less text, or use another model",
-            )
-        if status in (401, 403):
-            hint = f"check {self._key_name}" if self._key else f"the server wants a key: set {self._key_name}"
-            return DelegationError(f"{self.address} refuses access{detail}", kind="model-unavailable", hint=hint)
-        if status == 404 or "model_not_found" in lowered:
-            return DelegationError(
-                f"{self.address} has no model `{request.model}`, or is not the API's address{detail}",
-                kind="model-unavailable",
-                hint=f"check the model's id; {self._url_name} {self.usual_url}",
-            )
-        if 300 <= status < 400:
-            return DelegationError(
-                f"{self.address} redirects to another address, which is not followed ({status})",
-                kind="model-unavailable",
-                hint=f"put the final address into {self._url_name}",
-            )
-        if "insufficient_quota" in lowered:
-            return DelegationError(f"the account at {self.address} has nothing left{detail}", hint="check its plan and billing")
-        if status == 429:
-            return DelegationError(f"{self.address} gets too many requests{detail}", retryable=True, hint="try again later")
-        if status >= 500 or status == 408:
-            return DelegationError(f"{self.address} failed{detail}", retryable=True)
-        return DelegationError(f"{self.address} refused the request{detail}")
-
-    def _complaint(self, body: bytes) -> str:
-        """The server's own words about an error, with its code and the field it means; not yet fit to be shown."""
-        try:
-            data = json.loads(body)
-        except (ValueError, RecursionError):
-            data = body.decode("utf-8", "replace") if not body.lstrip().startswith(b"<") else ""  # not a page of HTML
-        error = data.get("error", data.get("detail", data)) if isinstance(data, dict) else data
-        if isinstance(error, dict):
-            parts = [str(error[k]) for k in ("message", "code", "param") if error.get(k) is not None]
-            said = parts[0] + "".join(f" [{p}]" for p in parts[1:] if p not in parts[0]) if parts else ""
-        else:
-            said = error if isinstance(error, str) else json.dumps(error)
-        return said[:_LONGEST_COMPLAINT]
-
-    def _shown(self, text: str) -> str:
-        """Foreign text for a message: the key taken out, control characters too, on one line, not long."""
-        if self._key:
-            text = text.replace(self._key, "[key]")
-        text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-        return text if len(text) <= _LONGEST_DETAIL else text[:_LONGEST_DETAIL] + "…"
+        Raises:
+            DelegationError: it is too large, or not there in time.
+        """
+        size = 0
+        for piece in response.iter_bytes():
+            size += len(piece)
+            if size > _LARGEST_REPLY_BYTES:
+                raise DelegationError(f"the reply of {self.address} is larger than {_LARGEST_REPLY_BYTES >> 20} MiB")
+            if self.clock() > deadline:  # a reply that drips is never late for the library
+                raise self.late(timeout_s)
+            yield piece
 
 
-def is_too_long(complaint: str) -> bool:
-    """Whether a server's words, in lower case, say that the prompt does not fit into the model's context."""
-    return any(words in complaint for words in _TOO_LONG)
+class Talk:
+    """How one request is put: in the dialect that its server takes, as far as that is known.
 
+    Attributes:
+        shape: how its result travels.
+    """
 
-def count(usage: dict[str, Any], name: str) -> int | None:
-    value = usage.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    def __init__(self, provider: HttpProvider, request: ModelRequest) -> None:
+        self._provider = provider
+        self._request = request
+        self.shape = ReplyShape.of(request.result, request.aliases.get)
+        self._schema = None if self.shape.schema is None else json.dumps(self.shape.schema)
+        self._dialect = provider.spoken(request.model, self._schema)
+        self._learnt = False
+        self._of_schema = False
+
+    def payload(self, *, stream: bool = False) -> bytes:
+        return self._dialect.payload(self._request, self.shape, stream=stream)
+
+    def worked(self) -> None:
+        """The server took it."""
+        if self._learnt:
+            self._provider.learn(self._request.model, self._schema if self._of_schema else None, self._dialect)
+
+    def refused(self, answer: Answer) -> None:
+        """The server did not take it: go on with a simpler dialect. Trying the same again later is the business of who asks.
+
+        Raises:
+            DelegationError: there is none, or it is about something else.
+        """
+        failure = self._provider.refusal(answer, self._request)
+        complaint = self._provider.complaint(answer.body).lower()
+        # llama-cpp-python's server fails, where it means that it does not take the request
+        is_about_it = answer.status in (400, 422) or (answer.status == 500 and "validation error" in complaint)
+        following = self._dialect.simpler(complaint) if is_about_it else None
+        if following is None:
+            failure.retry_after_s = _seconds(answer.retry_after) if failure.retryable else None
+            raise failure
+        self._learnt = True
+        # a fault of this schema says nothing about the others
+        self._of_schema = "invalid schema" in complaint or "invalid_json_schema" in complaint
+        self._dialect = following
 
 
 def _seconds(retry_after: str | None) -> float | None:

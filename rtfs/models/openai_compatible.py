@@ -2,21 +2,23 @@
 
 One request is `POST {base URL}/chat/completions`.  A structured result is asked for with `response_format`; servers
 differ in what they accept there and in a few other fields, so a refusal that names a field is answered by asking again
-without it, and what was learnt is kept for the next call (`openai_dialect`).  Everything about the connection is in `http`.
+without it, and what was learnt is kept for the next call (`openai_dialect`).  What comes back is read in `openai_reply`; everything
+about the connection is in `http`.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from rtfs.errors import DelegationError
-from rtfs.models.http import HttpProvider, count
+from rtfs.models import openai_reply
+from rtfs.models.http import HttpProvider
+from rtfs.models.http_stream import STALL_S
 from rtfs.models.openai_dialect import Dialect
 from rtfs.models.prompt import ReplyShape
-from rtfs.models.protocol import ModelReply, ModelRequest, Usage
+from rtfs.models.protocol import ModelReply, ModelRequest
 
 BASE_URL_VARIABLE = "RTFS_REMOTE_BASE_URL"
 KEY_VARIABLE = "RTFS_REMOTE_API_KEY"
@@ -29,6 +31,7 @@ class OpenAICompatibleProvider(HttpProvider):
     """Asks one server. Safe to use from several threads; they share a pool of connections."""
 
     name = "openai-compatible"
+    calls_tools = True
     path = "/chat/completions"
 
     def __init__(
@@ -41,6 +44,7 @@ class OpenAICompatibleProvider(HttpProvider):
         dialect: Dialect = _EVERYTHING,
         needs_key: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        stall_s: float = STALL_S,
     ) -> None:
         """
         Args:
@@ -50,6 +54,7 @@ class OpenAICompatibleProvider(HttpProvider):
             dialect: what the server is asked in at first.
             needs_key: nothing is sent without a key.
             clock: seconds, monotonic.
+            stall_s: seconds without a word in the middle of a streamed answer.
         """
         super().__init__(
             base_url=base_url,
@@ -59,6 +64,7 @@ class OpenAICompatibleProvider(HttpProvider):
             dialect=dialect,
             needs_key=needs_key,
             clock=clock,
+            stall_s=stall_s,
         )
 
     @classmethod
@@ -84,59 +90,11 @@ class OpenAICompatibleProvider(HttpProvider):
 
     # --- reading the answer ---
 
-    def _content(self, body: bytes) -> dict[str, Any]:
-        try:
-            data: Any = json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise DelegationError(f"the reply of {self.address} is not JSON", retryable=True) from error
-        if isinstance(data, dict):
-            choices = data.get("choices")
-            if isinstance(choices, list) and choices and isinstance(choices[0], dict):
-                return data
-        said = self._shown(self._complaint(body))  # some servers report failures with status 200
-        raise DelegationError(f"the reply of {self.address} holds no answer ({said})", retryable=True)
+    def content(self, body: bytes) -> dict[str, Any]:
+        return openai_reply.content(self, body)
 
-    def _reply(self, data: dict[str, Any], request: ModelRequest, shape: ReplyShape) -> ModelReply:
-        choice = data["choices"][0]
-        message = choice.get("message")
-        message = message if isinstance(message, dict) else {}
-        content = message.get("content")
-        if isinstance(content, list):  # parts, of which the text ones count
-            content = "".join(p["text"] for p in content if isinstance(p, dict) and isinstance(p.get("text"), str))
-        if content is not None and not isinstance(content, str):
-            raise DelegationError(f"the reply of {self.address} is not text", usage=_usage(data))
-        text = (content or "").strip()
-        if text.startswith("<think>"):  # servers that do not take the model's reasoning out themselves
-            text = text.partition("</think>")[2].strip()
-        finish = "length" if choice.get("finish_reason") == "length" else "stop"
-        usage = _usage(data)
-        if not text:
-            if isinstance(message.get("refusal"), str) and message["refusal"]:
-                raise DelegationError(f"the model refused: {self._shown(message['refusal'])}", usage=usage)
-            if choice.get("finish_reason") == "content_filter":
-                raise DelegationError("the server's content filter held the answer back", usage=usage)
-            if finish == "length":
-                raise DelegationError(
-                    f"the model used up its {request.max_tokens} tokens before it answered",
-                    hint="allow more with :max-tokens",
-                    usage=usage,
-                )
-        model = data.get("model")
-        return ModelReply(
-            text=shape.unwrap(text),
-            usage=usage,
-            finish_reason=finish,
-            model=model if isinstance(model, str) and model else request.model,
-        )
+    def reply(self, data: dict[str, Any], request: ModelRequest, shape: ReplyShape) -> ModelReply:
+        return openai_reply.reply(self, data, request, shape)
 
-def _usage(data: dict[str, Any]) -> Usage:
-    """What a reply says that it used. Prompt tokens include those from the cache; servers say how many in two places."""
-    usage = data.get("usage")
-    usage = usage if isinstance(usage, dict) else {}
-    details = usage.get("prompt_tokens_details")
-    cached = count(details, "cached_tokens") if isinstance(details, dict) else None
-    return Usage(
-        prompt_tokens=count(usage, "prompt_tokens"),
-        completion_tokens=count(usage, "completion_tokens"),
-        cached_tokens=cached if cached is not None else count(usage, "cached_tokens"),
-    )
+    def collector(self, request: ModelRequest, shape: ReplyShape) -> openai_reply.OpenAICollector:
+        return openai_reply.OpenAICollector(self, request)

@@ -7,9 +7,11 @@ deciding what to do when that fails is not the provider's business (`models/coer
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from rtfs.errors import DelegationError
 from rtfs.semantics.stopping import Stop
 from rtfs.types.nodes import Type
 
@@ -37,6 +39,56 @@ class PreviousTry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToolSpec:
+    """A tool as a model is told of it."""
+
+    name: str
+    """What the model calls it by: letters, digits, `_` and `-`, at most 64."""
+    doc: str
+    schema: dict[str, Any]
+    """JSON Schema of its operands; the root is a closed object."""
+    operands: Type
+    """The same as a record type."""
+    aliases: dict[str, Type] = field(default_factory=dict)
+    """What the `TypeRef`s in it stand for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """What a model wants to have called."""
+
+    id: str
+    """As the model or its server wrote it; goes back unchanged with the result."""
+    name: str
+    arguments: str
+    """The operands, as the model wrote them: a JSON object, if it wrote well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolResult:
+    """What came of a call of a tool."""
+
+    id: str
+    name: str
+    text: str
+    """The value as JSON, bare text for a string; or what went wrong, in a sentence."""
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """One reply that called tools, and what they gave."""
+
+    calls: tuple[ToolCall, ...]
+    results: tuple[ToolResult, ...]
+    """One for each call, in order."""
+    text: str = ""
+    """What the model said beside the calls."""
+    message: Any = None
+    """The reply in its provider's own form, as `ModelReply.message`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
     """A delegated call as a question to a model."""
 
@@ -60,6 +112,12 @@ class ModelRequest:
     seed: int = 0
     timeout_s: float = 60.0
     previous: PreviousTry | None = None
+    tools: tuple[ToolSpec, ...] = ()
+    """What the model may have called before it answers. Only for a provider with `calls_tools`."""
+    rounds: tuple[Round, ...] = ()
+    """What it had called so far in this call."""
+    answer_now: bool = False
+    """It has called enough: this reply must be the answer."""
     stop: Stop | None = field(default=None, compare=False, repr=False)
     """Set when nobody wants the answer any more; a provider that can gives up then, with `Stopped`."""
 
@@ -72,6 +130,10 @@ class Usage:
     completion_tokens: int | None = None
     cached_tokens: int | None = None
     """Of the prompt's, those that the server had in its cache, and bills at a lower price."""
+    written_tokens: int | None = None
+    """Of the prompt's, those that the server put into its cache, where it says so."""
+    reasoning_tokens: int | None = None
+    """Of the completion's, those that are no part of the answer, where the server says so."""
 
 
 #: Of a request that no model has seen.
@@ -90,9 +152,45 @@ class ModelReply:
     label_mass: float | None = None
     """How much of the model's probability the labels held: near 0 means that the prompt did not make it want to answer."""
     finish_reason: str = "stop"
-    """`stop` or `length` (cut off by max_tokens)."""
+    """`stop`, `length` (cut off by max_tokens) or `tools` (it waits for what `calls` give; `text` is no answer)."""
     model: str = ""
     """The model that really answered, as exactly as the provider says."""
+    calls: tuple[ToolCall, ...] = ()
+    """What the model wants to have called first."""
+    message: Any = None
+    """With `calls`: the reply in the provider's own form, plain data, to be sent back with the results."""
+    reasoning: str = ""
+    """What the model thought before it answered, where the provider tells; no part of the answer."""
+
+
+class ToolsRefused(DelegationError):
+    """The server, or the model on it, takes no tools in the way of its protocol; calls can still be asked for as typed results."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A piece of a reply that is still being written."""
+
+    text: str = ""
+    """Of the answer: all of them together are what `ModelReply.text` is made of. It may still have the object `{"value": …}` around
+    it, as results travel that are no objects."""
+    reasoning: str = ""
+    """Of the thoughts before it."""
+
+
+class ReplyStream(Protocol):
+    """A reply that is being written: chunks, and last the whole `ModelReply`. `next` raises what `ModelProvider.complete` does,
+    with `usage` where it is known what the part that was written has cost.
+
+    `close` ends it early, and the connection with it. An iterator that has `cancel()` too can be stopped from another thread: the
+    one that waits in `next` gets a DelegationError at once.
+    """
+
+    def __iter__(self) -> Iterator[Chunk | ModelReply]: ...
+
+    def __next__(self) -> Chunk | ModelReply: ...
+
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +207,12 @@ class Availability:
 class ModelProvider(Protocol):
     """Answers requests. Safe to call from several threads at once.
 
-    `complete` raises DelegationError (kinds `model-unavailable`, `provider-error`, `prompt-too-long`; `retryable` set, and
-    `usage` where it is known) and nothing else for whatever goes wrong outside RTFS.
+    `complete` raises DelegationError (kinds `model-unavailable`, `provider-error`, `prompt-too-long`, `rate-limited`,
+    `model-refused`, `reply-cut-off`; `retryable` set, and `usage` where it is known) and nothing else for whatever goes wrong
+    outside RTFS.
+
+    A provider that can tell of a reply while it is written has `stream(request) -> ReplyStream`; a generator does. One that hands
+    `ModelRequest.tools` to its model in a way of its own has `calls_tools = True`; others are asked for calls as typed results.
 
     A provider that answers without waiting for anything is `instant = True`: other parts of a program do not go on meanwhile.
 

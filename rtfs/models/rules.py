@@ -166,6 +166,7 @@ class RulesProvider:
 
     name = "rules"
     free = instant = True
+    calls_tools = True  # it never does
     uses_tokens = False
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from rtfs.semantics.shortcuts import Shortcut
+    from rtfs.source import Span
 
 Enter = Callable[[Function, list["Any"]], "Any"]
 
@@ -54,6 +55,7 @@ def delegated_enter(
         parameters.append((node.rest.name, VectorType(node.rest.type or ANY)))
     options = {k.name: v for k, v in node.meta.items() if type(k) is Keyword} if node.meta is not None else {}
     strict = options.get("strict") is True
+    has_tools = "tools" in options
     aliases = _Aliases(node, namespace)
     qualified = f"{namespace.name}/{node.name}" if namespace.name and node.name else node.name or "anonymous"
 
@@ -65,6 +67,9 @@ def delegated_enter(
             if check is not None and (mismatch := check(args[i])) is not None:
                 what = f"parameter {parameters[i][0]}" if i < count else f"variadic argument {i - count}"
                 raise validation_error(f"{label}, {what}", mismatch, i)
+        watcher = None
+        if machine.watching is not None and machine.watching[0] is function:
+            watcher, machine.watching = machine.watching[1], None
         plan = hint.plan
         asked = None if machine.engine is None else machine.engine.about(qualified, tuple(args), options)
         if hint.target == "engine":
@@ -103,6 +108,8 @@ def delegated_enter(
                     budget=machine.spending(),
                     body=lambda: invoke(_without_hint(function, local), args),
                     branch=machine.branch,
+                    tools=_tools(options, machine, namespace, node.span) if has_tools else (),
+                    watcher=watcher,
                 )
             )
         if result_check is not None and (mismatch := result_check(result)) is not None:
@@ -112,6 +119,12 @@ def delegated_enter(
         return result
 
     return enter
+
+
+def _tools(options: dict[str, Any], machine: Machine, namespace: Namespace, span: Span | None) -> tuple[Any, ...]:
+    from rtfs.semantics.tools import tools_of
+
+    return tools_of(options, machine, namespace, span)
 
 
 def _ask_host(machine: Machine, capability: str, args: list[Any]) -> Any:

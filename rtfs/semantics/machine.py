@@ -66,6 +66,8 @@ class Machine:
         self.max_in_flight = DEFAULT_IN_FLIGHT
         #: set by the runtime: (budget around it or None, limits or None) -> budget; without limits, that of a run
         self.make_budget: Callable[[Any, Any], Any] = _no_budget
+        #: (function, watcher) of the delegated function whose next call is watched while it is answered; None when none is
+        self.watching: Any = None
         self._fresh = 0
         # set by the evaluator
         self.make_function: Callable[[Namespace, Any], Any] = _unset

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from rtfs.semantics.stopping import Stop
 from rtfs.source import Span
-from rtfs.types.nodes import Type
+from rtfs.types.nodes import FunctionType, Type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,10 @@ class DelegatedCall:
     """The innermost budget that the call is made in (a `delegation.budget.Budget`); None: none at all."""
     body: Callable[[], Any]
     """Runs the function's own body on these arguments: the fallback."""
+    tools: tuple[Any, ...] = ()
+    """What the model may have called before it answers (`semantics.tools.Tool`)."""
+    watcher: Any = None
+    """Told of the reply while it is written (`delegation.watching.Watcher`); None when nobody watches."""
     branch: Any = None
     """The part of the program that makes the call (a `semantics.branches.Branch`); None where nothing else goes on."""
 
@@ -61,6 +65,19 @@ class DelegatedCall:
     def stop(self) -> Stop | None:
         """Set when nobody wants the call any more; None when that cannot be."""
         return None if self.branch is None else self.branch.stop
+
+
+@dataclass(frozen=True, slots=True)
+class CapabilityShape:
+    """What a capability takes and gives, for models that may have it called."""
+
+    names: tuple[str, ...]
+    """Of its parameters, as far as they have any."""
+    types: FunctionType | None
+    low: int
+    high: int | None
+    """How many operands it takes; no upper limit when None."""
+    doc: str
 
 
 class Delegate(Protocol):
@@ -80,10 +97,19 @@ class Delegate(Protocol):
 class Host(Protocol):
     """The effects of a program: everything that `call`, `step` and their kin reach (reference 9.3).
 
-    `execute_capability` raises HostError for unknown, forbidden and failed capabilities; the rest never raise.
+    `execute_capability` raises HostError for unknown, forbidden and failed capabilities, `describe_capability` for the first two;
+    the rest never raise.
     """
 
     def execute_capability(self, capability: str, args: list[Any], hints: dict[str, Any]) -> Any: ...
+
+    def describe_capability(self, capability: str) -> CapabilityShape:
+        """What a capability takes.
+
+        Raises:
+            HostError: it is unknown or forbidden.
+        """
+        ...
 
     def step_started(self, name: str) -> Any:
         """A step began; the result is passed to the two below."""

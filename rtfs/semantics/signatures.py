@@ -24,7 +24,7 @@ from rtfs.values.functions import Builtin
 
 def signature(builtin: Builtin) -> tuple[FunctionType, ...]:
     """The shapes of call that a built-in allows, in the order in which they are tried; none when nothing is declared."""
-    return _shapes(builtin.type) if builtin.type else ()
+    return shapes_of(builtin.type) if builtin.type else ()
 
 
 def predicate_type(builtin: Builtin) -> Type | None:
@@ -33,7 +33,8 @@ def predicate_type(builtin: Builtin) -> Type | None:
 
 
 @cache
-def _shapes(text: str) -> tuple[FunctionType, ...]:
+def shapes_of(text: str) -> tuple[FunctionType, ...]:
+    """The shapes of call that a declared type as text allows."""
     from rtfs.types.parse import parse_signature
 
     return parse_signature(_form(text))

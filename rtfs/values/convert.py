@@ -127,6 +127,7 @@ def wrap_callable(function: Any, name: str | None = None) -> Builtin:
         except Exception as error:  # the host's own failure, as an error that the program can catch
             raise ToolError(f"{label} raised {foreign_text(error)}") from error
 
+    call.written = function  # type: ignore[attr-defined]  # what it is, for who describes it
     low, high = _arity(function)
     return Builtin(label, call, low, high, doc=(getattr(function, "__doc__", None) or "").strip().split("\n")[0])
 

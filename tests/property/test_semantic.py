@@ -12,10 +12,59 @@ from rtfs.caching.semantic.masking import KINDS, mask, normalise
 from rtfs.caching.semantic.score import features
 from rtfs.caching.semantic.view import View
 
-WORDS = (
-    "how do I open close the a account card not never 2 3 two days Anna Oslo from to and or before after more less patient "
-    "impatient is was by paid cheap cheapest expensive today tomorrow he she 'x' \"y\" 5km 17:00 E404 a.b@c.de ? . , must can when where"
-).split()
+WORDS = [
+    "how",
+    "do",
+    "I",
+    "open",
+    "close",
+    "the",
+    "a",
+    "account",
+    "card",
+    "not",
+    "never",
+    "2",
+    "3",
+    "two",
+    "days",
+    "Anna",
+    "Oslo",
+    "from",
+    "to",
+    "and",
+    "or",
+    "before",
+    "after",
+    "more",
+    "less",
+    "patient",
+    "impatient",
+    "is",
+    "was",
+    "by",
+    "paid",
+    "cheap",
+    "cheapest",
+    "expensive",
+    "today",
+    "tomorrow",
+    "he",
+    "she",
+    "'x'",
+    '"y"',
+    "5km",
+    "17:00",
+    "E404",
+    "a.b@c.de",
+    "?",
+    ".",
+    ",",
+    "must",
+    "can",
+    "when",
+    "where",
+]
 SENTENCES = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)
 TEXTS = st.one_of(SENTENCES, st.text(max_size=60))
 

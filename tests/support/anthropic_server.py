@@ -14,7 +14,7 @@ import json
 import re
 from typing import Any
 
-from tests.support.openai_server import Entry, OpenAIServer, Raw, Seen, Status
+from tests.support.openai_server import Entry, Events, OpenAIServer, Raw, Seen, Status
 
 USAGE = {"input_tokens": 12, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 3}
 
@@ -49,12 +49,12 @@ def fault(seen: Seen) -> Entry | None:
     wrong = [
         not isinstance(data.get("max_tokens"), int) or data["max_tokens"] < 1,
         not turns or turns[0]["role"] != "user",
-        any(turn["role"] not in ("user", "assistant") or not turn["content"].strip() for turn in turns),
+        any(turn["role"] not in ("user", "assistant") or not (turn["content"].strip() if isinstance(turn["content"], str) else turn["content"]) for turn in turns),
         not 0 <= data.get("temperature", 0) <= 1,
-        bool(data.keys() - {"model", "max_tokens", "system", "messages", "temperature", "tools", "tool_choice"}),
+        bool(data.keys() - {"model", "max_tokens", "system", "messages", "temperature", "tools", "tool_choice", "stream"}),
         any(not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", tool["name"]) for tool in data.get("tools", ())),
         any(tool["input_schema"].get("type") != "object" for tool in data.get("tools", ())),
-        "tool_choice" in data and data["tool_choice"]["name"] not in [tool["name"] for tool in data.get("tools", ())],
+        data.get("tool_choice", {}).get("type") == "tool" and data["tool_choice"]["name"] not in [tool["name"] for tool in data.get("tools", ())],
     ]
     if any(wrong):
         return Status(400, raw=error("invalid_request_error", f"test number {wrong.index(True)} of the request failed"))
@@ -79,3 +79,22 @@ class AnthropicServer(OpenAIServer):
         choice = seen.json.get("tool_choice")
         value: Any = self.answer(seen.json)
         return message(text(value)) if choice is None else message(called(choice["name"], value), stop_reason="tool_use")
+
+
+def stream(*content: dict[str, Any], stop_reason: str = "end_turn", usage: Any = USAGE) -> Events:
+    """A message with these blocks as a stream of events, with a ping in it."""
+    begun = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-test-20260101", "content": []}
+    events: list[dict[str, Any]] = [{"type": "message_start", "message": {**begun, "usage": {**usage, "output_tokens": 1}}}]
+    for i, block in enumerate(content):
+        kind = block["type"]
+        field, empty = {"text": ("text", ""), "thinking": ("thinking", ""), "tool_use": ("input", {})}[kind]
+        events.append({"type": "content_block_start", "index": i, "content_block": {**block, field: empty, **({"signature": ""} if kind == "thinking" else {})}})
+        whole = json.dumps(block["input"]) if kind == "tool_use" else block[field]
+        delta, name = {"text": ("text_delta", "text"), "thinking": ("thinking_delta", "thinking"), "tool_use": ("input_json_delta", "partial_json")}[kind]
+        events += [{"type": "content_block_delta", "index": i, "delta": {"type": delta, name: piece}} for piece in re.findall(r"\S+\s*", whole)]
+        if kind == "thinking":
+            events.append({"type": "content_block_delta", "index": i, "delta": {"type": "signature_delta", "signature": block["signature"]}})
+        events += [{"type": "content_block_stop", "index": i}, {"type": "ping"}]
+    events.append({"type": "message_delta", "delta": {"stop_reason": stop_reason, "stop_sequence": None}, "usage": {"output_tokens": usage["output_tokens"]}})
+    events.append({"type": "message_stop"})
+    return Events(tuple(f"event: {e['type']}\ndata: {json.dumps(e)}\n\n".encode() for e in events))

@@ -6,6 +6,8 @@
         …
         server.requests[0].json["messages"]
 
+A request that asks for a stream gets a `Say` as events; `Events` is a stream that goes as the test wants it to.
+
 Each request takes the next entry of the script; when it has run out, `answer(json) -> text` replies.  It is a real HTTP
 server, so what is tested is what goes over the wire.
 """
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import struct
 import threading
@@ -51,6 +54,25 @@ class Say:
     after_s: float = 0.0
     message: dict[str, Any] | None = None
     """Instead of the plain assistant message."""
+
+    def events(self, with_usage: bool) -> list[Any]:
+        """The same as a stream: a piece for each word."""
+        message = self.message if self.message is not None else {"role": "assistant", "content": self.text}
+        text, more = message.get("content"), {k: v for k, v in message.items() if k not in ("role", "content")}
+        pieces = re.findall(r"\S+\s*|\s+", text) if isinstance(text, str) else [text]
+        deltas = [{"role": "assistant", "content": ""}, *[{"content": piece} for piece in pieces]]
+        for i, call in enumerate(more.pop("tool_calls", ())):
+            function = call["function"]
+            deltas.append({"tool_calls": [{"index": i, **call, "function": {**function, "arguments": ""}}]})
+            given = function["arguments"]
+            deltas += [{"tool_calls": [{"index": i, "function": {"arguments": given[at : at + 4]}}]} for at in range(0, len(given), 4)]
+        deltas += [more] if more else []
+        return [
+            *[event(delta, model=self.model) for delta in deltas],
+            event({}, self.finish_reason, model=self.model),
+            *([event(None, usage=self.usage, model=self.model)] if with_usage and self.usage is not None else []),
+            "[DONE]",
+        ]
 
     def body(self) -> bytes:
         message = self.message if self.message is not None else {"role": "assistant", "content": self.text}
@@ -101,7 +123,24 @@ class Drop:
     after_bytes: int = 0
 
 
-Entry = Say | Status | Raw | Drop
+@dataclass(frozen=True)
+class Events:
+    """Status 200 and a stream of these: JSON as data, other texts and bytes as they are; a number is a pause in seconds."""
+
+    items: tuple[Any, ...]
+    content_type: str = "text/event-stream"
+    ends: str = "properly"
+    """Or `early`: the connection is closed inside the body; `reset`; `never`: nothing more comes."""
+
+
+def event(delta: Any, finish_reason: str | None = None, *, usage: Any = None, model: str | None = "test-model-2026") -> dict[str, Any]:
+    """A chunk of a completion; without a delta, the one for the usage."""
+    choices = [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}]
+    data: dict[str, Any] = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 0, "choices": choices}
+    return {**data, **({"model": model} if model is not None else {}), "usage": usage}
+
+
+Entry = Say | Status | Raw | Drop | Events
 
 
 class OpenAIServer:
@@ -113,6 +152,8 @@ class OpenAIServer:
         self.answer = answer
         self.requests: list[Seen] = []
         self.connections = 0
+        #: set once a connection is over
+        self.closed = threading.Event()
         self._script: list[Entry] = []
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -167,6 +208,10 @@ class _Handler(BaseHTTPRequestHandler):
         super().setup()
         self.server_of.connections += 1
 
+    def finish(self) -> None:
+        super().finish()
+        self.server_of.closed.set()
+
     def handle(self) -> None:
         with contextlib.suppress(ConnectionError):  # the client gave up, as some tests want
             super().handle()
@@ -181,10 +226,43 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.path.endswith(self.server_of.route):
             self._reply(404, b'{"error": {"message": "no such route"}}')
             return
-        self._play(self.server_of.take(seen))
+        entry = self.server_of.take(seen)
+        sent = json.loads(body) if body.startswith(b"{") else {}
+        if isinstance(entry, Say) and sent.get("stream"):
+            entry = Events((entry.after_s, *entry.events(bool((sent.get("stream_options") or {}).get("include_usage")))))
+        self._play(entry)
+
+    def _stream(self, entry: Events) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", entry.content_type)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for item in entry.items:
+            if isinstance(item, float):
+                self.wfile.flush()
+                self.server_of.wait(item)
+                continue
+            if isinstance(item, dict):
+                item = b"data: " + json.dumps(item, ensure_ascii=False).encode() + b"\n\n"
+            elif isinstance(item, str):
+                item = f"data: {item}\n\n".encode()
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(item), item))
+            self.wfile.flush()
+        match entry.ends:
+            case "properly":
+                self.wfile.write(b"0\r\n\r\n")
+            case "early":
+                self.close_connection = True
+            case "reset":
+                self._hang_up()
+            case "never":
+                self.server_of.wait(30)
+                self.close_connection = True
 
     def _play(self, entry: Entry) -> None:
         match entry:
+            case Events():
+                self._stream(entry)
             case Say():
                 if entry.after_s:
                     self.server_of.wait(entry.after_s)

@@ -171,6 +171,8 @@ def function(
         a.fail(f"malformed `{form.name}`: the parameter vector is missing", form.span, hint=f"write {shape}")
 
     hint, options = delegation(a, meta, form.span)
+    if hint is not None and hint.target != "local":
+        _check_tools(a, options, place, form.span)
     owner: list[ast.Binding] = []
     outer = place.nontail()
     self_binding: ast.Binding | None = None
@@ -283,6 +285,24 @@ def delegation(a: Analyser, meta: Map, span: Span | None) -> tuple[ast.Hint | No
     if value in (kw("local-model"), kw("remote")):
         a.fail(f":{value.name} requires a string argument", span, kind="invalid-delegation", hint=_TARGETS)
     a.fail(f"unknown delegation target {preview(value, 40)}", span, kind="invalid-delegation", hint=_TARGETS)
+
+
+def _check_tools(a: Analyser, options: Map, place: Place, span: Span | None) -> None:
+    """`:tools [:io.read-lines lookup-order]`: capabilities, and functions whose names mean the same everywhere."""
+    given = options.get(kw("tools"))
+    if given is None:
+        return
+    hint = "write ^{:tools [:io.read-lines lookup-order]}"
+    if type(given) is not Vector:
+        a.fail(f":tools lists capabilities and functions; got {preview(given, 40)}", span, kind="invalid-delegation", hint=hint)
+    for name, at in a.children(given, a.span(given, span)):
+        if type(name) is Symbol:
+            if place.lookup(name.name) is not None:
+                words = f"`{name.name}` has its meaning only here, and a tool is a function that has it everywhere"
+                a.fail(words, at, kind="invalid-delegation", hint="define it by defn")
+            a.check_known(name.name, at, place)
+        elif type(name) is not Keyword:
+            a.fail(f"a tool is a capability or a function, not {preview(name, 40)}", at, kind="invalid-delegation", hint=hint)
 
 
 def with_metadata(a: Analyser, form: MetaForm, place: Place, span: Span | None) -> ast.Node:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rtfs.cli.main import main
-from tests.support.openai_server import OpenAIServer, Say
+from tests.support.openai_server import Events, OpenAIServer, Say, event
 
 pytest.importorskip("httpx2")
 
@@ -135,3 +135,36 @@ def test_a_program_runs_dry(server, environ, capsys, tmp_path) -> None:
     assert "prints" in err
     assert main(["run", "--json", "p.rtfs"], {**environ, "RTFS_LOG": "off"}) == 0
     assert [seen.json for seen in server.requests][:1] == [shown[0]["request"]["body"]]
+
+
+def test_the_answer_is_shown_while_it_is_written(server, environ, capsys) -> None:
+    server.script(Say("A quiet pond\nat night. "))
+    assert main(["query", "A haiku", "-m", "openai:m", "--stream"], environ) == 0
+    assert capsys.readouterr().out == "A quiet pond\nat night.\n"
+    assert server.requests[0].json["stream"] is True
+    assert main(["query", "A haiku", "-m", "openai:m", "--stream", "--json"], environ) == 0
+    assert main(["query", "A haiku", "-m", "openai:m"], environ) == 0
+    assert ["stream" in seen.json for seen in server.requests] == [True, False, False]
+
+
+def test_an_answer_that_breaks_off_begins_on_a_new_line(server, environ, capsys) -> None:
+    server.script(Events((event({"content": "A quiet"}), 0.3), ends="reset"), Say("A loud pond"))
+    assert main(["query", "A haiku", "-m", "openai:m", "--stream"], environ) == 0
+    shown = capsys.readouterr()
+    assert shown.out == "A quiet\nA loud pond\n"
+    assert "begins anew" in shown.err
+
+
+def test_values_of_other_types_are_printed_once(server, environ, capsys) -> None:
+    server.script(Say('{"a": 1, "b": "x"}'), Say('{"value": 42}'))
+    assert main(["query", "x", "-m", "openai:m", "--stream", "-t", "[:map [:a int] [:b string]]"], environ) == 0
+    assert main(["query", "x", "-m", "openai:m", "--stream", "-t", ":int"], environ) == 0
+    assert capsys.readouterr().out == '{:a 1 :b "x"}\n42\n'
+
+
+def test_a_failure_after_some_text_is_an_error_on_a_line_of_its_own(server, environ, capsys) -> None:
+    server.script(Events((event({"content": "A quiet"}), 0.3, {"error": {"message": "no", "type": "invalid_request_error"}})))
+    assert main(["query", "A haiku", "-m", "openai:m", "--stream"], environ) == 1
+    shown = capsys.readouterr()
+    assert shown.out == "A quiet\n"
+    assert "refused the request" in shown.err

@@ -82,7 +82,8 @@ def test_a_failure_that_may_pass_is_tried_again(server: OpenAIServer, trouble: A
     bench = Bench(m=remote(server))
     assert bench.ask() == "ok"
     assert bench.clock.waited == [0.5, 1.0]
-    assert bench.outcomes == ["m provider-error", "m provider-error", "m answered"]
+    kind = "rate-limited" if trouble == Status(429) else "provider-error"
+    assert bench.outcomes == [f"m {kind}", f"m {kind}", "m answered"]
 
 
 def test_after_the_last_retry_the_body_answers(server: OpenAIServer) -> None:

@@ -68,7 +68,7 @@ def test_a_text_request_over_the_wire(server: AnthropicServer, provider: Anthrop
     server.script(message(text("It is "), text("praise.\n")))
     reply = provider.complete(request(max_tokens=77, temperature=1.5))
     assert (reply.text, reply.model, reply.finish_reason) == ("It is praise.", "claude-test-20260101", "stop")
-    assert reply.usage == Usage(prompt_tokens=12, completion_tokens=3, cached_tokens=0)
+    assert reply.usage == Usage(prompt_tokens=12, completion_tokens=3, cached_tokens=0, written_tokens=0)
     (seen,) = server.requests
     assert (seen.path, seen.headers["x-api-key"]) == ("/v1/messages", KEY)
     assert "authorization" not in seen.headers
@@ -107,7 +107,7 @@ def test_examples_and_a_re_ask_are_turns(server: AnthropicServer, provider: Anth
 def test_tokens_of_the_cache_are_tokens_of_the_prompt(server: AnthropicServer, provider: AnthropicProvider) -> None:
     usage = {"input_tokens": 10, "cache_creation_input_tokens": 200, "cache_read_input_tokens": 3000, "output_tokens": 5}
     server.script(message(text("a"), usage=usage), message(text("a"), usage={"input_tokens": 4}), message(text("a"), usage=None))
-    assert provider.complete(request()).usage == Usage(prompt_tokens=3210, completion_tokens=5, cached_tokens=3000)
+    assert provider.complete(request()).usage == Usage(prompt_tokens=3210, completion_tokens=5, cached_tokens=3000, written_tokens=200)
     assert provider.complete(request()).usage == Usage(prompt_tokens=4, completion_tokens=None, cached_tokens=None)
     assert provider.complete(request()).usage == Usage()
 
@@ -129,7 +129,7 @@ def test_a_refusal_is_told_apart(server: AnthropicServer, provider: AnthropicPro
     )
     first, second = failure(provider), failure(provider)
     assert (first.message, second.message) == ("the model refused: not about that", "the model refused")
-    assert first.usage == Usage(prompt_tokens=12, completion_tokens=3, cached_tokens=0)
+    assert first.usage == Usage(prompt_tokens=12, completion_tokens=3, cached_tokens=0, written_tokens=0)
     assert not first.retryable
 
 
@@ -257,8 +257,8 @@ def test_whatever_a_server_says_is_a_reply_or_a_delegation_error(data: Any) -> N
     provider = AnthropicProvider(api_key=KEY)
     for result in (STRING, LABELS):
         try:
-            reply = provider._reply(
-                provider._content(json.dumps(data).encode()), request(result), ReplyShape.of(result, lambda name: None)
+            reply = provider.reply(
+                provider.content(json.dumps(data).encode()), request(result), ReplyShape.of(result, lambda name: None)
             )
         except DelegationError:
             continue

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtfs.errors import DelegationError
-from rtfs.models.http import Answer
+from rtfs.models.http_faults import Answer
 from rtfs.models.openai_compatible import OpenAICompatibleProvider
 from rtfs.models.prompt import ReplyShape
 from rtfs.models.protocol import ModelRequest, Parameter
@@ -149,22 +149,25 @@ def test_a_cut_off_answer_says_so(server: OpenAIServer, provider: OpenAICompatib
     server.script(Say("Once upon", finish_reason="length"), Say("", finish_reason="length"))
     assert provider.complete(request()).finish_reason == "length"
     error = failure(provider)
-    assert error.kind == "provider-error"
+    assert error.kind == "reply-cut-off"
     assert ":max-tokens" in (error.hint or "")
 
 
 @pytest.mark.parametrize(
-    "said",
+    ("said", "kind"),
     [
-        Say(None, message={"role": "assistant", "content": None, "refusal": "I will not."}),
-        Say("", finish_reason="content_filter"),
-        Say(7),
+        (Say(None, message={"role": "assistant", "content": None, "refusal": "I will not."}), "model-refused"),
+        (Say("", finish_reason="content_filter"), "model-refused"),
+        (Say("The first ste", finish_reason="content_filter"), "model-refused"),
+        (Say(None, finish_reason="length", message={"content": None, "reasoning_content": "Let me see"}), "reply-cut-off"),
+        (Say("<think>Let me see", finish_reason="length"), "reply-cut-off"),
+        (Say(7), "provider-error"),
     ],
 )
-def test_what_is_no_answer_is_a_provider_error(server: OpenAIServer, provider: OpenAICompatibleProvider, said: Say) -> None:
+def test_what_is_no_answer_is_told_apart(server: OpenAIServer, provider: OpenAICompatibleProvider, said: Say, kind: str) -> None:
     server.script(said)
     error = failure(provider)
-    assert (error.kind, error.retryable) == ("provider-error", False)
+    assert (error.kind, error.retryable) == (kind, False)
     assert len(server.requests) == 1
 
 
@@ -245,7 +248,8 @@ def test_a_server_that_refuses_everything_is_asked_a_few_times_only(server: Open
 def test_a_failure_that_may_pass_says_so(server: OpenAIServer, provider: OpenAICompatibleProvider, trouble: Any) -> None:
     server.script(trouble, Say("ok"))
     error = failure(provider)
-    assert (error.kind, error.retryable, error.retry_after_s) == ("provider-error", True, None)
+    kind = "rate-limited" if trouble == Status(429) else "provider-error"
+    assert (error.kind, error.retryable, error.retry_after_s) == (kind, True, None)
     assert provider.complete(request()).text == "ok"
     assert len(server.requests) == 2
 
@@ -454,7 +458,7 @@ def test_every_error_of_the_library_is_translated(provider: OpenAICompatibleProv
             continue
         fault = kind.__new__(kind)
         Exception.__init__(fault, "boom")
-        with pytest.raises(DelegationError) as caught, provider._translated(1.0):
+        with pytest.raises(DelegationError) as caught, provider.translated(1.0):
             raise fault
         assert caught.value.__cause__ is fault
 
@@ -484,10 +488,10 @@ JSON = st.recursive(
 def test_whatever_a_server_says_is_a_reply_or_a_delegation_error(data: Any, status: int) -> None:
     provider = OpenAICompatibleProvider(base_url="http://localhost/v1", api_key=KEY)
     answer = Answer(status=status, retry_after=None, body=json.dumps(data).encode())
-    assert isinstance(provider._refusal(answer, request()), DelegationError)
+    assert isinstance(provider.refusal(answer, request()), DelegationError)
     for result in (STRING, LABELS):
         try:
-            reply = provider._reply(provider._content(answer.body), request(result), ReplyShape.of(result, lambda name: None))
+            reply = provider.reply(provider.content(answer.body), request(result), ReplyShape.of(result, lambda name: None))
         except DelegationError:
             continue
         assert isinstance(reply.text, str)
@@ -499,12 +503,12 @@ def test_whatever_a_server_says_is_a_reply_or_a_delegation_error(data: Any, stat
 def test_bytes_that_are_no_json_are_a_delegation_error(body: bytes) -> None:
     provider = OpenAICompatibleProvider(base_url="http://localhost/v1")
     with contextlib.suppress(DelegationError):
-        provider._content(body)
-    assert "\n" not in provider._refusal(Answer(status=500, retry_after=None, body=body), request()).message
+        provider.content(body)
+    assert "\n" not in provider.refusal(Answer(status=500, retry_after=None, body=body), request()).message
 
 
 def test_a_programming_error_passes_the_edge(provider: OpenAICompatibleProvider) -> None:
-    with pytest.raises(ZeroDivisionError), provider._translated(1.0):
+    with pytest.raises(ZeroDivisionError), provider.translated(1.0):
         1 / 0  # noqa: B018
 
 
@@ -526,3 +530,13 @@ def test_many_threads_share_one_provider(server: OpenAIServer) -> None:
     assert found == {i * 100 + j: str(i * 100 + j) for i in range(8) for j in range(5)}
     assert server.connections <= 8
     provider.close()
+
+
+def test_a_server_that_fails_where_it_means_no_is_asked_in_its_own_form(server: OpenAIServer, provider: OpenAICompatibleProvider) -> None:
+    """What `llama_cpp.server` 0.3 says of a JSON Schema."""
+    said = "1 validation error:\n  {'type': 'literal_error', 'loc': ('body', 'response_format', 'type'), 'msg': \"Input should be 'text' or 'json_object'\"}"
+    server.script(Status(500, said), Say("3"), Say("4"))
+    assert [provider.complete(request(INT)).text for _ in range(2)] == ["3", "4"]
+    sent = server.requests[-1].json["response_format"]
+    assert (sent["type"], sent["schema"]["properties"]["value"]) == ("json_object", {"type": "integer"})
+    assert len(server.requests) == 3

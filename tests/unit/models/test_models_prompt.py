@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtfs.models.prompt import SYSTEM, ReplyShape, chat_messages, is_text, json_text, json_value
+from rtfs.models.prompt import SYSTEM, ReplyShape, chat_messages, is_text, json_text, json_value, retry_messages
 from rtfs.models.protocol import ModelRequest, Parameter, PreviousTry
 from rtfs.types.nodes import (
     ANY,
@@ -52,7 +52,8 @@ def request(result: Type = LABELS, *values: Any, **extras: Any) -> ModelRequest:
 
 
 def messages(of: ModelRequest) -> list[dict[str, str]]:
-    return chat_messages(of, ReplyShape.of(of.result, of.aliases.get))
+    shape = ReplyShape.of(of.result, of.aliases.get)
+    return [*chat_messages(of, shape), *retry_messages(of, shape)]
 
 
 def test_a_request_reads_like_this() -> None:
