@@ -247,20 +247,32 @@ class Runtime:
             ParseError, AnalysisError: as in `analyse`; EvalError: a module cannot be found, or a definition cannot be right.
         """
         from rtfs.ir.artefact.container import encode
+
+        made: bytes = self._with_program(source, warn, encode)
+        return made
+
+    def definitions(self, source: Source, warn: Callable[[AnalysisError], None] = lambda problem: None) -> list[Any]:
+        """What a program defines with the hashes of it, in the order of the text (`ir.artefact.definitions.Definition`); see `compile`."""
+        from rtfs.ir.artefact.definitions import definitions_of
+
+        found: list[Any] = self._with_program(source, warn, definitions_of)
+        return found
+
+    def _with_program(self, source: Source, warn: Callable[[AnalysisError], None], work: Callable[[Any], Any]) -> Any:
+        """What `work` makes of the `ir.artefact.program.Program` of a source, which is analysed and does not run."""
         from rtfs.ir.artefact.preparing import Preparer
         from rtfs.syntax.reader import read_forms
 
         forms = read_forms(source)
 
-        def work() -> bytes:
+        def prepare() -> Any:
             preparer = Preparer(self.machine, self._evaluator)
             program = preparer.program(source, forms)
             for problem in preparer.found:
                 warn(problem)
-            return encode(program)
+            return work(program)
 
-        made: bytes = self._enter(work)
-        return made
+        return self._enter(prepare)
 
     def check(self, source: Source | Artefact) -> list[AnalysisError]:
         """The problems of a source without running it, in source order; a kind in `checker.problems.WARNINGS` makes it a warning.

@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ast": ("rtfs.cli.ast", "show how a program is understood"),
     "ir": ("rtfs.cli.ir", "show what a program is compiled to, before and after optimising"),
     "compile": ("rtfs.cli.compile", "store a program in a form that runs without being read and analysed again"),
+    "hash": ("rtfs.cli.hash", "print the content hash of everything that a program defines"),
     "cache": ("rtfs.cli.cache", "where compiled programs are kept; remove them"),
     "models": ("rtfs.cli.models", "list the models that functions can delegate to; install, try, measure and serve local ones"),
     "keys": ("rtfs.cli.keys", "keep keys for servers of models"),
