@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 #: through `map`: its limit of depth is Python's own, so that direct recursion goes up to so many times deeper than configured.
 _FRAMES_PER_CALL = {"tree": 40, "ir": 5}
 _MAX_REENTRY = 50
+#: What published code may use up in one call.
+SANDBOX = Limits(max_depth=2_000, max_steps=2_000_000, timeout_s=1.0)
 
 
 class Runtime:
@@ -76,6 +78,8 @@ class Runtime:
             shows, or a `delegation.log.CallLog`, which stays open.
         metrics: whether calls are counted through OpenTelemetry: True, a `MeterProvider`, or a `delegation.metrics.Metrics`, which
             is closed with the runtime.
+        code: published code that answers calls in the place of models: True for that of the user, the path of another file, a
+            `caching.code.store.CodeStore`, or a `caching.code.retrieval.CodeLibrary`, which stay open.
     """
 
     def __init__(
@@ -107,6 +111,7 @@ class Runtime:
         cache: str | os.PathLike[str] | None = None,
         log: Any = None,
         metrics: Any = None,
+        code: Any = None,
     ) -> None:
         from rtfs.capabilities.host import RuntimeHost
         from rtfs.capabilities.registry import DEFAULT_ALLOW, CapabilityRegistry, Permissions
@@ -145,6 +150,8 @@ class Runtime:
             run_budget=run_budget,
             log=log,
             metrics=metrics,
+            code=code,
+            load_code=self.sandboxed,
             tenant=tenant,
             environ=self._environ,
             warn=lambda text: self.warn(text, None),
@@ -252,11 +259,15 @@ class Runtime:
         return made
 
     def definitions(self, source: Source, warn: Callable[[AnalysisError], None] = lambda problem: None) -> list[Any]:
-        """What a program defines with the hashes of it, in the order of the text (`ir.artefact.definitions.Definition`); see `compile`."""
+        """What a program defines, with hashes, in the order of the text (`ir.artefact.definitions.Definition`); see `compile`."""
         from rtfs.ir.artefact.definitions import definitions_of
 
         found: list[Any] = self._with_program(source, warn, definitions_of)
         return found
+
+    def prepared(self, source: Source) -> Any:
+        """The `ir.artefact.program.Program` of a source; see `compile`."""
+        return self._with_program(source, lambda problem: None, lambda program: program)
 
     def _with_program(self, source: Source, warn: Callable[[AnalysisError], None], work: Callable[[Any], Any]) -> Any:
         """What `work` makes of the `ir.artefact.program.Program` of a source, which is analysed and does not run."""
@@ -422,6 +433,42 @@ class Runtime:
     def engine(self, engine: DelegationEngine | None) -> None:
         with self._lock:
             self.delegation.link(engine, self.namespace)
+
+    def sandboxed(self, program: Any, name: str) -> Callable[[tuple[Any, ...]], Any]:
+        """A function of a prepared program (`ir.artefact.program.Program`) in a runtime of its own: no capabilities, no models, no
+        files, no environment, and so many steps (`SANDBOX`). Takes and gives RTFS values.
+
+        Raises:
+            RtfsError: a definition fails.
+        """
+        from io import StringIO
+
+        from rtfs.semantics.calls import call
+
+        nowhere = StringIO()
+        inner = Runtime(
+            strategy=self.strategy,
+            optimization=self.optimization,
+            native=False,
+            deny=("*",),
+            limits=SANDBOX,
+            models=None,
+            module_path=(),
+            stdout=nowhere,
+            stderr=nowhere,
+            environ={},
+            on_warning=lambda message, span: None,
+            profile="strict",
+        )
+
+        def define() -> None:
+            if program.modules:
+                inner.machine.modules.add(program.modules)
+            inner._run_forms(inner.namespace, [(form, None) for form in program.forms])
+
+        inner._enter(define)
+        target = inner.namespace.values[name]
+        return lambda args: inner._enter(lambda: call(target, list(args)))
 
     @property
     def budget(self) -> Any:

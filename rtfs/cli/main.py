@@ -38,6 +38,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ir": ("rtfs.cli.ir", "show what a program is compiled to, before and after optimising"),
     "compile": ("rtfs.cli.compile", "store a program in a form that runs without being read and analysed again"),
     "hash": ("rtfs.cli.hash", "print the content hash of everything that a program defines"),
+    "code": ("rtfs.cli.code", "functions that were published under their content hash; whose code may run"),
+    "crystallise": ("rtfs.cli.crystallise", "turn a function that asks a model into code, from what the model has answered"),
     "cache": ("rtfs.cli.cache", "where compiled programs are kept; remove them"),
     "models": ("rtfs.cli.models", "list the models that functions can delegate to; install, try, measure and serve local ones"),
     "keys": ("rtfs.cli.keys", "keep keys for servers of models"),

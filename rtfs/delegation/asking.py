@@ -21,7 +21,7 @@ from rtfs.delegation.options import CallOptions
 from rtfs.delegation.record import Attempt
 from rtfs.delegation.settings import CallSettings
 from rtfs.delegation.spending import Spending
-from rtfs.delegation.targets import ModelTarget
+from rtfs.delegation.targets import ContentAddressed, ModelTarget
 from rtfs.errors import DelegationError, LimitExceeded, RtfsError
 from rtfs.models.protocol import ModelProvider, ModelReply, ModelRequest, Parameter, PreviousTry
 from rtfs.models.registry import ModelRegistry
@@ -38,7 +38,7 @@ class Answer:
     """What a target answered."""
 
     value: Any
-    target: ModelTarget
+    target: ModelTarget | ContentAddressed
     provider: str
     reply: ModelReply
     repairs: tuple[str, ...]

@@ -25,7 +25,8 @@ class Delegation:
 
     Args:
         models: a `models.registry.ModelRegistry`; "default": the one of the environment; None: no calls are delegated.
-        budget, run_budget, log, metrics, tenant: as in `runtime.Runtime`.
+        budget, run_budget, log, metrics, code, tenant: as in `runtime.Runtime`.
+        load_code: loads published code into a sandbox (`caching.code.publishing.Load`).
         environ: environment variables.
         warn: takes one line for the person who runs the program.
         surroundings: what is true of all calls, for engines: environment and permissions.
@@ -42,6 +43,8 @@ class Delegation:
         run_budget: Mapping[str, Any] | None,
         log: Any,
         metrics: Any,
+        code: Any,
+        load_code: Callable[..., Any],
         tenant: str,
         environ: Mapping[str, str],
         warn: Callable[[str], None],
@@ -69,9 +72,26 @@ class Delegation:
         self._limits = (budget, run_budget)
         self._accounts: Any = None
         self._has_no_prices = False
+        #: The `caching.code.retrieval.CodeLibrary` that the calls go to first; None when there is none.
+        self.library: Any = None
+        self._own_code: Any = None  # opened here, and closed here
+        if code is not None and code is not False:
+            self.library = self._open_code(code, load_code)
         machine.make_budget = self._make_budget
         if models is not None:
             machine.delegate = self
+
+    def _open_code(self, code: Any, load: Callable[..., Any]) -> Any:
+        from rtfs.caching.code.opening import code_path, open_code
+        from rtfs.caching.code.retrieval import CodeLibrary
+
+        if isinstance(code, CodeLibrary):
+            return code
+        if isinstance(code, (bool, str, os.PathLike)):
+            path = code_path(self._environ) if isinstance(code, bool) else os.fspath(code)
+            code = open_code(path, self._environ, lambda text: self._warn(f"rtfs: {text}"))
+            self._own_code = code
+        return CodeLibrary(code, load, report=self._warn)
 
     # --- models and calls ---
 
@@ -114,6 +134,11 @@ class Delegation:
                 self._sinks = Sinks(
                     self.records, self._log, self._metrics or None, self._environ, redact, self._warn, lambda: self.engine
                 )
+                code = None
+                if self.library is not None:
+                    from rtfs.delegation.code.calls import CodeCalls
+
+                    code = CodeCalls(self.library, redact=redact)
                 self._delegate = ModelDelegate(
                     self.models,
                     report=self._warn,
@@ -123,6 +148,7 @@ class Delegation:
                     hash_requests=self._sinks.log is not None,
                     keep_arguments=self._sinks.keeps_arguments,
                     confidences=self._confidences(),
+                    code=code,
                 )
         return self._delegate
 
@@ -154,7 +180,7 @@ class Delegation:
     def link(self, engine: DelegationEngine | None, namespace: Namespace) -> None:
         """Have another engine decide; the functions of `namespace` and of the modules are bound anew."""
         before = self._machine.engine
-        if before is None and engine is None:  # which is most often so, and needs nothing of what follows
+        if before is None and engine is None and self.library is None:  # which is most often so, and needs nothing of what follows
             return
         from rtfs.delegation.engine import StaticEngine
         from rtfs.delegation.linking import Linker
@@ -162,13 +188,20 @@ class Delegation:
         equip = getattr(engine, "equip", None)
         if equip is not None:
             equip(self._past, self._price)
-        linker = Linker(engine or StaticEngine(), self._tenant, self._surroundings)
+        engine = engine or StaticEngine()
+        if self.library is not None:
+            from rtfs.delegation.code.engine import CodeEngine
+
+            if not isinstance(engine, CodeEngine):
+                engine = CodeEngine(engine, self.library)
+        linker = Linker(engine, self._tenant, self._surroundings)
+        for known in (namespace, *self._machine.loaded_namespaces()):
+            if before is None:
+                linker.adopt(known)
+            else:
+                linker.introduce(known)
         if before is not None:
             linker.take_over(before)
-        else:
-            linker.adopt(namespace)
-            for loaded in self._machine.loaded_namespaces():
-                linker.adopt(loaded)
         self._machine.engine = linker
 
     def stale(self) -> Iterable[tuple[Namespace, Node]]:
@@ -238,11 +271,17 @@ class Delegation:
 
     def flush(self) -> None:
         """Have every record so far where others can read it."""
+        if self.library is not None:
+            self.library.flush()
         if self._sinks is not None and self._sinks.log is not None:
             self._sinks.log.flush()
 
     def close(self) -> None:
         """Release models and connections, and say how often functions fell back, if they did."""
+        if self.library is not None:
+            self.library.flush()
+        if self._own_code is not None:
+            self._own_code.close()
         if self._delegate is not None:
             self._delegate.close()
             self._sinks.close()

@@ -15,8 +15,8 @@ from rtfs.errors import ConfigError
 
 #: Outcomes of attempts after which a target counts as having answered; the ones below say nothing about it.
 _ANSWERED = frozenset({"answered", "mismatch"})
-_NOT_ASKED = frozenset({"refused", "skipped", "unsure", "interrupted"})
-_SIDES = {"local": "local-model", "local-model": "local-model", "remote": "remote", "body": "local"}
+_NOT_ASKED = frozenset({"refused", "skipped", "unsure", "abstained", "interrupted"})
+_SIDES = {"local": "local-model", "local-model": "local-model", "remote": "remote", "body": "local", "code": "code"}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 

@@ -26,8 +26,8 @@ class Attempt:
     provider: str
     outcome: str
     """`answered`, `mismatch` (the reply did not fit the type), `unsure` (below the confidence that was asked for), `skipped` (its
-    breaker is open), `refused` (by a policy, a tag or a budget: nothing was sent), `interrupted`, or the kind of the error:
-    `model-unavailable` …"""
+    breaker is open), `refused` (by a policy, a tag or a budget: nothing was sent), `interrupted`, `abstained` (published code left the
+    call to others), or the kind of the error: `model-unavailable` …"""
     target: str = ""
     """As it is printed: `remote_model:gpt-4o-mini`."""
     problem: str | None = None
@@ -65,9 +65,9 @@ class CallRecord:
 
     function: str
     target: str
-    """`local-model` or `remote`."""
+    """`local-model`, `remote`, or `code`: published code answered."""
     model: str
-    """The id of the model that answered, or was asked first."""
+    """The id of the model that answered, or was asked first; empty when code answered."""
     decision: Any = None
     """`engine.Decision`: where the call was to go, and why."""
     answered_by: str | None = None
@@ -80,7 +80,7 @@ class CallRecord:
     """Spent on models; the body's own time is not in it."""
     attempts: tuple[Attempt, ...] = ()
     source: str
-    """`model`; `body` (the fallback ran); `none` (a strict call that raised)."""
+    """`model`; `code` (published code answered in its place); `body` (the fallback ran); `none` (a strict call that raised)."""
     value: Any = None
     """The RTFS value of the call; None when it raised."""
     repairs: tuple[str, ...] = ()
@@ -156,6 +156,7 @@ class Totals:
 
     calls: int = 0
     by_model: int = 0
+    by_code: int = 0
     by_body: int = 0
     failed: int = 0
     """Strict calls that raised, and calls whose body raised."""
@@ -172,7 +173,7 @@ class _Count:
     """The totals as they grow; made into `Totals` when somebody asks, which is less often than a call ends."""
 
     def __init__(self) -> None:
-        self.calls = self.by_model = self.by_body = self.failed = self.attempts = 0
+        self.calls = self.by_model = self.by_code = self.by_body = self.failed = self.attempts = 0
         self.prompt_tokens = self.completion_tokens = 0
         self.latency_s = 0.0
 
@@ -181,6 +182,8 @@ class _Count:
         self.calls += 1
         if record.source == "model":
             self.by_model += 1
+        elif record.source == "code":
+            self.by_code += 1
         elif record.source == "body" and not failed:
             self.by_body += 1
         self.failed += failed

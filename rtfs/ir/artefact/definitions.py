@@ -2,7 +2,7 @@
 
     content    what it does, everything that it refers to included: two definitions of one content can stand for each other
     interface  the types of its parameters in order, and of its result
-    task       of a function with a delegation hint: what its calls ask, whoever is asked and whatever the body does without an answer
+    task       of a function with a delegation hint: what its calls ask, whoever is asked and whatever the body does
 """
 
 from __future__ import annotations
@@ -53,6 +53,13 @@ def definitions_of(program: Program) -> list[Definition]:
     found: dict[str, Definition] = {}
     _collect(Hashes(program.modules), _Types(program), program.forms, "", found)
     return list(found.values())
+
+
+def types_of(program: Program) -> Lookup:
+    """What names of types mean at the top of a program."""
+    types = _Types(program)
+    types.modules.update({module.name: inner for form in program.forms for module, inner in form.inner()})
+    return types.of(program.forms)
 
 
 def _collect(hashes: Hashes, types: _Types, forms: tuple[Prepared, ...], prefix: str, found: dict[str, Definition]) -> None:
