@@ -20,7 +20,10 @@ ASKING = """(defn topic ^:delegation :local-model "rules"
 """
 RUN = ASKING + "(doseq [line (read-lines (first @args))] (println (topic line)))"
 WORDS = ("crash", "freeze", "card", "pin", "hello", "thanks", "bye")
-FILL = "the a please today when i it was then on and with my new for so again we had quite some trouble here".split()
+FILL = (
+    *("the", "a", "please", "today", "when", "i", "it", "was", "then", "on", "and", "with", "my", "new", "for", "so", "again"),
+    *("we", "had", "quite", "some", "trouble", "here"),
+)
 
 
 class Home:

@@ -104,8 +104,7 @@ def test_types_of_operands_are_checked_first(entry: Any) -> None:
 
 def without_types(code: str) -> Any:
     """An entry that says it has the right interface."""
-    loose = entry_of(code, interface=None, task=entry_of().task, wanted=0.0)
-    return loose
+    return entry_of(code, interface=None, task=entry_of().task, wanted=0.0)
 
 
 def test_results_of_another_type_are_no_answers() -> None:

@@ -58,13 +58,10 @@ def test_code_that_falls_is_demoted_soon_however_long_it_was_good() -> None:
     for _ in range(5_000):
         drift = drift.after(True)
     assert drift.evidence < 1
-    for count in range(1, 12):
+    while not drift.has_fallen and drift.checks < 5_100:
         drift = drift.after(False)
-        if drift.has_fallen:
-            break
-    assert drift.has_fallen
-    assert count <= 8
-    assert (drift.checks, drift.agreed) == (5_000 + count, 5_000)
+    assert drift.agreed == 5_000
+    assert drift.checks <= 5_008
     random = Random(6)
     assert max(until_it_falls(0.95, 0.7, random, 5_000) for _ in range(20)) < 150
 

@@ -179,8 +179,7 @@ def test_an_artefact_no_analyser_could_have_made(signer: Signer, entry: CodeEntr
         artefact = entry.artefact[: container._HEAD_BYTES - 32] + container._digest(bytes(bad)) + bytes(bad)
         data = seal(entry.replace(artefact=artefact), signer)
         try:
-            opened = open_envelope(data, {signer.public})
+            found: Any = open_envelope(data, {signer.public}).function.content
         except CodeRefused as error:
-            assert error.reason in ("damaged", "other-code")
-        else:
-            assert opened.function.content == entry.content
+            found = error.reason
+        assert found in (entry.content, "damaged", "other-code")

@@ -78,7 +78,7 @@ def test_the_list_of_keys(tmp_path: Path) -> None:
     assert trusted_keys(str(tmp_path)) == {first: "Ada the first of them", second: ""}
     with (tmp_path / "trusted-keys").open("a") as file:
         file.write("# a remark\n\n  \ned25519:12 short\n")
-    with pytest.raises(ConfigError, match="line 6.*no public key"):
+    with pytest.raises(ConfigError, match=r"line 6.*no public key"):
         trusted_keys(str(tmp_path))
 
 
