@@ -2,11 +2,11 @@
 
     python -m benches.crystallise DATA [--only NAME]
 
-DATA is a folder with `banking77/train.csv` (PolyAI-LDN/task-specific-datasets, CC BY 4.0) and `reviews/amazon_snippets.tsv` (cjhutto/
-vaderSentiment, MIT).  The part of the model is played by the labels of the data: they are a model that never contradicts itself, so real
-models will agree less with themselves and with any code.  70 % of the rows are calls that are logged; `rtfs crystallise` learns from
-them and publishes or not; the other rows are the traffic after it, which nothing has seen.  Then the model changes its mind, and the calls
-are counted until the code is demoted.
+DATA is a folder with `banking77/train.csv` (PolyAI-LDN/task-specific-datasets, CC BY 4.0) and `reviews/amazon_snippets.tsv`
+(cjhutto/vaderSentiment, MIT).  The part of the model is played by the labels of the data: they are a model that never contradicts
+itself, so real models will agree less with themselves and with any code.  70 % of the rows are calls that are logged; what
+`rtfs crystallise` does learns from them and publishes or not; the other rows are the traffic after it, which nothing has seen.
+Then the model changes its mind, and the calls are counted until the code is demoted.
 """
 
 from __future__ import annotations
@@ -35,8 +35,7 @@ from rtfs.source import Source
 
 Row = tuple[str, str]
 
-FIVE = ("card", "transfer", "cash", "top-up", "other")
-_PARTS = (("transfer", ("transfer", "beneficiary")), ("cash", ("cash", "atm")), ("top-up", ("top_up", "topping")), ("card", ("card",)))
+_PARTS = {"transfer": ("transfer", "beneficiary"), "cash": ("cash", "atm"), "top-up": ("top_up", "topping"), "card": ("card",)}
 
 
 class Labels:
@@ -69,7 +68,12 @@ def banking(data: Path) -> list[Row]:
 
 def five(data: Path) -> list[Row]:
     """Banking77 in five topics, by the names of its intents."""
-    return [(text, next((topic for topic, parts in _PARTS if any(part in label for part in parts)), "other")) for text, label in banking(data)]
+
+
+    def topic(intent: str) -> str:
+        return next((topic for topic, parts in _PARTS.items() if any(part in intent for part in parts)), "other")
+
+    return [(text, topic(intent)) for text, intent in banking(data)]
 
 
 def reviews(data: Path) -> list[Row]:
@@ -143,12 +147,12 @@ def after(outcome: Outcome, model: Labels, source: Source, rows: list[Row], want
             value = ask(text)
             taken.append(time.process_time() - begin)
             right += value == label
-        by_code = [record for record in runtime.records.calls if record.source == "code"]
-        agreed = sum(record.value == dict(rows)[text] for record, (text, _) in zip(runtime.records.calls, rows) if record.source == "code")
-        fast = sorted([seconds for seconds, record in zip(taken, runtime.records.calls) if record.source == "code"])
+        by_code = [i for i, record in enumerate(runtime.records.calls) if record.source == "code"]
+        agreed = sum(runtime.records.calls[i].value == rows[i][1] for i in by_code)
+        fast = sorted([taken[i] for i in by_code])
         print(
-            f"  {len(rows):,} calls after it: code answered {len(by_code) / len(rows):.1%}, {agreed / len(by_code):.1%} of them as the "
-            f"model; {model.calls:,} calls of the model instead of {len(rows):,}; all answers {right / len(rows):.1%} right; "
+            f"  {len(rows):,} calls after it: code answered {len(by_code) / len(rows):.1%}, {agreed / len(by_code):.1%} of them as "
+            f"the model; {model.calls:,} calls of the model instead of {len(rows):,}; all answers {right / len(rows):.1%} right; "
             f"p50 {fast[len(fast) // 2] * 1e3:.2f} ms, first {taken[0] * 1e3:.1f} ms"
         )
         values = sorted({label for _, label in rows})
@@ -159,7 +163,8 @@ def after(outcome: Outcome, model: Labels, source: Source, rows: list[Row], want
             count += 1
         state = store.state(key)
         assert state is not None
-        print(f"  the model changes its mind about everything: {state.status} after {count:,} calls, {state.drift.checks} checks in all")
+        checks = state.drift.checks
+        print(f"  the model changes its mind about everything: {state.status} after {count:,} calls, {checks} checks in all")
 
 
 def _registry(model: Labels) -> ModelRegistry:

@@ -45,7 +45,7 @@ def arguments(parser: Any) -> None:
     parser.add_argument("words", nargs="*", metavar="ACTION", help=f"what to do: {ACTIONS}; ls when left out")
     parser.add_argument("--file", default=None, metavar="PROGRAM", help="publish: the program that defines the function")
     parser.add_argument("--tests", default=None, metavar="FILE", help="publish: what it has to answer")
-    parser.add_argument("--for", dest="asked", default=None, metavar="ASKED", help="publish: a function of PROGRAM that asks a model")
+    parser.add_argument("--for", dest="asked", default=None, metavar="ASKED", help="publish: a function that asks a model")
     parser.add_argument("--path", action="append", default=[], metavar="DIR", help="a further folder with modules to import")
     add_output(parser)
 

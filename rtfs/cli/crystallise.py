@@ -4,8 +4,8 @@ rtfs crystallise FN --file PROGRAM   learn from the log, verify on answers that 
 rtfs crystallise --list              the code that was published, and how it fares
 rtfs crystallise --status FN         the same for one function
 
-The log has to be a full one: RTFS_LOG=full keeps the arguments of calls. Published code answers what it is sure of and leaves the rest
-to the model; some of its answers are compared with the model's, and when it agrees too rarely it is used no more.
+The log has to be a full one: RTFS_LOG=full keeps the arguments of calls. Published code answers what it is sure of and leaves
+the rest to the model; some of its answers are compared with the model's, and when it agrees too rarely it is used no more.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ def arguments(parser: Any) -> None:
     )
     parser.add_argument("words", nargs="*", metavar="FN", help="the function, as the program calls it")
     parser.add_argument("--file", default=None, metavar="PROGRAM", help="the program that defines it")
-    parser.add_argument("--agreement", type=float, default=0.95, metavar="P", help="how often code has to agree with the model (0.95)")
+    parser.add_argument("--agreement", type=float, default=0.95, metavar="P", help="how often code has to agree (0.95)")
     parser.add_argument(
         "--confidence", type=float, default=0.95, metavar="P", help="how sure that has to be, after what was held out (0.95)"
     )
     parser.add_argument("--least", type=int, default=100, metavar="N", help="answers of the model that there have to be (100)")
     parser.add_argument("--sample", type=float, default=0.02, metavar="P", help="calls that are also asked of the model (0.02)")
-    parser.add_argument("--model", default=None, metavar="ID", help="a model that writes code too, beside the rules that are induced")
+    parser.add_argument("--model", default=None, metavar="ID", help="a model that writes code too, beside what is induced")
     parser.add_argument("--budget", default=None, metavar="LIMITS", help="for --model: usd=0.10,tokens=20000 (no limit)")
     parser.add_argument("--log", default=None, metavar="FILE", help="a log of calls (that of rtfs logs)")
     parser.add_argument("--output", "-o", default=None, metavar="OUT", help="write the code to a file, published or not")
@@ -136,10 +136,8 @@ def _report(name: str, outcome: Outcome, key: bytes | None, options: Any) -> str
         lines.append(f"asked the same again, the model gives its usual answer in {samples.self_agreement:.1%}")
     candidate = outcome.candidate
     if candidate is not None:
-        lines.append(
-            f"{candidate.kind}: expected to answer {candidate.coverage:.0%} of the questions, {candidate.agreement:.1%} of them as the "
-            "model would"
-        )
+        expected = f"expected to answer {candidate.coverage:.0%} of the questions, {candidate.agreement:.1%} of them"
+        lines.append(f"{candidate.kind}: {expected} as the model would")
     if outcome.verification is not None:
         lines.append(f"held out: {outcome.verification}")
     if outcome.problem:
@@ -208,9 +206,8 @@ def state_lines(state: CodeState, *, long: bool) -> list[str]:
         lines.append(f"  {state.failed:,} errors of its own")
     if drift.checks:
         low, high = lower_bound(drift.agreed, drift.checks), upper_bound(drift.agreed, drift.checks)
-        lines.append(
-            f"  checks: agreed with the model in {drift.agreed:,} of {drift.checks:,} ({low:.1%} to {high:.1%}), wanted {drift.level:.0%}"
-        )
+        share = f"{drift.agreed:,} of {drift.checks:,} ({low:.1%} to {high:.1%})"
+        lines.append(f"  checks: agreed with the model in {share}, wanted {drift.level:.0%}")
     else:
         lines.append(f"  not checked yet; {state.sampling:.0%} of its calls are also asked of the model")
     if state.why:

@@ -26,8 +26,8 @@ class Attempt:
     provider: str
     outcome: str
     """`answered`, `mismatch` (the reply did not fit the type), `unsure` (below the confidence that was asked for), `skipped` (its
-    breaker is open), `refused` (by a policy, a tag or a budget: nothing was sent), `interrupted`, `abstained` (published code left the
-    call to others), or the kind of the error: `model-unavailable` …"""
+    breaker is open), `refused` (by a policy, a tag or a budget: nothing was sent), `interrupted`, `abstained` (published code
+    left the call to others), or the kind of the error: `model-unavailable` …"""
     target: str = ""
     """As it is printed: `remote_model:gpt-4o-mini`."""
     problem: str | None = None

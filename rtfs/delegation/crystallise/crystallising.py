@@ -1,6 +1,7 @@
 """From a program and a log to published code: what `rtfs crystallise` does, step by step, without a terminal.
 
-Nothing is published whose lower bound of agreement, on examples that nothing was learnt from, does not reach what the user asked for.
+Nothing is published whose lower bound of agreement, on examples that nothing was learnt from, does not reach what the user
+asked for.
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ def crystallise(
         if proposed is not None:
             candidates = sorted([proposed, *candidates], key=lambda one: -one.coverage)
     if not candidates:
-        problem = f"no table, rules or points are expected to agree with the model in {aim.agreement:.0%} of anything they would answer"
+        problem = f"no table, rules or points are expected to agree with the model in {aim.agreement:.0%} of what they answer"
         return Outcome(samples, problem=problem)
     return verified(workshop, subject, samples, candidates[0], aim)
 
@@ -140,8 +141,8 @@ def too_few(samples: Samples, least: int) -> str:
     usable = len(samples.traffic)
     if samples.without_arguments and usable < least:
         return (
-            f"{samples.without_arguments} of {samples.records} records have no arguments: the log has kept none. Run the program with "
-            "RTFS_LOG=full for a while, which keeps arguments and values of calls"
+            f"{samples.without_arguments} of {samples.records} records have no arguments: the log has kept none. Run the program "
+            "with RTFS_LOG=full for a while, which keeps arguments and values of calls"
         )
     details = [
         f"{count} {what}"
