@@ -119,6 +119,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "artefact-corrupt": ("ArtefactCorrupt", "RTFS-C003"),
     "artefact-version": ("ArtefactVersion", "RTFS-C004"),
     "invalid-policy": ("InvalidPolicy", "RTFS-C005"),
+    "code-refused": ("CodeRefused", "RTFS-C006"),
     "internal-error": ("InternalError", "RTFS-X001"),
 }
 

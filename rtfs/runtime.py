@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 #: through `map`: its limit of depth is Python's own, so that direct recursion goes up to so many times deeper than configured.
 _FRAMES_PER_CALL = {"tree": 40, "ir": 5}
 _MAX_REENTRY = 50
+#: What published code may use up in one call.
+SANDBOX = Limits(max_depth=2_000, max_steps=2_000_000, timeout_s=1.0)
 
 
 class Runtime:
@@ -79,6 +81,8 @@ class Runtime:
             files in it, `redis://…`, `s3://…`, a map of settings, or a `caching.manager.CacheManager`, which stays open.
         metrics: whether calls are counted through OpenTelemetry: True, a `MeterProvider`, or a `delegation.metrics.Metrics`, which
             is closed with the runtime.
+        code: published code that answers calls in the place of models: True for that of the user, the path of another file, a
+            `caching.code.store.CodeStore`, or a `caching.code.retrieval.CodeLibrary`, which stay open.
     """
 
     def __init__(
@@ -111,6 +115,7 @@ class Runtime:
         log: Any = None,
         caches: Any = None,
         metrics: Any = None,
+        code: Any = None,
     ) -> None:
         from rtfs.capabilities.host import RuntimeHost
         from rtfs.capabilities.registry import DEFAULT_ALLOW, CapabilityRegistry, Permissions
@@ -150,6 +155,8 @@ class Runtime:
             log=log,
             caches=caches,
             metrics=metrics,
+            code=code,
+            load_code=self.sandboxed,
             tenant=tenant,
             environ=self._environ,
             warn=lambda text: self.warn(text, None),
@@ -252,20 +259,36 @@ class Runtime:
             ParseError, AnalysisError: as in `analyse`; EvalError: a module cannot be found, or a definition cannot be right.
         """
         from rtfs.ir.artefact.container import encode
+
+        made: bytes = self._with_program(source, warn, encode)
+        return made
+
+    def definitions(self, source: Source, warn: Callable[[AnalysisError], None] = lambda problem: None) -> list[Any]:
+        """What a program defines, with hashes, in the order of the text (`ir.artefact.definitions.Definition`); see `compile`."""
+        from rtfs.ir.artefact.definitions import definitions_of
+
+        found: list[Any] = self._with_program(source, warn, definitions_of)
+        return found
+
+    def prepared(self, source: Source) -> Any:
+        """The `ir.artefact.program.Program` of a source; see `compile`."""
+        return self._with_program(source, lambda problem: None, lambda program: program)
+
+    def _with_program(self, source: Source, warn: Callable[[AnalysisError], None], work: Callable[[Any], Any]) -> Any:
+        """What `work` makes of the `ir.artefact.program.Program` of a source, which is analysed and does not run."""
         from rtfs.ir.artefact.preparing import Preparer
         from rtfs.syntax.reader import read_forms
 
         forms = read_forms(source)
 
-        def work() -> bytes:
+        def prepare() -> Any:
             preparer = Preparer(self.machine, self._evaluator)
             program = preparer.program(source, forms)
             for problem in preparer.found:
                 warn(problem)
-            return encode(program)
+            return work(program)
 
-        made: bytes = self._enter(work)
-        return made
+        return self._enter(prepare)
 
     def check(self, source: Source | Artefact) -> list[AnalysisError]:
         """The problems of a source without running it, in source order; a kind in `checker.problems.WARNINGS` makes it a warning.
@@ -445,6 +468,42 @@ class Runtime:
     def engine(self, engine: DelegationEngine | None) -> None:
         with self._lock:
             self.delegation.link(engine, self.namespace)
+
+    def sandboxed(self, program: Any, name: str) -> Callable[[tuple[Any, ...]], Any]:
+        """A function of a prepared program (`ir.artefact.program.Program`) in a runtime of its own: no capabilities, no models, no
+        files, no environment, and so many steps (`SANDBOX`). Takes and gives RTFS values.
+
+        Raises:
+            RtfsError: a definition fails.
+        """
+        from io import StringIO
+
+        from rtfs.semantics.calls import call
+
+        nowhere = StringIO()
+        inner = Runtime(
+            strategy=self.strategy,
+            optimization=self.optimization,
+            native=False,
+            deny=("*",),
+            limits=SANDBOX,
+            models=None,
+            module_path=(),
+            stdout=nowhere,
+            stderr=nowhere,
+            environ={},
+            on_warning=lambda message, span: None,
+            profile="strict",
+        )
+
+        def define() -> None:
+            if program.modules:
+                inner.machine.modules.add(program.modules)
+            inner._run_forms(inner.namespace, [(form, None) for form in program.forms])
+
+        inner._enter(define)
+        target = inner.namespace.values[name]
+        return lambda args: inner._enter(lambda: call(target, list(args)))
 
     @property
     def budget(self) -> Any:

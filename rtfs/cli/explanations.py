@@ -476,6 +476,13 @@ EXPLANATIONS: dict[str, Explanation] = {
         "`rtfs policy check` lists all mistakes of the file with line and key; docs/policy.md describes the keys.",
         shown_only=True,
     ),
+    "code-refused": _e(
+        "Published code was not run, or not published: its key is not trusted, its signature does not fit, it is damaged or of "
+        "another version, or it did not stand its verification.",
+        "rtfs code show 9f3a5c",
+        "The message says which. Trust a key with `rtfs code trust KEY`; publish the code again from its source.",
+        shown_only=True,
+    ),
     "internal-error": _e(
         "A bug in RTFS.",
         "",

@@ -134,7 +134,7 @@ def line_of(entry: Entry) -> list[str]:
         str(entry.id),
         time_text(record["started"]),
         shown(record["function"]),
-        {"model": "ok", "body": "own body", "none": "failed"}.get(record["source"], record["source"])
+        {"model": "ok", "code": "code", "body": "own body", "none": "failed"}.get(record["source"], record["source"])
         if not record["body_error"]
         else "failed",
         shown(who),
@@ -184,7 +184,8 @@ def facts(entry: Entry) -> list[tuple[str, str]]:
         lines.append(("considered", f"{other['target']}{score}{', rejected: ' + other['rejected'] if other['rejected'] else ''}"))
     for attempt in record["attempts"]:
         lines.append(("attempt", attempt_text(attempt)))
-    sources = {"model": f"{record['answered_by']}", "body": "the function's own body", "none": "nobody"}
+    who = f"{record['answered_by']}"
+    sources = {"model": who, "code": who, "body": "the function's own body", "none": "nobody"}
     lines += [
         ("answer by", sources.get(record["source"], record["source"])),
         ("cache", record["cache"]),

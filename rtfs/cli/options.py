@@ -6,7 +6,7 @@ import os
 
 from rtfs.config import DEFAULT_IN_FLIGHT, DEFAULT_STRATEGY, OPTIMIZATION_LEVELS, STRATEGIES, Limits
 from rtfs.errors import ConfigError, nearest
-from rtfs.folders import answer_cache_folder, compile_cache_folder
+from rtfs.folders import answer_cache_folder, compile_cache_folder, data_folder
 from rtfs.program_files import program_of, read_file, text_of
 from rtfs.runtime import Runtime
 from rtfs.source import Artefact, Source, Span
@@ -174,6 +174,7 @@ def make_runtime(
         optimization=options.opt_level,
         cache=compile_cache(options, terminal),
         caches=None if options.no_models else answer_caches(options, terminal),
+        code=None if options.no_models else published_code(options, terminal),
         log=wants_log(options, terminal) and not getattr(options, "dry_run", False),
         metrics=None if getattr(options, "dry_run", False) else metrics_of(terminal),
         allow=[*FILE_ALLOW, *(WRITE_ALLOW if options.allow_write else ()), *(_pattern(p) for p in options.allow)],
@@ -282,6 +283,18 @@ def wants_caches(terminal: Terminal) -> bool:
     if wanted not in ("on", "off"):
         raise ConfigError(f"RTFS_CACHE is {wanted!r}", hint="choose from: on, off; RTFS_CACHE_DIR names the folder")
     return wanted == "on"
+
+
+def published_code(options: Any, terminal: Terminal) -> str | None:
+    """The file with published code, None when there is none or it is not to be used; most users have none, and load nothing for it.
+
+    Raises:
+        ConfigError: `RTFS_CACHE` is neither `on` nor `off`.
+    """
+    if compile_cache(options, terminal) is None or getattr(options, "dry_run", False):
+        return None
+    path = os.path.join(data_folder(terminal.environ), "code.sqlite")  # as in `caching.code.opening`
+    return path if os.path.isfile(path) else None
 
 
 def wants_log(options: Any, terminal: Terminal) -> bool:

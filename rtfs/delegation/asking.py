@@ -21,7 +21,7 @@ from rtfs.delegation.options import CallOptions
 from rtfs.delegation.record import Attempt
 from rtfs.delegation.settings import CallSettings
 from rtfs.delegation.spending import Charge, Spending
-from rtfs.delegation.targets import ModelTarget
+from rtfs.delegation.targets import ContentAddressed, ModelTarget
 from rtfs.delegation.tools import ToolBox
 from rtfs.delegation.watching import Watcher
 from rtfs.errors import DelegationError, LimitExceeded, RtfsError
@@ -45,7 +45,7 @@ class Answer:
     """What a target answered; a step on the way where the reply calls tools first."""
 
     value: Any
-    target: ModelTarget
+    target: ModelTarget | ContentAddressed
     provider: str
     reply: ModelReply
     repairs: tuple[str, ...]

@@ -34,7 +34,7 @@ from rtfs.delegation.settings import CallSettings
 from rtfs.delegation.sharing import Sharing
 from rtfs.delegation.spending import Spending, budget_of_call
 from rtfs.delegation.tags import PRIVATE, private_to_remote, tags_of
-from rtfs.delegation.targets import ExecTarget, LocalModel, LocalPure, ModelTarget, RemoteModel
+from rtfs.delegation.targets import ContentAddressed, ExecTarget, LocalModel, LocalPure, ModelTarget, RemoteModel
 from rtfs.delegation.tools import ToolBox
 from rtfs.errors import DelegationError, RtfsError
 from rtfs.models.registry import ModelRegistry
@@ -44,6 +44,7 @@ from rtfs.values.sequences import Vector
 
 if TYPE_CHECKING:
     from rtfs.delegation.cached import CachedReplies
+    from rtfs.delegation.code.calls import CodeCalls
 
 
 class ModelDelegate:
@@ -64,6 +65,7 @@ class ModelDelegate:
         hash_requests: bool = False,
         keep_arguments: bool = False,
         confidences: Confidences | None = None,
+        code: CodeCalls | None = None,
     ) -> None:
         """
         Args:
@@ -79,6 +81,7 @@ class ModelDelegate:
             hash_requests: have the hash of the question in each record.
             keep_arguments: have the operands in each record.
             confidences: what scores are worth; nothing is known of any when None.
+            code: carries out calls by published code; None: there is none.
         """
         #: Of the targets that were asked: which are left alone for a while.
         self.breakers = Breakers()
@@ -94,6 +97,7 @@ class ModelDelegate:
         self._timer = timer
         self._requests = Requests() if hash_requests else None
         self._keep_arguments = keep_arguments
+        self._code = code
         self._no_limits = Budget("the runtime")
         self._lock = threading.Lock()
         #: (function, model, kind of error) -> how often the body answered for it
@@ -145,10 +149,41 @@ class ModelDelegate:
     def _through(self, call: DelegatedCall, decision: Decision, options: CallOptions, trace: Trace) -> None:
         """Ask target after target until one answers, and is sure enough; what the surest said is in the trace."""
         targets = self._allowed(call, chain(decision), trace)
+        first = targets[0] if targets else None
+        if not (isinstance(first, ContentAddressed) and first.check and len(targets) > 1):
+            self._ask(call, decision, targets, options, trace)
+            return
+        mine = self._by_code(call, first, trace)
+        try:
+            self._ask(call, decision, targets[1:], options, trace)
+        except DelegationError:
+            if mine is None:
+                raise
+            trace.answer = mine
+        else:
+            if mine is not None and self._code is not None and trace.answer is not None:
+                self._code.compare(first, mine.value, trace.answer.value)
+
+    def _by_code(self, call: DelegatedCall, target: ContentAddressed, trace: Trace) -> Answer | None:
+        return None if self._code is None else self._code.answer(call, target, trace)
+
+    def _ask(
+        self, call: DelegatedCall, decision: Decision, targets: list[AnyTarget], options: CallOptions, trace: Trace
+    ) -> None:
         settings = decision.settings
         failure: DelegationError | None = None
         while targets:
-            asked, targets = (targets[:2], targets[2:]) if settings.hedge_after_s is not None else (targets[:1], targets[1:])
+            first, *targets = targets
+            if isinstance(first, ContentAddressed):
+                found = self._by_code(call, first, trace)
+                if found is not None:
+                    trace.answer = found
+                    return
+                continue
+            asked = [first]
+            if settings.hedge_after_s is not None and targets and isinstance(targets[0], ModelTarget):
+                asked.append(targets[0])
+                targets = targets[1:]
             try:
                 answer = self._answer(call, asked, options, settings, trace)
                 while answer.reply.calls and trace.tools is not None:
@@ -187,14 +222,15 @@ class ModelDelegate:
         answer: Answer = call.away(wait)
         return answer
 
-    def _allowed(self, call: DelegatedCall, targets: list[ModelTarget], trace: Trace) -> list[ModelTarget]:
+    def _allowed(self, call: DelegatedCall, targets: list[AnyTarget], trace: Trace) -> list[AnyTarget]:
         """The targets that may be used for this call; the others are attempts that were refused."""
         allowed = []
         tags = tags_of(call.options)
         if trace.tools is not None and trace.tools.is_private:
             tags |= {PRIVATE}
         for target in targets:
-            problem = private_to_remote(tags, target) or (None if call.refusal is None else call.refusal(target))
+            problem = private_to_remote(tags, target) if isinstance(target, ModelTarget) else None
+            problem = problem or (None if call.refusal is None else call.refusal(target))
             if problem is None:
                 allowed.append(target)
             else:
@@ -262,9 +298,10 @@ class ModelDelegate:
         reply = answer.reply if answer is not None else None
         asked = answer.target if answer is not None else decision.target
         cached = answer.cached if answer is not None else None
+        by_code = answer is not None and isinstance(asked, ContentAddressed)
         return CallRecord(
             function=call.name,
-            target=asked.kind if isinstance(asked, ModelTarget) else "local",
+            target=asked.kind if isinstance(asked, ModelTarget) else "code" if by_code else "local",
             model=asked.model if isinstance(asked, ModelTarget) else "",
             decision=decision,
             answered_by=reply.model or getattr(asked, "model", None) if reply else None,
@@ -273,13 +310,13 @@ class ModelDelegate:
             latency_s=latency_s,
             attempts=trace.all_attempts(self._timer()) if trace.under_way else tuple(trace.attempts),
             tools=() if trace.tools is None else tuple(trace.tools.uses),
-            source="none" if problem else "model",
+            source="none" if problem else "code" if by_code else "model",
             value=value,
             repairs=answer.repairs if answer is not None else (),
             score=reply.score if reply else None,
             label_mass=reply.label_mass if reply else None,
             confidence=answer.confidence if answer is not None else None,
-            cache=cached.layer if cached is not None else None,
+            cache="L4" if by_code else cached.layer if cached is not None else None,
             cache_note=cached.note if cached is not None else trace.cache_note,
             saved=cached.kept.saved if cached is not None else None,
             error=self._redact(problem[0]) if problem else None,
@@ -357,12 +394,16 @@ def _problem(error: BaseException) -> tuple[str, str]:
     return (error.message, error.kind) if isinstance(error, RtfsError) else (type(error).__name__, "interrupted")
 
 
-def chain(decision: Decision) -> list[ModelTarget]:
-    """The models to be asked, in order; the function's own body ends it wherever it stands."""
-    found: list[ModelTarget] = []
+#: What calls can be handed to.
+AnyTarget = ModelTarget | ContentAddressed
+
+
+def chain(decision: Decision) -> list[AnyTarget]:
+    """Who is to be asked, in order; the function's own body ends it wherever it stands."""
+    found: list[AnyTarget] = []
     target: ExecTarget
     for target in (decision.target, *decision.fallbacks):
-        if not isinstance(target, ModelTarget):
+        if not isinstance(target, (ModelTarget, ContentAddressed)):
             break
         if target not in found:
             found.append(target)
@@ -376,5 +417,5 @@ def _sureness(answer: Answer) -> float:
 
 def _who(call: DelegatedCall) -> str:
     """Whom a call asked first, for a line on stderr."""
-    target = (call.plan or hinted(call)).target
-    return spoken(target) if isinstance(target, ModelTarget) else "any model"
+    models = [target for target in chain(call.plan or hinted(call)) if isinstance(target, ModelTarget)]
+    return spoken(models[0]) if models else "any model"

@@ -27,7 +27,8 @@ class Delegation:
     Args:
         caches: as in `runtime.Runtime`.
         models: a `models.registry.ModelRegistry`; "default": the one of the environment; None: no calls are delegated.
-        budget, run_budget, log, metrics, tenant: as in `runtime.Runtime`.
+        budget, run_budget, log, metrics, code, tenant: as in `runtime.Runtime`.
+        load_code: loads published code into a sandbox (`caching.code.publishing.Load`).
         environ: environment variables.
         warn: takes one line for the person who runs the program.
         surroundings: what is true of all calls, for engines: environment and permissions.
@@ -45,6 +46,8 @@ class Delegation:
         log: Any,
         metrics: Any,
         caches: Any,
+        code: Any,
+        load_code: Callable[..., Any],
         tenant: str,
         environ: Mapping[str, str],
         warn: Callable[[str], None],
@@ -76,9 +79,26 @@ class Delegation:
         self._limits = (budget, run_budget)
         self._accounts: Any = None
         self._has_no_prices = False
+        #: The `caching.code.retrieval.CodeLibrary` that the calls go to first; None when there is none.
+        self.library: Any = None
+        self._own_code: Any = None  # opened here, and closed here
+        if code is not None and code is not False:
+            self.library = self._open_code(code, load_code)
         machine.make_budget = self._make_budget
         if models is not None:
             machine.delegate = self
+
+    def _open_code(self, code: Any, load: Callable[..., Any]) -> Any:
+        from rtfs.caching.code.opening import code_path, open_code
+        from rtfs.caching.code.retrieval import CodeLibrary
+
+        if isinstance(code, CodeLibrary):
+            return code
+        if isinstance(code, (bool, str, os.PathLike)):
+            path = code_path(self._environ) if isinstance(code, bool) else os.fspath(code)
+            code = open_code(path, self._environ, lambda text: self._warn(f"rtfs: {text}"))
+            self._own_code = code
+        return CodeLibrary(code, load, report=self._warn)
 
     # --- models and calls ---
 
@@ -126,6 +146,11 @@ class Delegation:
                     from rtfs.delegation.cached import CachedReplies
 
                     replies = CachedReplies(caches, tenant=self._tenant)
+                code = None
+                if self.library is not None:
+                    from rtfs.delegation.code.calls import CodeCalls
+
+                    code = CodeCalls(self.library, redact=redact)
                 self._delegate = ModelDelegate(
                     self.models,
                     report=self._warn,
@@ -136,6 +161,7 @@ class Delegation:
                     hash_requests=self._sinks.log is not None,
                     keep_arguments=self._sinks.keeps_arguments,
                     confidences=self._confidences(),
+                    code=code,
                 )
         return self._delegate
 
@@ -178,7 +204,7 @@ class Delegation:
     def link(self, engine: DelegationEngine | None, namespace: Namespace) -> None:
         """Have another engine decide; the functions of `namespace` and of the modules are bound anew."""
         before = self._machine.engine
-        if before is None and engine is None:  # which is most often so, and needs nothing of what follows
+        if before is None and engine is None and self.library is None:  # which is most often so, and needs nothing of what follows
             return
         from rtfs.delegation.engine import StaticEngine
         from rtfs.delegation.linking import Linker
@@ -186,13 +212,20 @@ class Delegation:
         equip = getattr(engine, "equip", None)
         if equip is not None:
             equip(self._past, self._price)
-        linker = Linker(engine or StaticEngine(), self._tenant, self._surroundings, self._plan_cache())
+        engine = engine or StaticEngine()
+        if self.library is not None:
+            from rtfs.delegation.code.engine import CodeEngine
+
+            if not isinstance(engine, CodeEngine):
+                engine = CodeEngine(engine, self.library)
+        linker = Linker(engine, self._tenant, self._surroundings, self._plan_cache())
+        for known in (namespace, *self._machine.loaded_namespaces()):
+            if before is None:
+                linker.adopt(known)
+            else:
+                linker.introduce(known)
         if before is not None:
             linker.take_over(before)
-        else:
-            linker.adopt(namespace)
-            for loaded in self._machine.loaded_namespaces():
-                linker.adopt(loaded)
         self._machine.engine = linker
 
     def _plan_cache(self) -> Any:
@@ -276,6 +309,8 @@ class Delegation:
 
     def flush(self) -> None:
         """Have every record so far where others can read it."""
+        if self.library is not None:
+            self.library.flush()
         if self._sinks is not None and self._sinks.log is not None:
             self._sinks.log.flush()
         if self._caches is not None:
@@ -283,6 +318,10 @@ class Delegation:
 
     def close(self) -> None:
         """Release models and connections, and say how often functions fell back, if they did."""
+        if self.library is not None:
+            self.library.flush()
+        if self._own_code is not None:
+            self._own_code.close()
         if self._delegate is not None:
             self._delegate.close()
             self._sinks.close()

@@ -84,7 +84,8 @@ class DelegationEngine(Protocol):
 
     One that has budgets for runs gives them by `run_budgets(tenant)`, as `PolicyEngine` does. One that learns has `add(record)`,
     called after each call, and `judged(function, target, right)`; one that wants to know of earlier calls and of prices has
-    `equip(past, prices)`, as `CostedRouter` does, called before its first decision.
+    `equip(past, prices)`, as `CostedRouter` does, called before its first decision. One that goes by
+    what functions are is told of them by `defined(symbol, fn, types)`, as `CodeEngine` is.
     """
 
     name: str
@@ -240,6 +241,11 @@ class ChainEngine(Listeners):
         """Give the engines what they may look up."""
         for equip in self._having("equip"):
             equip(*equipment)
+
+    def defined(self, symbol: str, fn: Any, types: Any) -> None:
+        """Tell those of a function that want to know."""
+        for defined in self._having("defined"):
+            defined(symbol, fn, types)
 
     def refresh(self) -> bool:
         """Have the engines look whether what they go by has changed; whether anything has."""

@@ -64,11 +64,22 @@ class Linker:
 
     def adopt(self, namespace: Namespace) -> None:
         """Take on the functions that were defined before there was an engine."""
+        self.introduce(namespace)
         for name in namespace.own:
             value = namespace.values.get(name)
             if type(value) is Function and isinstance(value.spec, ast.Fn) and value.spec.hint is None:
                 self._bound[id(namespace), name] = (namespace, ast.Def(value.spec.span, name, None, value.spec), None)
         self.stale = True
+
+    def introduce(self, namespace: Namespace) -> None:
+        """Tell an engine that wants to know of the functions that are there already."""
+        defined = getattr(self.engine, "defined", None)
+        if defined is None:
+            return
+        for name in namespace.own:
+            value = namespace.values.get(name)
+            if type(value) is Function and isinstance(value.spec, ast.Fn):
+                defined(symbol_of(namespace, name), value.spec, namespace.lookup_type)
 
     def _changed(self) -> None:
         self.stale = True
@@ -89,9 +100,15 @@ class Linker:
         """The form with the functions that it defines bound to their targets; it is evaluated in its place."""
         if isinstance(node, ast.Do):
             return ast.Do(node.span, tuple([self.link(namespace, part) for part in node.body]))
-        if not isinstance(node, ast.Def) or not isinstance(node.value, ast.Fn) or node.value.hint is not None:
+        if not isinstance(node, ast.Def) or not isinstance(node.value, ast.Fn):
             return node
-        hint = self._hint(symbol_of(namespace, node.name), node.value)
+        symbol = symbol_of(namespace, node.name)
+        defined = getattr(self.engine, "defined", None)
+        if defined is not None:
+            defined(symbol, node.value, namespace.lookup_type)
+        if node.value.hint is not None:
+            return node
+        hint = self._hint(symbol, node.value)
         self._bound[id(namespace), node.name] = (namespace, node, hint)
         return node if hint is None else _hinted(node, hint)
 

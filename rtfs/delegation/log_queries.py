@@ -16,7 +16,7 @@ from rtfs.errors import ConfigError
 
 #: Outcomes of attempts after which a target counts as having answered; those in `NOT_ASKED` say nothing about it.
 _ANSWERED = frozenset({"answered", "tools", "mismatch", "empty"})
-_SIDES = {"local": "local-model", "local-model": "local-model", "remote": "remote", "body": "local"}
+_SIDES = {"local": "local-model", "local-model": "local-model", "remote": "remote", "body": "local", "code": "code"}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 

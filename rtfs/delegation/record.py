@@ -20,9 +20,9 @@ from rtfs.values.equality import equal
 from rtfs.values.printing import to_readable
 
 #: Outcomes of attempts in which nothing was asked, whose answer has an attempt of its own, or that say nothing about the target.
-NOT_ASKED = frozenset({"skipped", "refused", "unsure", "shared", "left", "interrupted", "cached"})
+NOT_ASKED = frozenset({"skipped", "refused", "unsure", "shared", "left", "interrupted", "cached", "abstained"})
 #: Those in which no request was sent.
-NOT_SENT = frozenset({"skipped", "refused", "unsure", "shared", "cached"})
+NOT_SENT = frozenset({"skipped", "refused", "unsure", "shared", "cached", "abstained"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Attempt:
     """`answered`, `tools` (the reply calls some first), `mismatch` (it did not fit the type), `empty` (it says nothing), `unsure`
     (below the confidence that was asked for), `skipped` (its breaker is open), `refused` (by a policy, a tag or a budget: nothing
     was sent), `shared` (an equal call was answered), `left` (nobody waits for it any more), `interrupted`, `cached` (from a cache:
-    nothing was sent), or the kind of the error: `model-unavailable` …"""
+    nothing was sent), `abstained` (published code left the call to others), or the kind of the error: `model-unavailable` …"""
     target: str = ""
     """As it is printed: `remote_model:gpt-4o-mini`."""
     problem: str | None = None
@@ -85,9 +85,9 @@ class CallRecord:
 
     function: str
     target: str
-    """`local-model` or `remote`."""
+    """`local-model`, `remote`, or `code`: published code answered."""
     model: str
-    """The id of the model that answered, or was asked first."""
+    """The id of the model that answered, or was asked first; empty when code answered."""
     decision: Any = None
     """`engine.Decision`: where the call was to go, and why."""
     answered_by: str | None = None
@@ -102,7 +102,7 @@ class CallRecord:
     tools: tuple[ToolUse, ...] = ()
     """What the model had called, in order."""
     source: str
-    """`model`; `body` (the fallback ran); `none` (a strict call that raised)."""
+    """`model`; `code` (published code answered in its place); `body` (the fallback ran); `none` (a strict call that raised)."""
     value: Any = None
     """The RTFS value of the call; None when it raised."""
     repairs: tuple[str, ...] = ()
@@ -187,6 +187,7 @@ class Totals:
     by_model: int = 0
     by_cache: int = 0
     """Of those by model: answered from a cache."""
+    by_code: int = 0
     by_body: int = 0
     failed: int = 0
     """Strict calls that raised, and calls whose body raised."""
@@ -205,7 +206,7 @@ class _Count:
     """The totals as they grow; made into `Totals` when somebody asks, which is less often than a call ends."""
 
     def __init__(self) -> None:
-        self.calls = self.by_model = self.by_cache = self.by_body = self.failed = self.attempts = 0
+        self.calls = self.by_model = self.by_code = self.by_cache = self.by_body = self.failed = self.attempts = 0
         self.prompt_tokens = self.completion_tokens = 0
         self.latency_s = 0.0
         self.saved = NOTHING_SAVED
@@ -218,6 +219,8 @@ class _Count:
             if record.saved is not None:
                 self.by_cache += 1
                 self.saved += record.saved
+        elif record.source == "code":
+            self.by_code += 1
         elif record.source == "body" and not failed:
             self.by_body += 1
         self.failed += failed

@@ -7,11 +7,15 @@ from rtfs.values.struct import Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from rtfs.syntax.nodes import Hint
+
+_HASH_DIGITS = 64
 
 
 class ExecTarget(Struct):
-    """The root of all targets. Later floors add a capability and content-addressed code."""
+    """The root of all targets."""
 
     @property
     def printed(self) -> str:
@@ -61,6 +65,24 @@ class RemoteModel(ModelTarget):
         return f"remote_model:{self.model}"
 
 
+class ContentAddressed(ExecTarget):
+    """Published code by its hash (`caching.code`), here, in a sandbox.
+
+    Attributes:
+        content: hash of the code.
+        found: how it was found (a `caching.code.retrieval.Found`); None: to be looked for by its hash.
+        check: the model is asked as well, and its answer counts.
+    """
+
+    content: bytes
+    found: Any = None
+    check: bool = False
+
+    @property
+    def printed(self) -> str:
+        return f"code:{self.content.hex()}"
+
+
 LOCAL = LocalPure()
 
 
@@ -72,7 +94,8 @@ def of_hint(hint: Hint) -> ExecTarget:
 
 
 def parse_target(text: str) -> ExecTarget:
-    """A target as it is printed, and as policies and command lines write it: `local`, `local:smollm2`, `remote:gpt-4o-mini`.
+    """A target as it is printed, and as policies and command lines write it: `local`, `local:smollm2`, `remote:gpt-4o-mini`,
+    `code:` with a content hash.
 
     Raises:
         ConfigError: it is none.
@@ -85,5 +108,7 @@ def parse_target(text: str) -> ExecTarget:
         return LocalModel(model)
     if kind in ("remote", "remote_model") and model:
         return RemoteModel(model)
+    if kind == "code" and len(model) == _HASH_DIGITS and not model.strip("0123456789abcdef"):
+        return ContentAddressed(bytes.fromhex(model))
     hint = "write local (the function's own body), local:MODEL or remote:MODEL, such as remote:gpt-4o-mini"
     raise ConfigError(f"`{text}` is not a target", hint=hint)

@@ -108,7 +108,8 @@ def definition_line(names: Namespace, name: str) -> str:
 
 def call_line(record: CallRecord) -> str:
     """A line of `:delegate`."""
-    by = {"model": record.answered_by or record.model, "body": "its own body", "none": "nobody"}[record.source]
+    who = record.answered_by or record.model
+    by = {"model": who, "code": "published code", "body": "its own body", "none": "nobody"}[record.source]
     outcome = _cut(to_readable(record.value)) if record.error is None or record.source == "body" else "failed"
     why = f"  ({record.error_kind})" if record.error_kind else ""
     tokens = record.prompt_tokens + record.completion_tokens

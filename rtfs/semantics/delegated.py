@@ -156,13 +156,13 @@ class _Aliases:
     def now(self) -> dict[str, Type]:
         known, lookup = self._looked_up, self._lookup
         if known is None or any(lookup(name) is not type_ for name, type_ in known.items()):
-            known = _named_types(self._node, lookup)
+            known = named_types(self._node, lookup)
             self._found = {name: type_ for name, type_ in known.items() if type_ is not None}
             self._looked_up = known
         return self._found
 
 
-def _named_types(node: ast.Fn, lookup: Callable[[str], Type | None]) -> dict[str, Type | None]:
+def named_types(node: ast.Fn, lookup: Callable[[str], Type | None]) -> dict[str, Type | None]:
     """name -> what it means, None for one that means nothing."""
     found: dict[str, Type | None] = {}
     waiting: list[Any] = [*(p.type for p in node.params), node.rest.type if node.rest else None, node.result]

@@ -105,7 +105,7 @@ class _Space:
         self._inner.append(self._owner.inside(form))
         names: dict[str, None] = {}
         references: dict[str, None] = {}
-        for node in _walk(form.node):
+        for node in walk(form.node):
             if isinstance(node, ast.Global):
                 references[node.name] = None
             elif isinstance(node, TypeRef):
@@ -213,7 +213,7 @@ def groups(names: list[str], references: Any) -> list[list[str]]:
     return found
 
 
-def _walk(node: ast.Node) -> list[Struct]:
+def walk(node: ast.Node) -> list[Struct]:
     """All nodes, patterns and types in a node, in order."""
     found: list[Struct] = []
     waiting: list[Any] = [node]

@@ -52,21 +52,23 @@ def test_totals_count_who_answered_and_what_it_took() -> None:
     records = Records()
     for one in (
         record(),
+        record(source="code", attempts=()),
         record(source="body"),
         record(source="body", body_error="no"),
         record(source="none", attempts=()),
     ):
         records.add(one)
     assert records.totals.to_dict() == {
-        "calls": 4,
+        "calls": 5,
         "by_model": 1,
         "by_cache": 0,
+        "by_code": 1,
         "by_body": 1,
         "failed": 2,
         "attempts": 3,
         "prompt_tokens": 30,
         "completion_tokens": 0,
-        "latency_s": 2.0,
+        "latency_s": 2.5,
         "saved": {"seconds": 0.0, "tokens": 0, "cost_usd": 0.0},
     }
 

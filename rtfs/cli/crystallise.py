@@ -1,0 +1,219 @@
+"""Turn a function that asks a model into code, from what the model has answered.
+
+rtfs crystallise FN --file PROGRAM   learn from the log, verify on answers that were held out, and publish
+rtfs crystallise --list              the code that was published, and how it fares
+rtfs crystallise --status FN         the same for one function
+
+The log has to be a full one: RTFS_LOG=full keeps the arguments of calls. Published code answers what it is sure of and leaves
+the rest to the model; some of its answers are compared with the model's, and when it agrees too rarely it is used no more.
+"""
+
+from __future__ import annotations
+
+import time
+
+from rtfs.cli.options import add_output, analysis_runtime, folder_of, read_program
+from rtfs.cli.terminal import json_line
+from rtfs.errors import ConfigError
+from rtfs.folders import config_folder, log_path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from rtfs.caching.code.store import CodeState, CodeStore
+    from rtfs.cli.terminal import Terminal
+    from rtfs.delegation.crystallise.crystallising import Outcome
+
+#: Seconds for which what a model wrote may take to be read, its macros included.
+_ANALYSIS_S = 20.0
+
+
+def arguments(parser: Any) -> None:
+    parser.usage = "\n       ".join(
+        [
+            "rtfs crystallise FN --file PROGRAM [--agreement P] [--model ID] [options]",
+            "rtfs crystallise --list [--json]",
+            "rtfs crystallise --status FN [--json]",
+        ]
+    )
+    parser.add_argument("words", nargs="*", metavar="FN", help="the function, as the program calls it")
+    parser.add_argument("--file", default=None, metavar="PROGRAM", help="the program that defines it")
+    parser.add_argument("--agreement", type=float, default=0.95, metavar="P", help="how often code has to agree (0.95)")
+    parser.add_argument(
+        "--confidence", type=float, default=0.95, metavar="P", help="how sure that has to be, after what was held out (0.95)"
+    )
+    parser.add_argument("--least", type=int, default=100, metavar="N", help="answers of the model that there have to be (100)")
+    parser.add_argument("--sample", type=float, default=0.02, metavar="P", help="calls that are also asked of the model (0.02)")
+    parser.add_argument("--model", default=None, metavar="ID", help="a model that writes code too, beside what is induced")
+    parser.add_argument("--budget", default=None, metavar="LIMITS", help="for --model: usd=0.10,tokens=20000 (no limit)")
+    parser.add_argument("--log", default=None, metavar="FILE", help="a log of calls (that of rtfs logs)")
+    parser.add_argument("--output", "-o", default=None, metavar="OUT", help="write the code to a file, published or not")
+    parser.add_argument("--dry-run", action="store_true", help="publish nothing")
+    parser.add_argument("--list", action="store_true", help="what was published")
+    parser.add_argument("--status", action="store_true", help="how the code of one function fares")
+    parser.add_argument("--path", action="append", default=[], metavar="DIR", help="a further folder with modules to import")
+    add_output(parser)
+
+
+def execute(options: Any, terminal: Terminal) -> int:
+    if options.list or options.status:
+        if len(options.words) != int(options.status) or options.file is not None:
+            options.misuse("--list takes no function, --status one")
+        return show(options.words[0] if options.status else None, options, terminal)
+    if len(options.words) != 1 or options.file is None:
+        options.misuse("give one FN, and --file PROGRAM")
+    for name in ("agreement", "confidence"):
+        if not 0.5 <= getattr(options, name) < 1:
+            raise ConfigError(f"--{name} is a number from 0.5 to 1, without 1: nothing is certain")
+    if not 0 <= options.sample <= 1:
+        raise ConfigError("--sample is a number from 0 to 1")
+    return crystallise(options.words[0], options, terminal)
+
+
+def crystallise(name: str, options: Any, terminal: Terminal) -> int:
+    from rtfs.delegation.crystallise.crystallising import crystallise, subject_of
+    from rtfs.delegation.crystallise.induction import Aim
+    from rtfs.delegation.log_queries import Selection
+
+    source = read_program(options.file, terminal)
+    workshop = analysis_runtime(folder_of(options.file), options, terminal, optimization="aggressive", timeout_s=None)
+    subject = subject_of(workshop, source, name)
+    path = options.log or log_path(terminal.environ)
+    records = [entry.record for entry in Selection(function=_exactly(name)).entries(path)]
+    ask = None if options.model is None else _asking(options, terminal)
+    aim = Aim(options.agreement, options.confidence)
+    outcome = crystallise(workshop, subject, records, aim, least=options.least, ask=ask, model=options.model or "")
+    if options.output is not None and outcome.candidate is not None:
+        from rtfs.cli.compile import write_file
+
+        write_file(options.output, outcome.candidate.text.encode("utf-8"))
+    key = None
+    if outcome.entry is not None and not options.dry_run:
+        from rtfs.caching.code.signing import own_signer
+
+        store = opened(terminal)
+        signer = own_signer(config_folder(terminal.environ))
+        key = store.put(outcome.entry, signer, sampling=options.sample, level=options.agreement)
+        store.close()
+    terminal.result(json_line(_document(outcome, key)) if options.json else _report(name, outcome, key, options))
+    return 0 if outcome.entry is not None else 1
+
+
+def _exactly(name: str) -> str:
+    """A pattern that fits a name and nothing else."""
+    return "".join([f"[{sign}]" if sign in "*?[" else sign for sign in name])
+
+
+def _asking(options: Any, terminal: Terminal) -> Callable[[str], str]:
+    """What hands a question to the model of --model, as `rtfs query` would."""
+    from rtfs.cli.options import note_text, wants_log
+    from rtfs.cli.query import target_of
+    from rtfs.delegation.allowance import parse_allowance
+    from rtfs.runtime import Runtime
+    from rtfs.values.printing import to_readable
+
+    runtime = Runtime(
+        budget=None if options.budget is None else parse_allowance(options.budget),
+        log=wants_log(options, terminal),
+        environ=terminal.environ,
+        on_warning=lambda message, span: terminal.note(note_text(message, span)),
+    )
+    hint = f"^:delegation :{target_of(runtime, options.model)} {to_readable(options.model)}"
+    runtime.run(
+        f'(defn write-code {hint} ^{{:strict true :max-tokens 4000 :timeout-s 300}} "" [question :string] :-> :string "")',
+        name="<crystallise>",
+    )
+    write = runtime.function("write-code", raw=True)
+    return lambda question: str(write(question))
+
+
+def _report(name: str, outcome: Outcome, key: bytes | None, options: Any) -> str:
+    samples = outcome.samples
+    lines = [f"{name}: {len(samples.traffic):,} answers of a model, {len(samples.distinct):,} different questions"]
+    if samples.self_agreement is not None:
+        lines.append(f"asked the same again, the model gives its usual answer in {samples.self_agreement:.1%}")
+    candidate = outcome.candidate
+    if candidate is not None:
+        expected = f"expected to answer {candidate.coverage:.0%} of the questions, {candidate.agreement:.1%} of them"
+        lines.append(f"{candidate.kind}: {expected} as the model would")
+    if outcome.verification is not None:
+        lines.append(f"held out: {outcome.verification}")
+    if outcome.problem:
+        lines.append(f"not published: {outcome.problem}")
+    elif key is None:
+        lines.append("not published: --dry-run")
+    elif outcome.entry is not None:
+        lines.append(f"published as {outcome.entry.content.hex()}; {options.sample:.0%} of its calls are also asked of the model")
+    return "\n".join(lines)
+
+
+def _document(outcome: Outcome, key: bytes | None) -> dict[str, Any]:
+    samples, candidate, found = outcome.samples, outcome.candidate, outcome.verification
+    return {
+        "answers": len(samples.traffic),
+        "questions": len(samples.distinct),
+        "records": {field: getattr(samples, field) for field in ("records", *_LEFT_OUT)},
+        "self_agreement": samples.self_agreement,
+        "candidate": None if candidate is None else candidate.kind,
+        "expected": None if candidate is None else {"coverage": candidate.coverage, "agreement": candidate.agreement},
+        "held_out": None if found is None else {**found.to_plain(), "bound": found.bound},
+        "hash": None if outcome.entry is None else outcome.entry.content.hex(),
+        "published": key is not None,
+        "problem": outcome.problem or None,
+    }
+
+
+_LEFT_OUT = ("without_arguments", "of_other_versions", "not_by_models", "unreadable", "unclear")
+
+
+# --- what was published ---
+
+
+def opened(terminal: Terminal) -> CodeStore:
+    """The code of the user."""
+    from rtfs.caching.code.opening import code_path, open_code
+
+    return open_code(code_path(terminal.environ), terminal.environ, lambda text: terminal.note(f"rtfs: {text}"))
+
+
+def show(name: str | None, options: Any, terminal: Terminal) -> int:
+    store = opened(terminal)
+    found = [(key, state) for key, state in store.states() if name is None or state.name == name]
+    store.close()
+    for _, state in found:
+        if options.json:
+            terminal.result(json_line(state.to_dict()))
+        else:
+            for line in state_lines(state, long=name is not None):
+                terminal.result(line)
+    if not found and not options.json:
+        terminal.note("rtfs: nothing was published" if name is None else f"rtfs: no code was published for {name}")
+    return 0 if found or name is None else 1
+
+
+def state_lines(state: CodeState, *, long: bool) -> list[str]:
+    """How an entry fares, in a line or in several."""
+    from rtfs.caching.code.bounds import lower_bound, upper_bound
+
+    drift = state.drift
+    line = f"{state.content[:16]}  {state.status:<7}  {state.name}  {state.uses:,} answered, {state.abstained:,} left to the model"
+    if not long:
+        return [line]
+    lines = [line, f"  {state.text}", f"  published {_moment(state.created_s)}, last used {_moment(state.used_s)}"]
+    if state.failed:
+        lines.append(f"  {state.failed:,} errors of its own")
+    if drift.checks:
+        low, high = lower_bound(drift.agreed, drift.checks), upper_bound(drift.agreed, drift.checks)
+        share = f"{drift.agreed:,} of {drift.checks:,} ({low:.1%} to {high:.1%})"
+        lines.append(f"  checks: agreed with the model in {share}, wanted {drift.level:.0%}")
+    else:
+        lines.append(f"  not checked yet; {state.sampling:.0%} of its calls are also asked of the model")
+    if state.why:
+        lines.append(f"  not used any more: {state.why}")
+    return lines
+
+
+def _moment(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds)) if seconds else "never"

@@ -1,0 +1,425 @@
+"""Calls that published code answers: found by what is asked, checked, sandboxed, recorded; everything else goes on to the model."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import cbor2
+import pytest
+
+pytest.importorskip("cryptography")
+
+import rtfs
+from rtfs.caching.code.retrieval import CodeLibrary, vector_bytes
+from rtfs.caching.code.signing import Signer
+from rtfs.caching.code.store import CODE as ENVELOPES
+from rtfs.delegation.engine import StaticEngine
+from rtfs.delegation.targets import ContentAddressed, parse_target
+from rtfs.errors import ConfigError
+from rtfs.models.protocol import Availability, ModelReply
+from rtfs.runtime import Runtime
+from tests.support.published import ASKING, CODE, Publisher, entry_of, workshop
+
+
+class Model:
+    """Answers as it is told, and counts."""
+
+    name = "scripted"
+
+    def __init__(self, answer: str = "other") -> None:
+        self.answer = answer
+        self.calls = 0
+
+    def complete(self, request: Any) -> ModelReply:
+        self.calls += 1
+        return ModelReply(text=f'"{self.answer}"', model="scripted-1")
+
+    def availability(self, model: str) -> Availability:
+        return Availability(usable=True, detail="here")
+
+    def close(self) -> None:
+        pass
+
+
+class Setting:
+    """A runtime, a model and code."""
+
+    def __init__(self, strategy: str = "ir", program: str = ASKING, publisher: Publisher | None = None, **options: Any) -> None:
+        self.publisher = publisher or Publisher()
+        self.model = Model()
+        self.warnings: list[str] = []
+        models = rtfs.ModelRegistry()
+        models.register("echo", self.model, kind="any")
+        library = options.pop("library", {})
+        self.library = CodeLibrary(self.publisher.store, workshop().sandboxed, report=self.warnings.append, **library)
+        self.runtime = Runtime(
+            strategy=strategy, models=models, environ={}, code=self.library, on_warning=lambda m, s: self.warnings.append(m), **options
+        )
+        self.runtime.run(program)
+
+    def ask(self, text: str, function: str = "topic") -> Any:
+        return self.runtime.function(function)(text)
+
+    @property
+    def last(self) -> Any:
+        return self.runtime.records.calls[-1]
+
+
+@pytest.fixture(scope="module")
+def entry() -> Any:
+    return entry_of()
+
+
+@pytest.mark.parametrize("strategy", ["tree", "ir"])
+def test_code_answers_in_the_place_of_the_model(strategy: str, entry: Any) -> None:
+    s = Setting(strategy)
+    s.publisher.publish(entry)
+    assert s.ask("it crashes") == "bug"
+    assert s.model.calls == 0
+    record = s.last
+    assert (record.source, record.target, record.cache, record.model) == ("code", "code", "L4", "")
+    assert record.answered_by == f"code:{entry.content.hex()}"
+    assert (record.cost_usd, record.prompt_tokens) == (0.0, 0)
+    assert "found by its task" in record.decision.reasoning
+    assert s.runtime.records.totals.by_code == 1
+
+
+@pytest.mark.parametrize("strategy", ["tree", "ir"])
+def test_what_code_leaves_to_others_goes_to_the_model(strategy: str, entry: Any) -> None:
+    s = Setting(strategy)
+    s.publisher.publish(entry)
+    assert s.ask("hello") == "other"
+    assert [(a.provider, a.outcome, a.problem) for a in s.last.attempts] == [("code", "abstained", "no rule"), ("scripted", "answered", None)]
+    assert (s.last.source, s.last.cache) == ("model", None)
+
+
+def test_types_of_operands_are_checked_first(entry: Any) -> None:
+    s = Setting()
+    s.publisher.publish(entry)
+    with pytest.raises(rtfs.RtfsError, match="parameter message"):
+        s.runtime.run("(topic 5)")
+    assert s.runtime.records is None
+
+
+def without_types(code: str) -> Any:
+    """An entry that says it has the right interface."""
+    return entry_of(code, interface=None, task=entry_of().task, wanted=0.0)
+
+
+def test_results_of_another_type_are_no_answers() -> None:
+    s = Setting()
+    s.publisher.publish(without_types('(defn topic [message] (if (= message "crash number 1") "bug" "nonsense"))'))
+    assert s.ask("crash") == "other"
+    assert [a.outcome for a in s.last.attempts] == ["failed", "answered"]
+    assert "does not fit" in s.last.attempts[0].problem
+
+
+def test_results_that_are_no_data_are_no_answers() -> None:
+    s = Setting(program=ASKING.replace('[:enum "bug" "other"]', ":any"))
+    s.publisher.publish(entry_of('(defn topic [message] (if (= message "crash number 1") "bug" inc))', ASKING.replace('[:enum "bug" "other"]', ":any"), interface=None, wanted=0.0))
+    assert s.ask("crash") == "other"
+    assert "no data" in s.last.attempts[0].problem
+
+
+def test_operands_that_are_no_data_do_not_reach_code() -> None:
+    asking = '(defn topic ^:delegation :local-model "echo" "What is it about?" [message :any] :-> [:enum "bug" "other"] "other")'
+    code = '(defn topic [message :any] :-> [:enum "bug" "other"] "bug")'
+    s = Setting(program=asking)
+    s.publisher.publish(entry_of(code, asking))
+    assert s.runtime.run("(topic 5)") == "bug"
+    for operand in ("inc", "(fn [] 1)", "[1 {:a inc}]", "(atom 1)"):
+        assert s.runtime.run(f"(topic {operand})") == "other"
+        assert s.last.attempts[0].outcome == "refused"
+
+
+def test_errors_of_code_are_attempts(entry: Any) -> None:
+    s = Setting()
+    s.publisher.publish(entry_of(CODE.replace('(throw :abstain "no rule")', "(/ 1 0)")))
+    assert s.ask("hello") == "other"
+    assert [a.outcome for a in s.last.attempts] == ["failed", "answered"]
+    s.library.flush()
+    ((_, state),) = s.publisher.store.states()
+    assert (state.failed, state.uses) == (1, 0)
+
+
+def test_endless_code_is_stopped() -> None:
+    s = Setting()
+    s.publisher.publish(entry_of(CODE.replace('(throw :abstain "no rule")', "(loop [] (recur))")))
+    assert s.ask("hello") == "other"
+    assert s.last.attempts[0].outcome == "failed"
+
+
+def test_code_cannot_do_what_the_runtime_may(tmp_path: Any) -> None:
+    path = tmp_path / "secret"
+    path.write_text("bug")
+    body = f'(if (string-contains message "crash") "bug" (call :io.read-file "{path}"))'
+    s = Setting(allow=["io.*"], read=[str(tmp_path)])
+    s.publisher.publish(entry_of(f'(defn topic [message :string] :-> [:enum "bug" "other"] {body})'))
+    assert s.runtime.run(f'(call :io.read-file "{path}")') == "bug"
+    assert s.ask("hello") == "other"
+    assert s.last.attempts[0].outcome == "failed"
+
+
+# --- what is refused ---
+
+
+def put(s: Setting, key: bytes, data: bytes) -> None:
+    s.publisher.memory.put(ENVELOPES, key, data)
+
+
+@pytest.mark.parametrize("reason", ["unknown-key", "bad-signature", "damaged", "other-version", "other-code", "not-there"])
+def test_refused_code_is_told_once_and_the_model_answers(reason: str, entry: Any) -> None:
+    s = Setting()
+    key = s.publisher.publish(entry)
+    data = s.publisher.memory.get(ENVELOPES, key)
+    envelope = cbor2.loads(data)
+    if reason == "unknown-key":
+        s.publisher.trusted.clear()
+    elif reason == "bad-signature":
+        body = envelope["body"].replace(b"crash", b"smash")
+        assert body != envelope["body"]
+        put(s, key, cbor2.dumps({**envelope, "body": body}, canonical=True))
+    elif reason == "damaged":
+        put(s, key, data[:-1])
+    elif reason == "other-version":
+        body = cbor2.dumps({**cbor2.loads(envelope["body"]), "language": 99}, canonical=True)
+        put(s, key, cbor2.dumps({**envelope, "body": body, "signature": s.publisher.signer.sign(body)}, canonical=True))
+    elif reason == "other-code":
+        other = entry_of(CODE.replace("no rule", "none"))
+        other_key = s.publisher.publish(other)
+        put(s, key, s.publisher.memory.get(ENVELOPES, other_key))
+        s.publisher.store.remove(other_key)
+    else:
+        s.publisher.memory.delete(ENVELOPES, key)
+    assert [s.ask("it crashes"), s.ask("it crashes")] == ["other", "other"]
+    assert s.last.attempts[0].outcome == "refused"
+    assert s.last.attempts[0].problem.startswith(f"{reason}: ")
+    assert (s.last.source, s.model.calls, len(s.warnings)) == ("model", 2, 1)
+
+
+def test_a_key_that_is_trusted_later(entry: Any) -> None:
+    now = [0.0]
+    s = Setting(library={"timer": lambda: now[0]})
+    key = s.publisher.publish(entry)
+    trusted = dict(s.publisher.trusted)
+    s.publisher.trusted.clear()
+    assert s.ask("it crashes") == "other"
+    s.publisher.trusted.update(trusted)
+    now[0] = 5.0  # the library looks again
+    assert s.ask("it crashes") == "bug"
+    s.publisher.store.remove(key)
+    now[0] = 10.0
+    assert s.ask("it crashes") == "other"
+
+
+def test_code_of_somebody_else_who_is_trusted(entry: Any) -> None:
+    s = Setting()
+    friend = Signer.new()
+    s.publisher.trusted[friend.public] = "a friend"
+    s.publisher.store.put(entry, friend)
+    assert s.ask("it crashes") == "bug"
+
+
+# --- what is found ---
+
+
+@pytest.mark.parametrize(
+    ("program", "found"),
+    [
+        (ASKING, "task"),
+        (ASKING.replace("defn topic", "defn kind-of").replace('"echo"', '"rules"').replace('"other")', '"bug")'), "task"),
+        (ASKING.replace("What is it about?", "what  is it\n about"), "text"),
+        (ASKING.replace("message :", "letter :"), "text"),
+        (ASKING.replace("What is it about?", "What is it not about?"), None),
+        (ASKING.replace('"bug" "other"', '"bug" "others"').replace('"other")', '"others")'), None),
+        (ASKING.replace("message :string", "message"), None),
+        (ASKING.replace('"What', '^{:cache :none} "What'), None),
+    ],
+)
+def test_code_is_found_by_what_is_asked(program: str, found: str | None, entry: Any) -> None:
+    s = Setting(program=program)
+    s.publisher.publish(entry)
+    function = "kind-of" if "kind-of" in program else "topic"
+    s.model.answer = "bug"
+    assert s.ask("it crashes", function) == "bug"
+    assert s.last.source == ("model" if found is None else "code")
+    assert found is None or f"found by its {found}" in s.last.decision.reasoning
+
+
+def test_a_function_that_is_defined_anew(entry: Any) -> None:
+    s = Setting()
+    s.publisher.publish(entry)
+    assert s.ask("it crashes") == "bug"
+    s.runtime.run(ASKING.replace("about?", "for?"))
+    assert s.ask("it crashes") == "other"
+    s.runtime.run(ASKING)
+    assert s.ask("it crashes") == "bug"
+
+
+def test_functions_of_modules_and_inside_do(entry: Any) -> None:
+    s = Setting(program=f"(module m {ASKING}) (import m) (do {ASKING.replace('defn topic', 'defn other')})")
+    s.publisher.publish(entry)
+    assert s.runtime.run('(m/topic "crash")') == "bug"
+    assert s.ask("crash", "other") == "bug"
+    assert {record.source for record in s.runtime.records.calls} == {"code"}
+
+
+class Embedder:
+    name = "two words"
+
+    def embed(self, text: str) -> list[float]:
+        return {"what is it about": [1.0, 0.0], "what is the topic": [0.99, 0.141], "what is it not about": [0.5, 0.866]}[text]
+
+
+@pytest.mark.parametrize(("question", "source"), [("What is the topic?", "code"), ("What is it not about?", "model")])
+def test_tasks_in_other_words(question: str, source: str, entry: Any) -> None:
+    s = Setting(program=ASKING.replace("What is it about?", question), library={"embedder": Embedder()})
+    s.publisher.publish(entry.replace(embedding=("two words", vector_bytes([1.0, 0.0]))))
+    s.ask("it crashes")
+    assert s.last.source == source
+    assert source == "model" or "meaning 0.99" in s.last.decision.reasoning
+
+
+def test_embeddings_of_another_embedder_say_nothing(entry: Any) -> None:
+    s = Setting(program=ASKING.replace("What is it about?", "What is the topic?"), library={"embedder": Embedder()})
+    s.publisher.publish(entry.replace(embedding=("other", vector_bytes([1.0, 0.0]))))
+    s.ask("it crashes")
+    assert s.last.source == "model"
+
+
+def test_code_without_a_task_answers_to_its_hash_only() -> None:
+    entry = entry_of(asking=None, text="What is it about?")
+    s = Setting()
+    s.publisher.publish(entry)
+    assert s.ask("it crashes") == "other"
+    s.runtime.engine = StaticEngine({"kind": f"code:{entry.content.hex()}"})
+    s.runtime.run('(defn kind [message :string] :-> [:enum "bug" "other"] "other")')
+    assert s.ask("it crashes", "kind") == "bug"
+    assert s.last.source == "code"
+    assert s.ask("hello", "kind") == "other"  # its own body
+    assert s.last.source == "body"
+
+
+def test_targets_are_read_and_written() -> None:
+    text = "code:" + "0f" * 32
+    assert parse_target(text) == ContentAddressed(b"\x0f" * 32)
+    assert parse_target(text).printed == text
+    for bad in ("code:", "code:0f", "code:" + "0F" * 32, "code:" + "zz" * 32):
+        with pytest.raises(ConfigError):
+            parse_target(bad)
+
+
+# --- engines behind it ---
+
+
+def test_functions_without_a_hint_go_to_code_when_an_engine_sends_them_away(entry: Any) -> None:
+    program = '(defn topic "What is it about?" [message :string] :-> [:enum "bug" "other"] "other")'
+    s = Setting(program=program, engine=StaticEngine({"topic": "local:echo"}))
+    s.publisher.publish(entry)
+    assert s.ask("it crashes") == "bug"
+    assert s.ask("hello") == "other"
+    assert [record.source for record in s.runtime.records.calls] == ["code", "model"]
+    s.runtime.engine = StaticEngine()  # they stay here: their own body is code already
+    assert s.ask("it crashes") == "other"
+    assert len(s.runtime.records.calls) == 2
+
+
+def test_learning_engines_do_not_learn_from_code(entry: Any) -> None:
+    class Learning(StaticEngine):
+        def __init__(self) -> None:
+            super().__init__({"topic": "local:echo"})
+            self.seen: list[Any] = []
+
+        def add(self, record: Any) -> None:
+            self.seen.append(record)
+
+    engine = Learning()
+    s = Setting(engine=engine)
+    s.publisher.publish(entry)
+    s.ask("it crashes")
+    s.ask("hello")
+    assert [record.source for record in engine.seen] == ["model"]
+
+
+# --- drift ---
+
+
+def sampled(entry: Any, part: float, **options: Any) -> Setting:
+    s = Setting(library={"random": Random(1)}, **options)
+    s.key = s.publisher.publish(entry, sampling=part, level=0.9)  # type: ignore[attr-defined]
+    return s
+
+
+def test_some_calls_are_asked_of_the_model_as_well(entry: Any) -> None:
+    s = sampled(entry, 0.1)
+    s.model.answer = "bug"
+    for i in range(500):
+        assert s.ask(f"crash {i}") == "bug"
+    assert 30 <= s.model.calls <= 75
+    state = s.publisher.store.state(s.key)  # type: ignore[attr-defined]
+    assert (state.drift.checks, state.drift.agreed) == (s.model.calls, s.model.calls)
+    checked = [record for record in s.runtime.records.calls if record.source == "model"]
+    assert len(checked) == s.model.calls
+    assert [a.outcome for a in checked[0].attempts] == ["answered", "answered"]
+    assert "still agree" in checked[0].decision.reasoning
+
+
+def test_code_that_the_model_contradicts_is_demoted(entry: Any) -> None:
+    s = sampled(entry, 0.2)
+    s.model.answer = "other"
+    values = [s.ask(f"crash {i}") for i in range(400)]
+    state = s.publisher.store.state(s.key)  # type: ignore[attr-defined]
+    assert state.status == "demoted"
+    assert "0 of" in state.why
+    assert len([w for w in s.warnings if "not used any more" in w]) == 1
+    first = values.index("bug")
+    assert set(values[first:]) == {"bug", "other"}
+    assert set(values[-200:]) == {"other"}
+    assert {record.source for record in s.runtime.records.calls[-200:]} == {"model"}
+    assert Setting(publisher=s.publisher).ask("crash") == "other"  # for other runtimes too
+
+
+def test_the_model_has_the_last_word_of_a_check_and_code_stands_in_for_it(entry: Any) -> None:
+    s = sampled(entry, 1.0)
+    assert s.ask("crash") == "other"
+    s.model.complete = lambda request: (_ for _ in ()).throw(rtfs.DelegationError("down", kind="model-unavailable"))  # type: ignore[method-assign]
+    assert s.ask("crash") == "bug"
+    assert s.last.source == "code"
+    assert s.publisher.store.state(s.key).drift.checks == 1  # type: ignore[attr-defined]
+
+
+def test_uses_are_noted(entry: Any) -> None:
+    s = sampled(entry, 0.0)
+    for text in ("crash", "a crash", "hello"):
+        s.ask(text)
+    s.runtime.close()
+    state = s.publisher.store.state(s.key)  # type: ignore[attr-defined]
+    assert (state.uses, state.abstained, state.failed) == (2, 1, 0)
+    assert state.used_s > 0
+
+
+def test_a_store_that_fails_is_no_error(entry: Any) -> None:
+    s = Setting()
+    s.publisher.publish(entry)
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise ConfigError("the disk is gone")
+
+    for name in ("get", "put", "items"):
+        setattr(s.publisher.memory, name, broken)
+    assert s.ask("it crashes") == "other"
+    assert len(s.warnings) == 1
+    s.runtime.close()
+
+
+def test_states_that_are_damaged_are_not_there(entry: Any) -> None:
+    s = Setting()
+    key = s.publisher.publish(entry)
+    good = s.publisher.memory.get("code-state", key)
+    for bad in (b"", b"[]", b"{}", good.replace(b'"active"', b'"on"'), good.replace(b"stakes", b"takes"), good[:-5]):
+        s.publisher.memory.put("code-state", key, bad, tags=(f"task:{entry.task.hex()}",))
+        assert s.publisher.store.states() == []
+        assert Setting(publisher=s.publisher).ask("it crashes") == "other"
+
+
