@@ -257,8 +257,8 @@ def _turns(g: Generator, node: ir.Scan) -> None:
 def _only_adds(g: Generator, node: ir.Scan) -> bool:
     """Whether a loop over what another one collects only works out a number, which cannot fail.
 
-    Then nobody can tell whether that happens at once or after the last item, whatever else the other loop does; the number itself is
-    seen when both have come to their end.
+    Then nobody can tell whether that happens at once or after the last item, whatever else the other loop does; the number itself
+    is seen when both have come to their end.
     """
     inner, step = node.items, node.body
     if not (isinstance(inner, ir.Collect) and inner.into is not None and isinstance(step, ir.Set)):
