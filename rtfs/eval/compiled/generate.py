@@ -110,6 +110,7 @@ class Generator(Builder):
         self.counters: dict[ir.Var, ir.Loop] = {}  # variables that Python's `for` steps on
         # variables that are not stored: the one that they come from, and what is to be added to it
         self.offsets: dict[ir.Var, tuple[ir.Var, int]] = {}
+        self.repeated = 0  # loops around, in the current Python function
         self.values: dict[ir.Var, ir.Node] | None = None  # what variables are given, once somebody has asked
         self.reads: tuple[ir.Fn, Any] | None = None  # who reads the variables of a function (`offsets.Reads`)
         self.rows: dict[ir.Scan, Rows] = {}  # loops over the parts of items, which have been taken already
@@ -334,8 +335,10 @@ class Generator(Builder):
     ) -> None:
         """Add `def name(args): …` with the statements that `work` adds."""
         outer, self.frame = self.frame, frame
-        inlined = self.inlined
+        inlined, repeated = self.inlined, self.repeated
         at = self.at
+        if not frame.thunk:
+            self.repeated = 0
         if inlined is not None and not frame.thunk:  # it runs in a frame of its own, wherever it is written
             self.inlined = None
             self.at = self.place(None, (), "", at)
@@ -343,7 +346,7 @@ class Generator(Builder):
         self._frames[frame.fn] = frame
         body = self.inside(work)
         self.frame, self._frames[frame.fn] = outer, around
-        self.inlined, self.at = inlined, at
+        self.inlined, self.at, self.repeated = inlined, at, repeated
         for lent in frame.lent:  # Python wants to see a function store its names
             if lent not in args and lent not in (defaults or []):
                 body.insert(0, self.put(py.Assign([self.put(py.Name(lent, py.Store()))], self.load(" UNBOUND"))))

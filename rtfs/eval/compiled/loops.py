@@ -18,7 +18,9 @@ def _loop(g: Generator, node: ir.Loop, to: Destination) -> None:
     from rtfs.eval.compiled.cursors import with_cursors
 
     inner = RETURN if to is RETURN else Destination(g.temp(), leave=True)
+    g.repeated += 1
     with_cursors(g, node, node.vars, node.body, inner, lambda: _turns(g, node, inner))
+    g.repeated -= 1
     if inner is not RETURN and to is not EFFECT:
         g.deliver(g.load(inner.name or ""), to)
 

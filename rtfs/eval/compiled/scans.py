@@ -114,17 +114,22 @@ def _each(g: Generator, node: ir.Each, to: Destination) -> None:
         bind(g, pattern, g.load(item), node.name)
         in_order(g, [node.body], EFFECT, [g.unit.vars[b] for b in bindings(pattern)])
 
-    metering.scan(g, item, items, node.items.span, g.inside(body))
+    g.repeated += 1
+    turn = g.inside(body)
+    g.repeated -= 1
+    metering.scan(g, item, items, node.items.span, turn)
 
 
 @statement(ir.Scan)
 def _scan(g: Generator, node: ir.Scan, to: Destination) -> None:
+    g.repeated += 1
     if not node.fused or g.staged:
         _scan_items(g, node)
     elif g.fusing:
         _scan_fused(g, node)
     else:
         _scan_trying(g, node)
+    g.repeated -= 1
     if to is not EFFECT:
         g.deliver(g.const(None), to)
 

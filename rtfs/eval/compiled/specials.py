@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast as py
 from collections.abc import Callable
 
-from rtfs.eval.compiled import metering
+from rtfs.eval.compiled import access, metering
 from rtfs.eval.compiled.generate import EFFECT, Destination, Generator, statement
 from rtfs.ir import nodes as ir
 from rtfs.syntax import nodes as ast
@@ -40,7 +40,7 @@ def _make_vector(g: Generator, node: ir.Special, form: ast.MakeVector, to: Desti
 
 
 def make_vector(g: Generator, node: ir.Special) -> Any:
-    return g.call(" vector", g.list_of(g.exprs(node.args)))
+    return access.vector(g, g.exprs(node.args))
 
 
 def make_map(g: Generator, node: ir.Special) -> Any:

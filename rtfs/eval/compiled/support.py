@@ -413,6 +413,7 @@ NAMES: dict[str, Any] = {
     " List": List,
     " Keyword": Keyword,
     " vector": Vector.adopt,
+    " new": object.__new__,
     " map": Map.adopt,
     " map_of": Map,
     " Function": Function,

@@ -105,11 +105,26 @@ CASES = {
     ),
     "what a loop has collected is added up at once": (
         "(defn g [n] (if (< n 2) 1 (+ (g (- n 1)) n)))\n"
-        "(defn f [n] (reduce + 0 (map (fn [x] (g x)) (range n))))",
+        "(defn f [n] (reduce + 0 (reduce (fn [k x] (if (even? x) (conj k (g x)) (conj k 1))) [] (range n))))",
         "f",
         "sum(out",
         "",
         ["(f 5)", "(f 0)", "(f 1.5)"],
+    ),
+    "integers are added up in the loop that they come from, whatever it does": (
+        "(defn g [n] (println n) (if (< n 2) 1 (+ (g (- n 1)) (if (= n 7) (throw :seven) n))))\n"
+        "(defn f [n] (reduce + 0 (map (fn [x] (g x)) (range n))))",
+        "f",
+        "total = total + g",
+        "out = ",
+        ["(f 5)", "(f 0)", "(f 1.5)", "(f 9)", "(try (f 9) (catch e (f 3)))"],
+    ),
+    "what may fail is added up when all is there": (
+        "(defn g [n] (println n) (if (< n 2) 1 :two))\n(defn f [n] (reduce + 0 (map (fn [x] (g x)) (range n))))",
+        "f",
+        "for item in out:",
+        "",
+        ["(f 2)", "(f 5)"],
     ),
     "an item of a loop that runs as one has no variable of its own where it is only added": (
         "(defn f [k n] (reduce + 0 (map (fn [x] (* x k)) (filter (fn [x] (not= (mod x k) 0)) (range n)))))",
