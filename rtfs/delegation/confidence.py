@@ -102,7 +102,7 @@ class Confidences:
         self._by = {(fit.function, fit.version, fit.target): fit.calibrator for fit in self.fits}
 
     def of(self, function: str, target: str, score: float | None, version: str = "") -> float | None:
-        """The probability that an answer with this score is right; None where nothing was fitted for this version of the function."""
+        """The probability that an answer with this score is right; None where nothing was fitted for this version."""
         calibrated = self._by.get((function, version, target)) if score is not None else None
         if calibrated is None or score is None:
             return None
