@@ -73,7 +73,8 @@ def interval(right: int, rows: int) -> tuple[float, float]:
 def judged(records: Sequence[Any], rows: Sequence[Row]) -> list[Judged]:
     found = []
     for record, (_, label) in zip(records, rows, strict=True):
-        found.append(Judged(record.function, f"local_model:{record.model}", record.score, record.value == label))
+        target, right = f"local_model:{record.model}", record.value == label
+        found.append(Judged(record.function, target, record.score, right, record.function_hash))
     return found
 
 

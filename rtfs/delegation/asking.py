@@ -66,6 +66,8 @@ class Trace:
 
     budget: Budget
     """What its requests are charged to."""
+    version: str
+    """The hash of the function (`requests.Requests.function_hash`)."""
     attempts: list[Attempt] = field(default_factory=list)
     provider: str | None = None
     """The last that was asked."""
@@ -318,7 +320,7 @@ class Asking:
             )
             trace.attempts.append(failed)
             raise
-        confidence = self._confidences.of(request.function, target.printed, reply.score)
+        confidence = self._confidences.of(request.function, target.printed, reply.score, trace.version)
         cut = f"the answer was cut off after {request.max_tokens} tokens" if reply.finish_reason == "length" else None
         attempt = Attempt(
             provider=provider.name,

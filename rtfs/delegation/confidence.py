@@ -43,16 +43,19 @@ class Judged(Struct):
     target: str
     score: float
     right: bool
+    version: str = ""
+    """The hash of the function (`requests.Requests.function_hash`)."""
 
 
 class Fit(Struct):
-    """What the scores of one function's answers by one target are worth.
+    """What the scores of one target's answers to one function are worth.
 
     Attributes:
         rows, right: outcomes that it was fitted to, and how many of them were right.
         ece, brier: of confidences for rows that were not fitted to; see `router.calibration`.
         score_ece: the same error of the scores themselves; None where some are no probabilities.
         fitted: seconds since the epoch.
+        version: the hash of the function; a fit is of no use to another version of it.
     """
 
     function: str
@@ -64,6 +67,7 @@ class Fit(Struct):
     brier: float
     score_ece: float | None
     fitted: float = 0.0
+    version: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -86,6 +90,7 @@ class Fit(Struct):
             float(data["brier"]),
             None if score_ece is None else float(score_ece),
             float(data["fitted"]),
+            str(data["version"]),
         )
 
 
@@ -94,18 +99,18 @@ class Confidences:
 
     def __init__(self, fits: Iterable[Fit] = ()) -> None:
         self.fits = tuple(fits)
-        self._by = {(fit.function, fit.target): fit.calibrator for fit in self.fits}
+        self._by = {(fit.function, fit.version, fit.target): fit.calibrator for fit in self.fits}
 
-    def of(self, function: str, target: str, score: float | None) -> float | None:
-        """The probability that an answer with this score is right; None where nothing was fitted."""
-        calibrated = self._by.get((function, target)) if score is not None else None
+    def of(self, function: str, target: str, score: float | None, version: str = "") -> float | None:
+        """The probability that an answer with this score is right; None where nothing was fitted for this version."""
+        calibrated = self._by.get((function, version, target)) if score is not None else None
         if calibrated is None or score is None:
             return None
         return min(1.0, max(0.0, calibrated(score)))
 
     def with_fits(self, fits: Iterable[Fit]) -> Confidences:
         """These, with others in the place of those of the same functions and targets."""
-        found = {(fit.function, fit.target): fit for fit in (*self.fits, *fits)}
+        found = {(fit.function, fit.version, fit.target): fit for fit in (*self.fits, *fits)}
         return Confidences([found[key] for key in sorted(found)])
 
     def save(self, path: str) -> None:
@@ -168,11 +173,11 @@ def fit_all(
     Returns:
         The fits; and (function, target, rows, why not) of the others. Both by function and target.
     """
-    found: dict[tuple[str, str], list[Judged]] = {}
+    found: dict[tuple[str, str, str], list[Judged]] = {}
     for row in rows:
-        found.setdefault((row.function, row.target), []).append(row)
+        found.setdefault((row.function, row.version, row.target), []).append(row)
     fits, left_out = [], []
-    for (function, target), group in sorted(found.items()):
+    for (function, _, target), group in sorted(found.items()):
         if len(group) < least:
             left_out.append((function, target, len(group), f"{least} outcomes are needed"))
         elif len({row.right for row in group}) < 2:
@@ -190,7 +195,7 @@ def fit(rows: Sequence[Judged], *, method: str = "auto") -> Fit:
     for rows that they were not fitted to.
 
     Args:
-        rows: all of one function and target, in the order in which they were answered.
+        rows: all of one version of a function and one target, in the order in which they were answered.
     Raises:
         ConfigError: no rows, or no such method.
     """
@@ -214,6 +219,7 @@ def fit(rows: Sequence[Judged], *, method: str = "auto") -> Fit:
         brier=brier(tried[best], right),
         score_ece=calibration_error(scores, right) if all(0 <= score <= 1 for score in scores) else None,
         fitted=round(time.time(), 3),
+        version=rows[0].version,
     )
 
 

@@ -95,7 +95,8 @@ class ModelDelegate:
         self._redact = redact
         self._clock = clock
         self._timer = timer
-        self._requests = Requests() if hash_requests else None
+        self._requests = Requests()
+        self._hashes = hash_requests
         self._keep_arguments = keep_arguments
         self._code = code
         self._no_limits = Budget("the runtime")
@@ -116,7 +117,7 @@ class ModelDelegate:
         self._warn(options.warnings)
         decision = call.plan or hinted(call)
         started, begin = self._clock(), self._timer()
-        trace = Trace(self._budget(call, decision, options))
+        trace = Trace(self._budget(call, decision, options), self._requests.function_hash(call))
         if call.target == "engine" and isinstance(decision.target, LocalPure):
             return self._here(call, self._record(call, decision, trace, started, 0.0, (decision.reasoning, "targets-refused")))
         if call.tools:
@@ -247,7 +248,7 @@ class ModelDelegate:
             problem=f"{what} {_sureness(answer):.2f} is below the {wanted:.2f} that is asked for",
             score=score,
             confidence=confidence,
-            value_hash=None if self._requests is None else hash_of(answer.value),
+            value_hash=hash_of(answer.value) if self._hashes else None,
         )
 
     # --- without one ---
@@ -321,7 +322,8 @@ class ModelDelegate:
             saved=cached.kept.saved if cached is not None else None,
             error=self._redact(problem[0]) if problem else None,
             error_kind=problem[1] if problem else None,
-            request_hash=None if self._requests is None else self._requests.hash_of(call),
+            function_hash=trace.version,
+            request_hash=self._requests.hash_of(call) if self._hashes else None,
             planned=planned(call.options),
             arguments=self._redact(readable(Vector(call.args)) or "too large") if self._keep_arguments else None,
         )

@@ -59,7 +59,7 @@ def judged_of(entries: Iterable[Entry]) -> Iterator[Judged]:
     for found in entries:
         record = found.record
         for target, score, right in answers_of(record):
-            yield Judged(record["function"], target, score, right)
+            yield Judged(record["function"], target, score, right, record.get("function_hash") or "")
 
 
 def answers_of(record: dict[str, Any]) -> list[tuple[str, float, bool]]:

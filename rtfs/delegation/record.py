@@ -122,6 +122,8 @@ class CallRecord:
     error_kind: str | None = None
     body_error: str | None = None
     """What the body raised when it ran as the fallback."""
+    function_hash: str | None = None
+    """Of the version of the function (`requests.Requests.function_hash`)."""
     request_hash: str | None = None
     """The same for the same question, whoever is asked (`requests.request_hash`); None where nobody keeps it."""
     arguments: str | None = None
@@ -173,6 +175,7 @@ class CallRecord:
             "error": self.error,
             "error_kind": self.error_kind,
             "body_error": self.body_error,
+            "function_hash": self.function_hash,
             "request_hash": self.request_hash,
             "arguments": self.arguments,
             "planned": self.planned,

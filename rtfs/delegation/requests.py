@@ -25,23 +25,29 @@ class Requests:
     """Makes the hashes; what all calls of a function share is hashed once. Safe to use from several threads."""
 
     def __init__(self) -> None:
-        #: identity of the function's options -> (the options, the types it names, the hash's state after all that is fixed)
-        self._begun: dict[int, tuple[dict[str, Any], dict[str, Any], Any]] = {}
+        #: identity of the function's options -> (the options, the types it names, the hash's state after all that is fixed, the
+        #: hash of the function)
+        self._begun: dict[int, tuple[dict[str, Any], dict[str, Any], Any, str]] = {}
 
     def hash_of(self, call: DelegatedCall) -> str | None:
         """32 hexadecimal digits; None where an operand is too large to be written."""
         texts = [readable(arg) for arg in call.args]
         if None in texts:
             return None
-        state = self._fixed(call).copy()
+        state = self._fixed(call)[2].copy()
         state.update(repr(texts).encode())
         return str(state.hexdigest())
 
-    def _fixed(self, call: DelegatedCall) -> Any:
+    def function_hash(self, call: DelegatedCall) -> str:
+        """16 hexadecimal digits: of all that calls of the function have in common, and of its `:rules`. Another version of a
+        function has another one, and so has a function of the same name in another program."""
+        return self._fixed(call)[3]
+
+    def _fixed(self, call: DelegatedCall) -> tuple[dict[str, Any], dict[str, Any], Any, str]:
         begun = self._begun.get(id(call.options))
         # the options belong to one function; a type may have been defined anew
         if begun is not None and begun[0] is call.options and begun[1] == call.aliases:
-            return begun[2]
+            return begun
         parts = [
             call.name,
             call.doc,
@@ -53,8 +59,10 @@ class Requests:
         state = blake2b(repr(parts).encode(), digest_size=16)
         if len(self._begun) >= _MOST_FUNCTIONS:
             self._begun.clear()
-        self._begun[id(call.options)] = (call.options, call.aliases, state)
-        return state
+        whole = state.copy()
+        whole.update(repr(readable(call.options.get("rules"))).encode())
+        begun = self._begun[id(call.options)] = (call.options, call.aliases, state, whole.hexdigest()[:16])
+        return begun
 
 
 def readable(value: Any) -> str | None:

@@ -216,16 +216,18 @@ class CostedRouter(Listeners):
 
     def _look_up(self) -> None:
         with self._lock:
-            equipment, self._equipment = self._equipment, None
-            if equipment is None:  # another thread was quicker
+            if self._equipment is None:  # another thread was quicker
                 return
-            past, prices = equipment
-            known = [one if one.price is not None else one.replace(price=prices(one.target)) for one in self.candidates]
-            self.candidates = tuple(known)
-            self._dearest = _dearest(self.candidates)
-            if not self._remembers:
-                self._learning = past()
-                self._known = self._learning.copy()
+            past, prices = self._equipment
+            try:
+                known = [one if one.price is not None else one.replace(price=prices(one.target)) for one in self.candidates]
+                self.candidates = tuple(known)
+                self._dearest = _dearest(self.candidates)
+                if not self._remembers:
+                    self._learning = past()
+                    self._known = self._learning.copy()
+            finally:  # last: whoever sees that there is none decides by what was found
+                self._equipment = None
 
     def estimates(self, context: CallContext) -> list[Estimate]:
         """What is expected of each candidate for a call, in the order in which they were given."""

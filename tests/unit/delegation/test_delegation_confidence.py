@@ -31,6 +31,12 @@ def reply(text: str, score: float | None) -> ModelReply:
     return ModelReply(text=text, usage=Usage(prompt_tokens=1, completion_tokens=1), score=score)
 
 
+def version_of(runtime: Runtime) -> str:
+    """The hash of `label`."""
+    runtime.run('(label "0")')
+    return runtime.records.calls[-1].function_hash
+
+
 def rows_of(worth: Callable[[float], float], count: int, seed: int = 0) -> list[Judged]:
     """Answers whose scores are worth something else than they say."""
     chance = random.Random(seed)
@@ -147,7 +153,9 @@ def test_outcomes_are_noted_for_records(make: Callable[..., Runtime], path: str)
     entries = list(Selection().entries(path))
     assert [entry.record["outcome"] for entry in entries] == ["right", "wrong", None]
     assert entries[1].record["expected_hash"] == entries[0].record["value_hash"]
-    assert list(judged(path)) == [Judged("label", "local_model:quick", 0.9, True), Judged("label", "local_model:quick", 0.6, False)]
+    version = first.function_hash
+    expected = [("label", "local_model:quick", 0.9, True, version), ("label", "local_model:quick", 0.6, False, version)]
+    assert list(judged(path)) == [Judged(*one) for one in expected]
     assert note_outcome(path, entries[2].id, value=Keyword("a"))
     assert not note_outcome(path, entries[0].id, False)  # whoever thinks again is right
     assert [entry.record["outcome"] for entry in Selection().entries(path)] == ["wrong", "wrong", "right"]
@@ -212,7 +220,8 @@ def test_calls_have_confidences_once_they_are_fitted(make: Callable[..., Runtime
     with make([reply("a", 0.9), reply("a", None)]) as runtime:
         runtime.run('(label "1")')
         assert (runtime.records.calls[0].score, runtime.records.calls[0].confidence) == (0.9, None)
-    fits = [fit([row.replace(function="label", target="local_model:quick") for row in rows_of(lambda score: score * 0.5, 500)])]
+        about = {"function": "label", "target": "local_model:quick", "version": version_of(runtime)}
+    fits = [fit([row.replace(**about) for row in rows_of(lambda score: score * 0.5, 500)])]
     Confidences(fits).save(str(tmp_path / "state" / "confidence.json"))
     with make([reply("a", 0.9), reply("a", None)]) as runtime:
         runtime.run('[(label "1") (label "2")]')
@@ -220,6 +229,9 @@ def test_calls_have_confidences_once_they_are_fitted(make: Callable[..., Runtime
     assert scored.score == 0.9
     assert scored.confidence == scored.attempts[0].confidence == fits[0].calibrator(0.9)
     assert (unscored.score, unscored.confidence) == (None, None)
+    with make([reply("a", 0.9)]) as runtime:
+        runtime.run(LABEL.replace("Which?", "Which one?") + '(label "1")')
+        assert runtime.records.calls[0].confidence is None  # another version of the function
 
 
 @pytest.mark.parametrize(("worth", "answered_by", "what"), [(0.5, "slow", "confidence"), (1.0, "quick", ""), (None, "quick", "")])
@@ -227,7 +239,10 @@ def test_escalation_goes_by_confidences_where_there_are_some(
     make: Callable[..., Runtime], tmp_path: Path, worth: float | None, answered_by: str, what: str
 ):
     if worth is not None:
-        rows = [Judged("label", "local_model:quick", row.score, row.right) for row in rows_of(lambda score: score * worth, 2_000)]
+        with make([reply("a", 0.97)]) as runtime:
+            version = version_of(runtime)
+        found = rows_of(lambda score: score * worth, 2_000)
+        rows = [Judged("label", "local_model:quick", row.score, row.right, version) for row in found]
         Confidences([fit(rows)]).save(str(tmp_path / "state" / "confidence.json"))
     with make([reply("a", 0.97)], [reply("b", 0.95)]) as runtime:
         runtime.run('(label "1")')

@@ -582,3 +582,14 @@ def test_a_row_has_what_its_document_says():
         "completion_tokens": 3,
         "cost_usd": 0.25,
     }
+
+
+def test_versions_of_a_function_are_told_apart(path: Path):
+    with Runtime(environ={}, log=path) as runtime:
+        ask = '(defn ask ^:delegation :local-model "rules" ^{:rules [["x" "a"] [:else "b"]]} "What?" [text :string] :-> :string text)'
+        for text in (ask, ask, ask.replace("What?", "Which?"), ask.replace('"b"', '"c"'), ask.replace('"rules"', '"echo"')):
+            runtime.run(text + '(ask "x")')
+        runtime.run('(ask "another question")')
+    first, again, doc, rules, model, other = [one["function_hash"] for one in documents(path)]
+    assert first == again == model == other  # who is asked, and what, does not make another function
+    assert len({first, doc, rules}) == 3
