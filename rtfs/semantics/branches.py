@@ -264,6 +264,10 @@ class Branches:
             if self._carry_on(branch):
                 return
         if self._ready:
+            root = self.root
+            if root is not None and root.stop.is_set and root in self._ready:  # it calls the others off
+                self._ready.remove(root)
+                self._ready.appendleft(root)
             branch = self._turn = self._ready.popleft()
             if branch.gate.locked():
                 branch.gate.release()
