@@ -246,6 +246,19 @@ def test_the_host_in_python_prints_what_its_comments_say(capsys: pytest.CaptureF
     assert len(lines) == 6
 
 
+def test_a_model_has_functions_called_and_is_watched(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("httpx2")
+    for name in ("HTTP_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    runpy.run_path(str(EXAMPLES / "tools.py"), run_name="__main__")
+    assert capsys.readouterr().out.splitlines() == [
+        "{'text': 'It arrives in 2 days.', 'escalate': False}",
+        "lookup-order no-order",
+        "lookup-order ok",
+        "3 requests, answered by model",
+    ]
+
+
 # --- the real model ---
 
 

@@ -139,3 +139,21 @@ def test_effects(write, capsys):
     assert by_name["sets"]["changes_state"]
     assert by_name["any"]["capabilities"] == ["*"]
     assert not by_name["m.n/reads"]["pure"]
+
+
+def test_effects_of_tools_are_those_of_the_function_that_lists_them(write, capsys):
+    text = """(defn reads [p :string] (call :io.read-file p))
+(defn asks ^:delegation :remote "other" [x :string] :-> :string "")
+(defn both ^:delegation :remote "gpt" ^{:tools [reads asks :network.http-fetch println]} [x :string] :-> :string "")
+(defn uses [x] (both x))
+(defn alone ^:delegation :local ^{:tools [reads]} [x] x)
+(defn recursive ^:delegation :remote "gpt" ^{:tools [recursive]} [x :string] :-> :string "")
+"""
+    main(["check", "--effects", "--json", write("a.rtfs", text)])
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    by_name = {r["function"]: r for r in records if "function" in r}
+    for name in ("both", "uses"):
+        assert by_name[name]["capabilities"] == ["io.println", "io.read-file", "network.http-fetch"]
+        assert by_name[name]["delegates"] == ["remote_model:gpt", "remote_model:other"]
+    assert by_name["alone"]["pure"]
+    assert by_name["recursive"]["delegates"] == ["remote_model:gpt"]

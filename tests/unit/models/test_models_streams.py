@@ -403,3 +403,44 @@ def test_a_refusal_in_the_middle(other: AnthropicServer, claude: AnthropicProvid
     other.script(stream({"type": "text", "text": "It is"}, stop_reason="refusal"))
     _, error = received(claude.stream(request()))
     assert error.kind == "model-refused"
+
+
+# --- clocks ----------------------------------------------------------------------------------
+
+
+def test_a_clock_that_jumps_ends_a_stream_and_hangs_nothing(server: OpenAIServer) -> None:
+    now = [1000.0]
+    provider = OpenAICompatibleProvider(base_url=server.base_url, clock=lambda: now[0])
+    server.script(Events((event({"content": "a"}), event({"content": "b"}), 0.05, event({"content": "c"}), 0.05), ends="never"))
+    coming = provider.stream(request(timeout_s=5))
+    assert next(coming).text == "a"
+    now[0] += 3600
+    begin = time.monotonic()
+    _, error = received(coming)
+    assert time.monotonic() - begin < 3
+    assert (error.retryable, "within 5 s" in error.message) == (True, True)
+    provider.close()
+
+
+def test_a_clock_that_jumps_back_does_no_harm(server: OpenAIServer) -> None:
+    now = [1000.0]
+    provider = OpenAICompatibleProvider(base_url=server.base_url, clock=lambda: now[0])
+    server.script(Events((event({"content": "a"}), event({"content": "b"}), event({}, "stop"), "[DONE]")))
+    coming = provider.stream(request(timeout_s=5))
+    next(coming)
+    now[0] -= 3600
+    assert received(coming)[1].text == "ab"
+    provider.close()
+
+
+@pytest.mark.parametrize(("year", "waits"), [(1990, True), (2090, False)])
+def test_a_date_to_wait_for_is_taken_for_what_it_is(server: OpenAIServer, provider: OpenAICompatibleProvider, monkeypatch: pytest.MonkeyPatch, year: int, waits: bool) -> None:
+    """The clock of this machine may be wrong by years."""
+    from datetime import UTC, datetime
+
+    moment = datetime(year, 1, 1, tzinfo=UTC).timestamp()
+    monkeypatch.setattr("rtfs.models.http.time.time", lambda: moment)
+    server.script(Status(429, retry_after="Fri, 20 Nov 2026 12:00:00 GMT"))
+    _, error = received(provider.stream(request()))
+    assert (error.retry_after_s > 1e6) is waits
+    assert error.retry_after_s >= 0
