@@ -234,9 +234,10 @@ def _parallel(c: Inference, node: ast.Parallel, flow: Flow, want: Want | None) -
     for i, branch in enumerate(node.branches):
         declared = node.types[i] if i < len(node.types) else None
         name = node.names[i] if node.names else f"branch {i + 1}"
-        found.append(declared or c.infer(branch, flow.branch(), None))
+        value = branch.body if isinstance(branch, ast.Fn) else branch
+        found.append(declared or c.infer(value, flow.branch(), None))
         if declared is not None:
-            c.infer(branch, flow.branch(), Want(declared, f"`{name}`"))
+            c.infer(value, flow.branch(), Want(declared, f"`{name}`"))
     return Primitive("map") if node.names is not None else TupleType(tuple(found)) if found else VectorType(NEVER)
 
 

@@ -160,7 +160,8 @@ def _parallel(lo: Lowerer, node: ast.Parallel, tail: bool) -> ir.Node:
     items = []
     for i, branch in enumerate(node.branches):
         what = f"parallel {names[i] if names else i}"
-        items.append(lo.check(lo.node(branch), node.types[i], what, branch.span))
+        value = lo.node(branch)
+        items.append(value if node.may_wait else lo.check(value, node.types[i], what, branch.span))
     return ir.Special(node.span, node, items, [], [])
 
 

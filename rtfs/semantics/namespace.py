@@ -154,6 +154,11 @@ class Namespace:
     def is_builtin(self, name: str) -> bool:
         return name in self.library
 
+    def only_computes(self, name: str) -> bool:
+        from rtfs.semantics.builtins.index import TOPICS
+
+        return TOPICS.get(name) not in (None, "higher_order", "functions", "ordering") and name not in self.own
+
     def known_names(self) -> Iterable[str]:
         from rtfs.syntax.analyse import SPECIAL_FORMS
 

@@ -3,16 +3,47 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rtfs.errors import EvalError, LimitExceeded
 from rtfs.semantics.branch import Branch
 from rtfs.semantics.branches import MAX_NESTING, Branches
+from rtfs.semantics.calls import call
 from rtfs.semantics.stopping import Stopped
+from rtfs.semantics.typecheck import optional_check, validation_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from rtfs.semantics.machine import Machine
+    from rtfs.semantics.namespace import Namespace
+    from rtfs.source import Span
+    from rtfs.types.nodes import Type
+
+
+def values_of_branches(
+    machine: Machine,
+    namespace: Namespace,
+    functions: Sequence[Any],
+    names: tuple[str, ...] | None,
+    types: Sequence[Type | None],
+    spans: Sequence[Span | None],
+) -> list[Any]:
+    """The values of functions without parameters, for `parallel`; each of its type, if it has one."""
+    checks = [optional_check(type_, namespace.lookup_type) for type_ in types]
+
+    def work(index: int) -> Any:
+        value, check = call(functions[index], []), checks[index]
+        if check is not None and (mismatch := check(value)) is not None:
+            error = validation_error(f"parallel {names[index] if names else index}", mismatch)
+            error.span = spans[index]
+            raise error
+        return value
+
+    if machine.expanding:
+        return [work(index) for index in range(len(functions))]
+    return together(machine.with_branches(), work, len(functions))
 
 
 def together(branches: Branches, work: Callable[[int], Any], count: int, most: int | None = None) -> list[Any]:

@@ -456,11 +456,18 @@ class StepLoop(Node):
 
 
 class Parallel(Node):
-    """`(parallel [a e] …)`: a map when `names` are given, else (also `step-parallel`) a vector."""
+    """`(parallel [a e] …)`: a map when `names` are given, else (also `step-parallel`) a vector.
+
+    The branches are expressions; or all of them `Fn`s without parameters, which go on while others wait for the outside.
+    """
 
     names: tuple[str, ...] | None
     types: tuple[Type | None, ...]
     branches: tuple[Node, ...]
+
+    @property
+    def may_wait(self) -> bool:
+        return isinstance(self.branches[0], Fn)
 
 
 class WithResource(Node):

@@ -106,6 +106,11 @@ def effects(machine: Machine, namespace: Namespace) -> dict[str, Any]:
     def log_step(level: str, span: Span | None, items: list[Any]) -> None:
         with_span(span, lambda: machine.perform("io.log", [Keyword(level), *(items or [""])]))
 
+    def branches(names: tuple[str, ...] | None, types: list[Any], spans: list[Any], functions: list[Any]) -> list[Any]:
+        from rtfs.semantics.together import values_of_branches
+
+        return values_of_branches(machine, namespace, functions, names, types, spans)
+
     def overflow() -> None:
         raise machine.too_deep()
 
@@ -177,7 +182,7 @@ def effects(machine: Machine, namespace: Namespace) -> dict[str, Any]:
                 release_quietly,
                 release_at_limit,
             ),
-            *(overflow, log_step, host_form, def_type, def_struct, import_module, define_module, fresh, delegated),
+            *(branches, overflow, log_step, host_form, def_type, def_struct, import_module, define_module, fresh, delegated),
             *(wrap, matches_kind, resource_ref, parallel, count_turn, add_part, make_template),
         )
     }

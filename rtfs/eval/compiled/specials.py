@@ -130,7 +130,11 @@ def _host_form(g: Generator, node: ir.Special, form: ast.HostForm, to: Destinati
 
 @form(ast.Parallel)
 def _parallel(g: Generator, node: ir.Special, form: ast.Parallel, to: Destination) -> None:
-    g.deliver(g.call(" parallel", g.const(form.names), g.list_of(g.exprs(node.args))), to)
+    results = g.list_of(g.exprs(node.args))
+    if form.may_wait:
+        types, spans = g.list_of([g.const(t) for t in form.types]), g.list_of([g.const(b.span) for b in form.branches])
+        results = g.call(" branches", g.const(form.names), types, spans, results)
+    g.deliver(g.call(" parallel", g.const(form.names), results), to)
 
 
 def _result(g: Generator, to: Destination) -> Destination:

@@ -119,6 +119,16 @@ def _parallel(w: TreeWalker, node: ast.Parallel, layout: Layout | None) -> Run:
     runs = w.compile_all(node.branches, layout)
     checks = [w.check(t) for t in node.types]
     names = node.names
+    spans = [branch.span for branch in node.branches]
+
+    def run_branches(env: Env) -> Any:
+        from rtfs.semantics.together import values_of_branches
+
+        results = values_of_branches(w.machine, w.namespace, [run(env) for run in runs], names, node.types, spans)
+        return Vector.adopt(results) if names is None else Map([(Keyword(names[i]), results[i]) for i in range(len(names))])
+
+    if node.may_wait:
+        return run_branches
 
     def run_parallel(env: Env) -> Any:
         results = []

@@ -65,6 +65,8 @@ def _parallel(c: Checker, node: ast.Parallel, place: Place) -> None:
         need(not any(node.types), "branches")
     else:
         need(len(node.names) == count and len(set(node.names)) == count, "branches")
+    thunks = [isinstance(branch, ast.Fn) and not branch.params and branch.rest is None for branch in node.branches]
+    need(all(thunks) or not any(isinstance(branch, ast.Fn) for branch in node.branches), "branches")
     for type_ in node.types:
         c.type(type_)
     c.nodes(node.branches, place)

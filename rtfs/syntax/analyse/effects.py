@@ -7,6 +7,7 @@ from rtfs.source import Span
 from rtfs.syntax import nodes as ast
 from rtfs.syntax.analyse.core import Analyser, Form, Place, is_keyword, special_form
 from rtfs.syntax.analyse.patterns import annotation
+from rtfs.syntax.analyse.waiting import may_wait
 from rtfs.types.nodes import Type
 from rtfs.values.forms import is_symbol, list_form
 from rtfs.values.maps import Map
@@ -95,24 +96,26 @@ def step_parallel_form(a: Analyser, form: Form, place: Place) -> ast.Node:
     options, inner, at = _options(a, form, 1, place.nontail())
     if at >= len(form):
         a.usage(form, "(step-parallel expression…)")
-    branches = tuple([_branch(a, form.items[i], form.spans[i], inner) for i in range(at, len(form))])
+    branches = _branches(a, form.items[at:], form.spans[at:], inner)
     body = ast.Parallel(form.span, None, (None,) * len(branches), branches)
     return ast.Step(form.span, "step-parallel", options, body)
 
 
 @special_form("parallel")
 def parallel_form(a: Analyser, form: Form, place: Place) -> ast.Node:
-    """`(parallel [name : T? e] …)` gives a map, `(parallel e …)` a vector; branches do not see each other's changes."""
+    """`(parallel [name : T? e] …)` gives a map, `(parallel e …)` a vector; branches do not see each other's changes, and while one
+    waits for a model, others go on."""
     if len(form) < 2:
         a.usage(form, "(parallel [name expression] …) or (parallel expression …)")
     inner = place.nontail()
     bracketed = all(type(x) is Vector and len(x) >= 2 and type(x[0]) is Symbol for x in form.items[1:])
     if not bracketed:
-        branches = tuple([_branch(a, form.items[i], form.spans[i], inner) for i in range(1, len(form))])
+        branches = _branches(a, form.items[1:], form.spans[1:], inner)
         return ast.Parallel(form.span, None, (None,) * len(branches), branches)
     names: list[str] = []
     types: list[Type | None] = []
-    nodes: list[ast.Node] = []
+    values: list[Any] = []
+    places: list[Span | None] = []
     for i in range(1, len(form)):
         children = a.children(form.items[i], form.spans[i])
         items, spans = [f for f, _ in children], [s for _, s in children]
@@ -123,8 +126,18 @@ def parallel_form(a: Analyser, form: Form, place: Place) -> ast.Node:
             a.fail(f"two branches are called `{items[0].name}`", spans[0], kind="duplicate-parameter")
         names.append(items[0].name)
         types.append(type_)
-        nodes.append(_branch(a, items[-1], spans[-1], inner))
-    return ast.Parallel(form.span, tuple(names), tuple(types), tuple(nodes))
+        values.append(items[-1])
+        places.append(spans[-1])
+    return ast.Parallel(form.span, tuple(names), tuple(types), _branches(a, values, places, inner))
+
+
+def _branches(a: Analyser, forms: list[Any], spans: list[Span | None], place: Place) -> tuple[ast.Node, ...]:
+    """The branches; as functions without parameters when one of several may have to wait for the outside."""
+    if len(forms) > 1 and any(may_wait(form, a.environment) for form in forms):
+        for form, span in zip(forms, spans, strict=True):
+            _refuse_outer_changes(a, form, place, span)
+        return tuple([_thunk_of(a, [form], [span], place, span) for form, span in zip(forms, spans, strict=True)])
+    return tuple([_branch(a, form, span, place) for form, span in zip(forms, spans, strict=True)])
 
 
 def _branch(a: Analyser, form: Any, span: Span | None, place: Place) -> ast.Node:
@@ -212,15 +225,18 @@ def delegate_async_form(a: Analyser, form: Form, place: Place) -> ast.Node:
 
 def _thunk(a: Analyser, form: Form, first: int, place: Place) -> ast.Node:
     """A function without parameters whose body are the items of a form from `first` on."""
+    return _thunk_of(a, form.items[first:], form.spans[first:], place, form.span)
+
+
+def _thunk_of(a: Analyser, forms: list[Any], spans: list[Span | None], place: Place, span: Span | None) -> ast.Node:
     # not as the function's own body: `recur` would repeat that, and a keyword in front would be its result type
     value = Symbol(a.environment.fresh_name("value"))
-    body = List([Symbol("do"), *form.items[first:]])
-    if form.span is not None:
-        places = [form.spans[0], *form.spans[first:]]
-        offsets = [offset for s in places for offset in ((s.start, s.end) if s is not None else (form.span.start, form.span.end))]
-        body.where = (form.span.source, form.span.start, form.span.end, offsets)
+    body = List([Symbol("do"), *forms])
+    if span is not None:
+        offsets = [offset for s in (None, *spans) for offset in ((s.start, s.end) if s is not None else (span.start, span.end))]
+        body.where = (span.source, span.start, span.end, offsets)
     thunk = list_form(Symbol("fn"), Vector([]), list_form(Symbol("let"), Vector([value, body]), value))
-    return a.analyse(thunk, place, form.span)
+    return a.analyse(thunk, place, span)
 
 
 def _check_limits(a: Analyser, limits: Any, span: Span | None) -> None:

@@ -32,6 +32,10 @@ class MacroEnvironment(Protocol):
         """Whether the library has a function of this name."""
         ...
 
+    def only_computes(self, name: str) -> bool:
+        """Whether this is a function of the library that neither speaks to the host nor calls what it is given."""
+        ...
+
     def known_names(self) -> Iterable[str]: ...
 
     def declare_type(self, name: str) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rtfs.config import Limits
 from rtfs.errors import DelegationError, EvalError, LimitExceeded, MacroError
+from rtfs.source import Source
 from tests.support.waiting_models import Waiting, runtime_with
 
 STRATEGIES = ["ir", "tree"]
@@ -246,6 +248,41 @@ def test_a_thousand_items(strategy: str) -> None:
         assert sorted(model.asked) == list(range(1000))
         assert runtime.records.totals.by_model == 1000
     no_branch_is_left()
+
+
+# --- parallel ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["text", "compiled"])
+def test_the_branches_of_parallel_wait_at_the_same_time(strategy: str, stored: bool, tmp_path: Path) -> None:
+    model = Waiting(lambda n: 80)
+    program = """
+        (defn both [x y] (parallel [a (ask x)] [b : int (+ 1 (ask y))] [c (+ x y)]))
+        (defn three [x] (let [k (* x 10)] (parallel (ask k) (let [z 1] (set! z (ask (+ k 1))) z) (+ k 2))))
+        [(both 1 2) (three 3) (step-parallel (ask 4) (ask 5))]"""
+    with runtime_with(model, strategy) as runtime:
+        if stored:
+            runtime.run(program)
+            model.asked.clear()
+            (tmp_path / "p.rtfsc").write_bytes(runtime.compile(Source("p", program)))
+            value, seconds = took(lambda: runtime.run_file(tmp_path / "p.rtfsc"))
+        else:
+            value, seconds = took(lambda: runtime.run(program))
+        assert value == [{"a": 2, "b": 5, "c": 3}, [60, 62, 32], [8, 10]]
+        assert seconds < 0.45  # one after the other: 0.48
+        assert sorted(model.asked) == [1, 2, 4, 5, 30, 31]
+        assert model.most == 2
+
+
+def test_parallel_fails_as_one_after_the_other(strategy: str) -> None:
+    model = Waiting(lambda n: 60_000 if n == 3 else 60 if n == 1 else 5, fails=(1, 2))
+    with runtime_with(model, strategy, strict=True) as runtime:
+        with pytest.raises(DelegationError, match="no answer to 1"):
+            runtime.run("(parallel [a (ask 1)] [b (ask 2)] [c (ask 3)])")
+        assert model.interrupted == [3]
+        with pytest.raises(EvalError, match="parallel b: Type mismatch: expected string, got integer") as caught:
+            runtime.run("(parallel [a (ask 7)] [b : string (ask 8)])")
+        assert str(caught.value.span) == "<run>:1:35"
 
 
 # --- tickets ----------------------------------------------------------------------------------
