@@ -99,6 +99,7 @@ class LlamaCppProvider:
         self._closed = False
         self._plans: dict[Any, Plan] = {}
         self._priors: dict[Any, Any] = {}
+        self._identities: dict[Any, str] = {}
 
     # --- the protocol ------------------------------------------------------------------------
 
@@ -143,6 +144,21 @@ class LlamaCppProvider:
 
         with _foreign(), self._pool(model).lease() as loaded:
             return embed(loaded, texts, CallLimit.of_seconds(timeout_s))
+
+    def version(self, model: str) -> str | None:
+        """What replies of a model depend on besides the request: its file, and how it is asked. None when it cannot be had.
+
+        The file's SHA-256 where it is noted, and so the same on another machine; else what changes when the file does.
+        """
+        try:
+            path = self._path_for(model)
+            profile = self._profile_for(model)
+            stat = path.stat()
+            key = (path, stat.st_size, stat.st_mtime_ns)
+            identity = profile.sha256 or self._remembered(self._identities, key, lambda: quantise.identity(path))
+        except (DelegationError, OSError):
+            return None
+        return f"{identity} {profile.form} {'q8' if self._requantise else 'as it is'} {'calibrated' if self._calibrate else 'raw'}"
 
     def availability(self, model: str) -> Availability:
         if importlib.util.find_spec("llama_cpp") is None:
