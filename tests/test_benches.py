@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benches import __main__ as command
-from benches import concurrency, delegation, large, measuring, policies, printing, sections, suite
+from benches import concurrency, delegation, large, local_models, measuring, policies, printing, sections, suite
 from benches.bars import Bar, bars
 from rtfs.runtime import Runtime
 from rtfs.source import Source
@@ -158,3 +158,27 @@ def test_the_figures_of_the_documentation_are_a_whole_run():
     page = printing.page(results)
     for program in suite.programs():
         assert f"| {program.name} | {program.about} |" in page
+
+
+# --- local models ---
+
+
+def test_goals_are_met_or_missed_as_their_figures_say():
+    goals = [
+        local_models.Goal.at_most("quick", 50, 49.99, "ms"),
+        local_models.Goal.at_most("slow", 50, 51, "ms", " (9 ms of CPU)"),
+        local_models.Goal.at_least("often", 1.8, 1.8, "times"),
+        local_models.Goal.at_least("rare", 1.8, 1.79, "times"),
+    ]
+    assert [goal.met for goal in goals] == [True, False, True, False]
+    lines = local_models.table(goals).splitlines()
+    assert lines[0].split() == ["goal", "measured", "met"]
+    assert lines[2].split() == ["slow", "<=", "50", "ms", "51", "ms", "(9", "ms", "of", "CPU)", "NO"]
+
+
+def test_what_would_end_the_process_is_a_missed_goal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(local_models, "stress", lambda what, count: {"problem": "ended with code -6: GGML_ASSERT"})
+    bench = local_models.Bench(local_models.QUICK, tmp_path)
+    goals = [*bench.schemas(), *bench.threads()]
+    assert [goal.met for goal in goals] == [False, False]
+    assert all("-6" in goal.shown for goal in goals)

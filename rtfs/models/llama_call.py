@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rtfs.errors import DelegationError
-from rtfs.models.llama_decoding import InvalidGrammar, Written, score_labels, write
+from rtfs.models.llama_decoding import InvalidGrammar, Written, drained, score_labels, writing
 from rtfs.models.llama_limits import CallLimit
 from rtfs.models.llama_pool import Pool
 from rtfs.models.llama_session import Session
@@ -66,13 +66,21 @@ class Call:
         self.finish = "stop"
 
     def reply(self) -> ModelReply:
+        return drained(self.pieces())
+
+    def pieces(self) -> Generator[str, None, ModelReply]:
+        """The text of the reply, piece by piece as it becomes certain, and the reply."""
         if isinstance(self.plan, Prose):
-            text = self._prose(self.plan)
+            text = yield from self._prose(self.plan)
         else:
             prompt = plain_prompt(self.request, self.plan)
             start = self._start(prompt, prompt.inputs)
+            parts: list[str] = []
             with self.pool.session(self.weights, start, self.limit) as session:
-                text = self._slots(session, prompt, start, self.plan, None)
+                for part in self._slots(session, prompt, start, self.plan, None):
+                    parts.append(part)
+                    yield part
+            text = "".join(parts)
             self.prompt_tokens += len(start)
         return ModelReply(
             text=text,
@@ -100,12 +108,27 @@ class Call:
                 return tokens
         return self.weights.start() + self.weights.tokens(prompt.head + inputs)
 
-    def _prose(self, plan: Prose) -> str:
+    def _prose(self, plan: Prose) -> Generator[str, None, str]:
         tokens, stops = self._prose_start(plan)
+        told = 0
         with self.pool.session(self.weights, tokens, self.limit) as session:
             self._read(session, tokens, self.request.max_tokens)
             self.prompt_tokens += len(tokens)
-            return self._write(session, stops=stops, max_chars=plan.max_chars).text.strip()
+            steps = self._writing(session, stops=stops, max_chars=plan.max_chars)
+            while True:
+                try:
+                    # blanks at the end may turn out to be the end, or the beginning of a stop
+                    sure = next(steps).strip()
+                except StopIteration as end:
+                    written: Written = end.value
+                    break
+                if len(sure) > told:
+                    yield sure[told:]
+                    told = len(sure)
+        text = written.text.strip()
+        if len(text) > told:
+            yield text[told:]
+        return text
 
     def _prose_start(self, plan: Prose) -> tuple[list[int], tuple[str, ...]]:
         """The whole prompt of free text, and what ends the answer: in a conversation when the model knows how one is written."""
@@ -115,18 +138,25 @@ class Call:
         prompt = plain_prompt(self.request, plan)
         return self.weights.start() + self.weights.tokens(prompt.head + prompt.inputs + prompt.slot()), ("\n\n",)
 
-    def _slots(self, session: Session, prompt: PlainPrompt, start: list[int], plan: Plan, label: str | None) -> str:
-        """The JSON of a plan's answer; `label` says in words which part of the result it is."""
-        if isinstance(plan, Constant):
-            return plan.json
+    def _slots(self, session: Session, prompt: PlainPrompt, start: list[int], plan: Plan, label: str | None) -> Iterator[str]:
+        """The JSON of a plan's answer, slot by slot; `label` says in words which part of the result it is."""
         if isinstance(plan, Fields):
-            entries = []
+            before = "{"
             for field in plan.fields:
                 inner = field.label if label is None else f"{label} {field.label}"
-                text = self._slots(session, prompt, start, field.plan, inner)
-                if not (field.optional and text == "null"):
-                    entries.append(f"{field.json_key}: {text}")
-            return "{" + ", ".join(entries) + "}"
+                parts = self._slots(session, prompt, start, field.plan, inner)
+                first = next(parts)
+                if field.optional and first == "null":  # the whole of it: no slot gives `null` and then more
+                    continue
+                yield f"{before}{field.json_key}: {first}"
+                yield from parts
+                before = ", "
+            yield "{}" if before == "{" else "}"
+        else:
+            yield plan.json if isinstance(plan, Constant) else self._slot(session, prompt, start, plan, label)
+
+    def _slot(self, session: Session, prompt: PlainPrompt, start: list[int], plan: Plan, label: str | None) -> str:
+        """The JSON of one slot."""
         asked = prompt.slot(_capital(label) if label else None)
         slot = self.weights.tokens(asked)
         self.prompt_tokens += len(slot)
@@ -193,13 +223,16 @@ class Call:
         session.reserve(min(limit, len(tokens) + answer_tokens + _MARGIN))
         session.read(tokens)
 
-    def _write(
+    def _write(self, session: Session, **how: Any) -> Written:
+        return drained(self._writing(session, **how))
+
+    def _writing(
         self, session: Session, *, stops: Sequence[str], max_chars: int | None = None, grammar: str | None = None
-    ) -> Written:
+    ) -> Generator[str, None, Written]:
         # every slot that is still to be written has a fair share of what is left
         share = (self.request.max_tokens - self.completion_tokens) // max(1, self.to_write)
         self.to_write -= 1
-        written = write(
+        written = yield from writing(
             session,
             max_tokens=max(1, share),
             grammar=grammar,

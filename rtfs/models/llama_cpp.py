@@ -31,8 +31,9 @@ from rtfs.models.llama_pool import Pool, open_pool, release_pool
 from rtfs.models.llama_weights import Loading, Weights
 from rtfs.models.local_profile import Profile
 from rtfs.models.offload import Offload
-from rtfs.models.protocol import Availability, ModelReply, ModelRequest
+from rtfs.models.protocol import Availability, Chunk, ModelReply, ModelRequest
 from rtfs.models.result_plan import Plan, compile_plan
+from rtfs.semantics.stopping import Stop, Stopped
 
 log = logging.getLogger("rtfs.models")
 
@@ -98,6 +99,7 @@ class LlamaCppProvider:
         self._closed = False
         self._plans: dict[Any, Plan] = {}
         self._priors: dict[Any, Any] = {}
+        self._identities: dict[Any, str] = {}
 
     # --- the protocol ------------------------------------------------------------------------
 
@@ -105,6 +107,23 @@ class LlamaCppProvider:
         limit = CallLimit(time.monotonic() + request.timeout_s, request.stop)
         with _translated(request), self._call(request, limit) as call:
             return call.reply()
+
+    def stream(self, request: ModelRequest) -> LocalStream:
+        """The same reply while it is written: text token by token, records slot by slot."""
+        given_up = Stop()
+        limit = CallLimit(time.monotonic() + request.timeout_s, request.stop, given_up)
+
+        def pieces() -> Iterator[Chunk | ModelReply]:
+            with _translated(request), self._call(request, limit) as call:
+                steps = call.pieces()
+                while True:
+                    try:
+                        yield Chunk(text=next(steps))
+                    except StopIteration as end:
+                        yield end.value
+                        return
+
+        return LocalStream(pieces(), given_up)
 
     def count_tokens(self, request: ModelRequest) -> int:
         """Tokens of a request's prompt; where the model cannot be loaded, its bytes, of which no token has less than one."""
@@ -125,6 +144,21 @@ class LlamaCppProvider:
 
         with _foreign(), self._pool(model).lease() as loaded:
             return embed(loaded, texts, CallLimit.of_seconds(timeout_s))
+
+    def version(self, model: str) -> str | None:
+        """What replies of a model depend on besides the request: its file, and how it is asked. None when it cannot be had.
+
+        The file's SHA-256 where it is noted, and so the same on another machine; else what changes when the file does.
+        """
+        try:
+            path = self._path_for(model)
+            profile = self._profile_for(model)
+            stat = path.stat()
+            key = (path, stat.st_size, stat.st_mtime_ns)
+            identity = profile.sha256 or self._remembered(self._identities, key, lambda: quantise.identity(path))
+        except (DelegationError, OSError):
+            return None
+        return f"{identity} {profile.form} {'q8' if self._requantise else 'as it is'} {'calibrated' if self._calibrate else 'raw'}"
 
     def availability(self, model: str) -> Availability:
         if importlib.util.find_spec("llama_cpp") is None:
@@ -261,6 +295,34 @@ class LlamaCppProvider:
                     log.warning("the faster copy %s cannot be loaded; it is removed", copy)
                     copy.unlink(missing_ok=True)  # damaged: the next process makes a new one
         return open_pool(path, loading)
+
+
+class LocalStream:
+    """A reply that is being written; see `protocol.ReplyStream`. Its context is its own until it is over, or closed."""
+
+    def __init__(self, pieces: Iterator[Chunk | ModelReply], given_up: Stop) -> None:
+        self._pieces = pieces
+        self._given_up = given_up
+
+    def __iter__(self) -> Iterator[Chunk | ModelReply]:
+        return self
+
+    def __next__(self) -> Chunk | ModelReply:
+        try:
+            return next(self._pieces)
+        except Stopped:
+            if not self._given_up.is_set:  # whoever made the request has
+                raise
+            raise DelegationError("the stream was cancelled", kind="provider-error") from None
+
+    def cancel(self) -> None:
+        """End it from another thread."""
+        self._given_up.set()
+
+    def close(self) -> None:
+        close = getattr(self._pieces, "close", None)
+        if close is not None:
+            close()
 
 
 def _not_installed() -> DelegationError:

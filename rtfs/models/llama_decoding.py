@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import codecs
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from rtfs.errors import DelegationError
 from rtfs.models.llama_session import Session
 from rtfs.models.llama_weights import Weights
+
+T = TypeVar("T")
 
 _FIRST_CANDIDATES = 64
 #: Logits of tokens that a free text has already are divided (below 0: multiplied) by this; greedy small models repeat
@@ -72,7 +74,22 @@ class Written:
     """False when it was cut off by the limit of tokens."""
 
 
-def write(
+def write(session: Session, **how: Any) -> Written:
+    """Go on from what the session has read, to the end; takes and raises what `writing` does."""
+    return drained(writing(session, **how))
+
+
+def drained(steps: Generator[Any, None, T]) -> T:
+    """What a generator returns, once it has yielded all it has."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+
+def writing(
     session: Session,
     *,
     max_tokens: int,
@@ -81,8 +98,8 @@ def write(
     max_chars: int | None = None,
     temperature: float = 0.0,
     seed: int = 0,
-) -> Written:
-    """Go on from what the session has read.
+) -> Generator[str, None, Written]:
+    """Go on from what the session has read; gives the whole text so far after each token.
 
     Args:
         grammar: GBNF; the text is complete when the grammar is, or at a stop.
@@ -94,7 +111,7 @@ def write(
     """
     state = Grammar(session.weights, grammar) if grammar is not None else None
     try:
-        return _write(session, state, max_tokens, stops, max_chars, _noise(temperature, seed))
+        return (yield from _writing(session, state, max_tokens, stops, max_chars, _noise(temperature, seed)))
     finally:
         if state is not None:
             state.close()
@@ -110,14 +127,14 @@ def _noise(temperature: float, seed: int) -> Callable[[Any], Any]:
     return lambda logits: logits.astype(np.float64) / temperature + source.gumbel(size=len(logits))
 
 
-def _write(
+def _writing(
     session: Session,
     grammar: Grammar | None,
     max_tokens: int,
     stops: Sequence[str],
     max_chars: int | None,
     noise: Callable[[Any], Any],
-) -> Written:
+) -> Generator[str, None, Written]:
     import numpy as np
 
     weights = session.weights
@@ -145,6 +162,7 @@ def _write(
             return Written(text.lstrip()[:max_chars], count, complete=True)
         if count >= max_tokens or session.position + 1 >= session.size:
             return Written(text, count, complete=False)
+        yield text
         if grammar is not None:
             grammar.accept(token)
         session.step(token)

@@ -14,7 +14,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rtfs.errors import DelegationError
@@ -28,12 +28,12 @@ class CallLimit:
 
     Args:
         deadline: of `time.monotonic`.
-        stop: set by whoever gives the call up.
+        stops: set by whoever gives the call up.
     """
 
-    def __init__(self, deadline: float, stop: Stop | None = None) -> None:
+    def __init__(self, deadline: float, *stops: Stop | None) -> None:
         self.deadline = deadline
-        self.stop = stop
+        self._stops = [stop for stop in stops if stop is not None]
         self._flag = ctypes.create_string_buffer(2)
 
     @classmethod
@@ -50,8 +50,8 @@ class CallLimit:
         Raises:
             DelegationError: its time is over; Stopped: it was given up.
         """
-        if self.stop is not None:
-            self.stop.check()
+        for stop in self._stops:
+            stop.check()
         if time.monotonic() >= self.deadline:
             message = "the local model did not finish in the time allowed"
             raise DelegationError(message, kind="provider-error", retryable=True)
@@ -63,13 +63,21 @@ class CallLimit:
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
         """Meanwhile the call is tripped when it is to end."""
-        forget = self.stop.tell(self.trip) if self.stop is not None else None
-        _alarm.add(self)
+        with self.telling(self.trip):
+            _alarm.add(self)
+            try:
+                yield
+            finally:
+                _alarm.remove(self)
+
+    @contextlib.contextmanager
+    def telling(self, callback: Callable[[], None]) -> Iterator[None]:
+        """Meanwhile `callback` is called when the call is given up."""
+        forgets = [stop.tell(callback) for stop in self._stops]
         try:
             yield
         finally:
-            _alarm.remove(self)
-            if forget is not None:
+            for forget in forgets:
                 forget()
 
     def guard(self, lib: Any, context: Any) -> None:

@@ -100,14 +100,10 @@ class Pool:
             with self._changed:
                 self._changed.notify_all()
 
-        forget = limit.stop.tell(wake) if limit.stop is not None else None
-        try:
+        with limit.telling(wake):
             while self._busy >= self.size and not self._closed:
                 limit.check()
                 self._changed.wait(limit.remaining_s)
-        finally:
-            if forget is not None:
-                forget()
 
     def _check_open(self) -> None:
         if self._closed:

@@ -24,6 +24,8 @@ class Profile:
     form: str = "auto"
     gpu_layers: int | None = None
     """0: the CPU does everything."""
+    sha256: str = ""
+    """Of the file, where it is noted."""
 
     def __post_init__(self) -> None:
         if self.form not in FORMS:

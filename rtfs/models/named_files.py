@@ -49,7 +49,7 @@ class NamedFile:
 
     @property
     def profile(self) -> Profile:
-        return Profile(form=self.form, gpu_layers=self.gpu_layers)
+        return Profile(form=self.form, gpu_layers=self.gpu_layers, sha256=self.sha256)
 
     def path(self, folder: Path) -> Path:
         return folder / self.file  # a whole path stays what it is

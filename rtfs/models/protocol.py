@@ -217,7 +217,8 @@ class ModelProvider(Protocol):
     A provider that answers without waiting for anything is `instant = True`: other parts of a program do not go on meanwhile.
 
     For budgets, a provider may also have `count_tokens(request) -> int`, the tokens of a request's prompt; `server`, the host that
-    bills; `free = True` when nobody does, and `uses_tokens = False` when it has none.
+    bills; `free = True` when nobody does, and `uses_tokens = False` when it has none. For caches, `version(model) -> str | None`:
+    what its replies depend on besides the request, None when that cannot be told now.
     """
 
     name: str

@@ -95,9 +95,10 @@ def _remote(provider: ModelProvider, model: str, rounds: int, clock: Callable[[]
             result=STRING,
             max_tokens=ANSWER_TOKENS,
         )
-        first_s, whole_s, reply = _one(provider, request, clock)
+        first_s, whole_s, pieces, reply = _one(provider, request, clock)
         first.append(first_s)
-        tokens = reply.usage.completion_tokens
+        # many servers do not say of a stream what it used; its pieces are tokens, as a rule
+        tokens = reply.usage.completion_tokens if reply.usage.completion_tokens is not None else pieces
         if tokens is not None and tokens > 1 and whole_s > first_s:
             writing.append((whole_s - first_s) / (tokens - 1))
     return Speed(
@@ -108,8 +109,10 @@ def _remote(provider: ModelProvider, model: str, rounds: int, clock: Callable[[]
     )
 
 
-def _one(provider: ModelProvider, request: ModelRequest, clock: Callable[[], float]) -> tuple[float, float, ModelReply]:
-    """Seconds to the first token and to the last, and the reply."""
+def _one(
+    provider: ModelProvider, request: ModelRequest, clock: Callable[[], float]
+) -> tuple[float, float, int | None, ModelReply]:
+    """Seconds to the first token and to the last, how many pieces it came in, if it did, and the reply."""
     stream = getattr(provider, "stream", None)
     begin = clock()
     if stream is None:
@@ -117,11 +120,11 @@ def _one(provider: ModelProvider, request: ModelRequest, clock: Callable[[], flo
         first = clock() - begin
         begin = clock()
         reply = provider.complete(request)
-        return first, clock() - begin, reply
+        return first, clock() - begin, None, reply
     first_s: float | None = None
-    for item in stream(request):
+    for pieces, item in enumerate(stream(request)):
         if first_s is None:
             first_s = clock() - begin
         if isinstance(item, ModelReply):
-            return first_s, clock() - begin, item
+            return first_s, clock() - begin, pieces, item
     raise AssertionError("a stream ends with its reply")

@@ -147,6 +147,39 @@ def test_speeds_are_measured(mine, capsys):
     assert main(["models", "bench", "mine", "--rounds", "0"], mine) == 2
 
 
+def test_a_server_is_measured_by_what_arrives():
+    from rtfs.models.protocol import Chunk, ModelReply, Usage
+    from rtfs.models.speed import measured
+
+    now = [0.0]
+
+    class Server:
+        """Takes 0.5 s to its first token and 0.1 s for each of the 10 that follow."""
+
+        def __init__(self, tokens: int | None) -> None:
+            self.usage = Usage(completion_tokens=tokens)
+
+        def stream(self, request: Any) -> Any:
+            now[0] += 0.5
+            for i in range(11):
+                yield Chunk(text="x")
+                now[0] += 0.1 if i < 10 else 0
+            yield ModelReply(text="x" * 11, usage=self.usage)
+
+    class Plain:
+        """The same without streams."""
+
+        def complete(self, request: Any) -> Any:
+            now[0] += 0.5 if request.max_tokens == 1 else 1.5
+            return ModelReply(text="x", usage=Usage(completion_tokens=min(11, request.max_tokens)))
+
+    for server in (Server(11), Server(None), Plain()):
+        found = measured(server, "m", clock=lambda: now[0])
+        assert found.first_token_s == pytest.approx(0.5)
+        assert found.tokens_per_s == pytest.approx(10)
+        assert found.prompt_tokens_per_s is None
+
+
 # --- serve -----------------------------------------------------------------------------------
 
 

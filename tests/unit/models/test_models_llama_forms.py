@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from rtfs.models.llama_cpp import LlamaCppProvider
 from rtfs.models.llama_limits import CallLimit
 from rtfs.models.local_profile import CHAT_PARAMETERS, Profile
 from rtfs.models.local_prompt import plain_prompt
+from rtfs.models.named_files import add_file
 from rtfs.models.protocol import ModelRequest, Parameter
 from rtfs.models.result_plan import compile_plan
 from rtfs.types.coercion import coerce
@@ -103,6 +105,23 @@ def test_a_label_plan_is_the_same_in_both_forms() -> None:
     prompt = plain_prompt(request(examples=EXAMPLES), compile_plan(MOOD, function="mood"))
     assert prompt.head == "How does it feel?\n\nText: Bad.\nMood: negative\n\n"
     assert [role for role, _ in prompt.turns(prompt.inputs)] == ["user", "assistant", "user"]
+
+
+def test_the_version_is_that_of_the_file_and_of_how_it_is_asked(tiny: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "models" / "mine" / "copy.gguf"
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(tiny.read_bytes())
+    provider = LlamaCppProvider(environ={}, data_dir=tmp_path, cache_dir=tmp_path)
+    first = provider.version("mine")
+    assert first == provider.version("mine") != LlamaCppProvider(environ={}, data_dir=tmp_path, cache_dir=tmp_path, calibrate=False).version("mine")
+    copy.write_bytes(write_tiny_gguf(tmp_path / "other.gguf", seed=1).read_bytes())
+    assert provider.version("mine") != first
+    digest = sha256(tiny.read_bytes()).hexdigest()
+    add_file("named", str(tiny), data_dir=tmp_path, link=True)
+    assert (provider.version("named") or "").startswith(digest)
+    add_file("named", str(tiny), data_dir=tmp_path, link=True, profile=Profile(form="chat"))
+    assert "chat" in (provider.version("named") or "")
+    assert provider.version("nothing") is None
 
 
 # --- vectors ---------------------------------------------------------------------------------

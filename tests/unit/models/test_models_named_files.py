@@ -45,7 +45,7 @@ def test_a_file_gets_a_name_and_its_hash_is_noted(tiny: Path, tmp_path: Path):
     assert files_in(tmp_path) == {"models/mine/Tiny-1B.Q8_0.gguf", "models/mine/model.json"}
     assert digest_of(tiny) in said[-1]
     assert locate("mine", {}, tmp_path) == path
-    assert profile("mine", {}, tmp_path) == Profile(form="chat", gpu_layers=3)
+    assert profile("mine", {}, tmp_path) == Profile(form="chat", gpu_layers=3, sha256=digest_of(tiny))
     (found,) = installed(tmp_path)
     assert (found.id, found.sha256, found.path) == ("mine", digest_of(tiny), path)
 
@@ -62,7 +62,7 @@ def test_a_new_file_of_a_name_takes_the_place_of_the_old_one_and_keeps_the_profi
     other = write_tiny_gguf(tmp_path / "other.gguf", seed=1)
     add_file("mine", str(other), data_dir=tmp_path)
     assert files_in(tmp_path / "models") == {"mine/other.gguf", "mine/model.json"}
-    assert profile("mine", {}, tmp_path) == Profile(form="plain")
+    assert profile("mine", {}, tmp_path) == Profile(form="plain", sha256=digest_of(other))
 
 
 def test_another_hash_than_was_given_adds_nothing(tiny: Path, tmp_path: Path):
@@ -262,4 +262,4 @@ def test_a_record_reads_back(tiny: Path, tmp_path: Path):
     add_file("mine", str(tiny), data_dir=tmp_path, profile=Profile(gpu_layers=0))
     record = read_record(tmp_path / "models" / "mine")
     assert record is not None
-    assert (record.source, record.profile, record.size_bytes) == (str(tiny), Profile(gpu_layers=0), tiny.stat().st_size)
+    assert (record.source, record.profile, record.size_bytes) == (str(tiny), Profile(gpu_layers=0, sha256=digest_of(tiny)), tiny.stat().st_size)
