@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benches import __main__ as command
-from benches import concurrency, delegation, large, local_models, measuring, policies, printing, sections, suite
+from benches import concurrency, delegation, large, local_models, measuring, policies, printing, sections, sentiment_quality, suite
 from benches.bars import Bar, bars
 from rtfs.runtime import Runtime
 from rtfs.source import Source
@@ -182,3 +182,21 @@ def test_what_would_end_the_process_is_a_missed_goal(monkeypatch: pytest.MonkeyP
     goals = [*bench.schemas(), *bench.threads()]
     assert [goal.met for goal in goals] == [False, False]
     assert all("-6" in goal.shown for goal in goals)
+
+
+def test_the_bench_of_reviews_measures_what_it_says(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setattr(sentiment_quality, "PROGRAM", sentiment_quality.BY_RULES)  # no model is asked here
+    assert sentiment_quality.main(["--rows", "120"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("120 sentences, ")
+    shares = {line.split()[0]: float(line.split()[1]) for line in lines[2:]}
+    assert shares.keys() == {"model", "rules", "escalation"}
+    assert shares["model"] == shares["rules"] == shares["escalation"]  # all of them are the rules
+    assert 0.5 < shares["rules"] < 1
+
+
+def test_intervals_of_shares():
+    assert [round(bound, 3) for bound in sentiment_quality.interval(50, 100)] == [0.404, 0.596]
+    low, high = sentiment_quality.interval(10, 10)
+    assert low == pytest.approx(0.722, abs=0.001)
+    assert high == pytest.approx(1)

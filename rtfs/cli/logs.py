@@ -5,6 +5,7 @@ rtfs logs show ID                    all that is known of one call
 rtfs logs export FILE [filters]      all calls into a file: .jsonl or .csv; - writes JSON lines to standard output
 rtfs logs outcome ID right|wrong     note whether the answer of a call was right
 rtfs logs outcome ID VALUE           the same, with the value that would have been right
+rtfs logs outcome FILE               the same of many: each line is an id and an outcome; - reads standard input
 rtfs logs calibrate [filters]        fit confidences to the outcomes that were noted, for the calls to come
 rtfs logs clear                      remove all records
 rtfs logs path                       where the log is
@@ -47,6 +48,7 @@ def arguments(parser: Any) -> None:
             "rtfs logs show ID [--json]",
             f"rtfs logs export FILE.jsonl|FILE.csv|- {filters}",
             "rtfs logs outcome ID right|wrong|VALUE [--json]",
+            "rtfs logs outcome FILE|- [--json]",
             f"rtfs logs calibrate [--method auto|platt|isotonic] [--least N] {filters} [--json]",
             "rtfs logs clear",
             "rtfs logs path",
@@ -77,10 +79,10 @@ def execute(options: Any, terminal: Terminal) -> int:
         return show(path, int(rest[0]), options, terminal)
     if action == "export" and len(rest) == 1:
         return export(path, rest[0], options, terminal)
-    if action == "outcome" and len(rest) == 2 and rest[0].isdecimal():
+    if action == "outcome" and len(rest) in (1, 2):
         from rtfs.cli.outcomes import note
 
-        return note(path, int(rest[0]), rest[1], options, terminal)
+        return note(path, rest, options, terminal)
     if action == "calibrate" and not rest:
         from rtfs.cli.outcomes import calibrate
 

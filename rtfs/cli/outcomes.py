@@ -7,38 +7,81 @@ from rtfs.errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from rtfs.cli.terminal import Terminal
     from rtfs.delegation.confidence import Fit
     from rtfs.delegation.log_queries import Selection
+    from rtfs.delegation.outcomes import Noted
 
 _WORDS = {"right": True, "wrong": False}
 
 
-def note(path: str, number: int, text: str, options: Any, terminal: Terminal) -> int:
-    """Note an outcome.
+def note(path: str, words: list[str], options: Any, terminal: Terminal) -> int:
+    """Note outcomes.
 
     Args:
+        words: the id of a call and its outcome; or a file of such lines, `-` for standard input.
+    """
+    from rtfs.delegation.outcomes import note_outcomes
+
+    noted = [outcome_of(words[0], words[1])] if len(words) == 2 else list(outcomes_in(words[0], terminal))
+    found = note_outcomes(path, noted)
+    if options.json:
+        for one, right in zip(noted, found):
+            terminal.result(json_line({"id": one.call, "outcome": "right" if right else "wrong"}))
+    elif len(words) == 2:
+        terminal.note(f"rtfs: call {noted[0].call} was {'right' if found[0] else 'wrong'}")
+    else:
+        terminal.note(f"rtfs: {len(found):,} {'outcome' if len(found) == 1 else 'outcomes'} noted, {sum(found):,} of them right")
+    return 0
+
+
+def outcomes_in(name: str, terminal: Terminal) -> Iterator[Noted]:
+    """The outcomes in a file: `ID right|wrong|VALUE` in each line, blank ones apart.
+
+    Raises:
+        ConfigError: it cannot be read, or a line is no outcome; names the line.
+    """
+    try:
+        if name == "-":
+            lines = terminal.stdin.read().splitlines()
+        else:
+            with open(name, encoding="utf-8") as file:
+                lines = file.read().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}", hint="check the path") from error
+    for number, line in enumerate(lines, 1):
+        call, _, text = line.strip().partition(" ")
+        if not call:
+            continue
+        try:
+            yield outcome_of(call, text.strip())
+        except ConfigError as error:
+            raise ConfigError(f"{name}, line {number}: {error.message}", hint=error.hint) from error
+
+
+def outcome_of(call: str, text: str) -> Noted:
+    """
+    Args:
         text: `right`, `wrong`, or the value that would have been right.
+    Raises:
+        ConfigError: it is none of them, or `call` is no id.
     """
     from rtfs.cli.policy import value_of
-    from rtfs.delegation.outcomes import note_outcome
+    from rtfs.delegation.outcomes import Noted
     from rtfs.values.scalars import Symbol
 
+    if not (call.isascii() and call.isdecimal()):
+        raise ConfigError(f"`{call}` is not the id of a call", hint="write ID right, ID wrong, or ID and the right value")
     if text in _WORDS:
-        right = note_outcome(path, number, _WORDS[text])
-    else:
-        value = value_of(text)
-        if type(value) is Symbol:
-            hint = f"a text has quotes: '\"{text}\"'; a keyword has a colon: :{text}"
-            raise ConfigError(f"`{text}` is neither right, wrong, nor a value", hint=hint)
-        right = note_outcome(path, number, value=value)
-    if options.json:
-        terminal.result(json_line({"id": number, "outcome": "right" if right else "wrong"}))
-    else:
-        terminal.note(f"rtfs: call {number} was {'right' if right else 'wrong'}")
-    return 0
+        return Noted(int(call), _WORDS[text])
+    value = value_of(text)
+    if type(value) is Symbol:
+        hint = f"a text has quotes: '\"{text}\"'; a keyword has a colon: :{text}"
+        raise ConfigError(f"`{text}` is neither right, wrong, nor a value", hint=hint)
+    return Noted(int(call), value=value)
 
 
 def calibrate(path: str, selection: Selection, options: Any, terminal: Terminal) -> int:

@@ -160,7 +160,7 @@ class Asking:
             lambda request: self._ask_model(call, target, options, settings, trace, (provider, request)),
         )  # fmt: skip
         if answer.cached is not None:
-            answer.confidence = self._confidences.of(request.function, target.printed, answer.reply.score)
+            answer.confidence = self._confidences.of(request.function, target.printed, answer.reply.score, trace.version)
         return answer
 
     def _ask_model(

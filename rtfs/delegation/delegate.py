@@ -129,7 +129,10 @@ class ModelDelegate:
                 trace.budget.check_time()  # it may have failed because its time was over
                 raise
         except DelegationError as error:
-            record = self._record(call, decision, trace, started, self._timer() - begin, _problem(error))
+            problem = _problem(error)
+            if len([attempt for attempt in trace.attempts if attempt.outcome == "refused"]) == len(chain(decision)):
+                problem = problem[0], "targets-refused"
+            record = self._record(call, decision, trace, started, self._timer() - begin, problem)
             return self._without_model(call, record, error)
         except BaseException as stop:  # a limit, an interrupt: what was asked up to then has been paid for
             self._records.add(self._record(call, decision, trace, started, self._timer() - begin, _problem(stop)))

@@ -20,13 +20,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rtfs.delegation.record import Attempt, CallRecord
+from rtfs.delegation.record import NOT_SENT, Attempt, CallRecord
 from rtfs.errors import missing_extra
 
 _SECONDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
 _TOKENS = [4**power for power in range(14)]
-#: Attempts in which no request was sent.
-_NOT_SENT = frozenset({"refused", "skipped", "unsure", "cached"})
 
 
 class Metrics:
@@ -87,7 +85,7 @@ class Metrics:
         if record.cache is not None:
             self._hits.add(1, {"rtfs.cache.layer": record.cache})
         for attempt in record.attempts:
-            if attempt.outcome not in _NOT_SENT:
+            if attempt.outcome not in NOT_SENT:
                 self._add_attempt(record.function, attempt)
 
     def _add_attempt(self, function: str, attempt: Attempt) -> None:

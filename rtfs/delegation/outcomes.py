@@ -15,35 +15,47 @@ from rtfs.delegation.log_file import LogFile
 from rtfs.delegation.log_queries import Entry, Selection, entry
 from rtfs.delegation.requests import hash_of
 from rtfs.errors import ConfigError
+from rtfs.values.struct import Struct
 
 
-def note_outcome(path: str, number: int, outcome: bool | None = None, *, value: Any = None) -> bool:
-    """Note whether the answer of a call in a log was right; an earlier note is replaced.
+class Noted(Struct):
+    """What somebody knows of the answer of a call.
 
-    Args:
-        number: the id of the call.
-        outcome: whether it was; None: compare it with `value`, an RTFS value, which would have been right.
+    Attributes:
+        call: the id of the call in the log.
+        right: whether its answer was right; None: compare it with `value`, an RTFS value, which would have been.
+    """
+
+    call: int
+    right: bool | None = None
+    value: Any = None
+
+
+def note_outcomes(path: str, outcomes: Iterable[Noted]) -> list[bool]:
+    """Note which answers of calls in a log were right; earlier notes are replaced, and none is written when one cannot be.
+
     Returns:
-        Whether it was.
+        Whether they were, in the same order.
     Raises:
         ConfigError: there is no such call, nothing answered it, or the log cannot be written.
     """
-    found = entry(path, number)
-    if found is None:
-        raise ConfigError(f"no call {number} is in the log", hint="`rtfs logs` lists the last ones")
-    answer = found.record.get("value_hash")
-    if answer is None:
-        raise ConfigError(f"call {number} has no answer that could be right", hint="`rtfs logs show` says what happened")
-    expected = None
-    if outcome is None:
-        expected = hash_of(value)
-        outcome = expected == answer
-    file = LogFile(path)
-    try:
-        file.note([(number, outcome, expected)])
-    finally:
-        file.close()
-    return outcome
+    rows: list[tuple[int, bool, str | None]] = []
+    for one in outcomes:
+        found = entry(path, one.call)
+        if found is None:
+            raise ConfigError(f"no call {one.call} is in the log", hint="`rtfs logs` lists the last ones")
+        answer = found.record.get("value_hash")
+        if answer is None:
+            raise ConfigError(f"call {one.call} has no answer that could be right", hint="`rtfs logs show` says what happened")
+        expected = hash_of(one.value) if one.right is None else None
+        rows.append((one.call, expected == answer if one.right is None else one.right, expected))
+    if rows:
+        file = LogFile(path)
+        try:
+            file.note(rows)
+        finally:
+            file.close()
+    return [right for _, right, _ in rows]
 
 
 def judged(path: str, selection: Selection | None = None) -> Iterator[Judged]:

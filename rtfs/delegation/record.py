@@ -20,7 +20,7 @@ from rtfs.values.equality import equal
 from rtfs.values.printing import to_readable
 
 #: Outcomes of attempts in which nothing was asked, whose answer has an attempt of its own, or that say nothing about the target.
-NOT_ASKED = frozenset({"skipped", "refused", "unsure", "shared", "left", "interrupted", "cached", "abstained"})
+NOT_ASKED = frozenset({"skipped", "refused", "unsure", "shared", "left", "interrupted", "cached", "abstained", "tools"})
 #: Those in which no request was sent.
 NOT_SENT = frozenset({"skipped", "refused", "unsure", "shared", "cached", "abstained"})
 

@@ -55,12 +55,15 @@ def test_outcomes_are_noted_and_shown(rtfs: Any):
         (["99", "right"], 2, "no call 99"),
         (["1", "b"], 2, "neither right, wrong, nor a value"),
         (["1", "("], 2, "is no value"),
-        (["1"], 2, "choose from"),
-        (["one", "right"], 2, "choose from"),
+        (["1"], 2, "cannot read 1"),
+        (["one", "right"], 2, "`one` is not the id of a call"),
+        ([], 2, "choose from"),
+        (["bad.txt"], 2, "bad.txt, line 3: `x` is neither right, wrong, nor a value"),
     ],
 )
 def test_what_is_no_outcome(rtfs: Any, words: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]):
     rtfs("run", "p.rtfs")
+    Path("bad.txt").write_text("1 right\n\n2 x\n", encoding="utf-8")
     try:
         found = main(["logs", "outcome", *words])
     except SystemExit as stop:
@@ -78,8 +81,9 @@ def test_confidences_are_fitted_and_used(rtfs: Any, state: Path):
     assert "no outcomes are in the log" in rtfs("logs", "calibrate", code=1)[1]
     for _ in range(10):
         rtfs("run", "p.rtfs")
-    for number in range(1, 41):
-        rtfs("logs", "outcome", str(number), "right" if number % 4 == 1 or number % 8 == 2 else "wrong")
+    outcomes = [f"{number} {'right' if number % 4 == 1 or number % 8 == 2 else 'wrong'}\n" for number in range(1, 41)]
+    Path("outcomes.txt").write_text("".join(outcomes), encoding="utf-8")
+    assert "40 outcomes noted, 15 of them right" in rtfs("logs", "outcome", "outcomes.txt")[1]
     assert "40 outcomes" in rtfs("logs", "calibrate", "--least", "50", code=1)[1]
     lines, said = rtfs("logs", "calibrate")
     assert lines[0].split()[:4] == ["function", "target", "method", "outcomes"]

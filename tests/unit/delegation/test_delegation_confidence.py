@@ -14,7 +14,7 @@ from rtfs.delegation.confidence import Confidences, Judged, confidence_path, cro
 from rtfs.delegation.log import CallLog
 from rtfs.delegation.log_file import LogFile
 from rtfs.delegation.log_queries import Selection
-from rtfs.delegation.outcomes import judged, note_outcome
+from rtfs.delegation.outcomes import Noted, judged, note_outcomes
 from rtfs.delegation.router.calibration import Platt, calibration_error
 from rtfs.errors import ConfigError
 from rtfs.models.protocol import ModelReply, Usage
@@ -156,8 +156,8 @@ def test_outcomes_are_noted_for_records(make: Callable[..., Runtime], path: str)
     version = first.function_hash
     expected = [("label", "local_model:quick", 0.9, True, version), ("label", "local_model:quick", 0.6, False, version)]
     assert list(judged(path)) == [Judged(*one) for one in expected]
-    assert note_outcome(path, entries[2].id, value=Keyword("a"))
-    assert not note_outcome(path, entries[0].id, False)  # whoever thinks again is right
+    again = [Noted(entries[2].id, value=Keyword("a")), Noted(entries[0].id, False)]  # whoever thinks again is right
+    assert note_outcomes(path, again) == [True, False]
     assert [entry.record["outcome"] for entry in Selection().entries(path)] == ["wrong", "wrong", "right"]
 
 
@@ -171,7 +171,8 @@ def test_what_cannot_be_judged(make: Callable[..., Runtime], path: str):
         with pytest.raises(ConfigError, match="only answers of models"):
             runtime.records.judge(body)
     with pytest.raises(ConfigError, match="no call 99"):
-        note_outcome(path, 99, True)
+        note_outcomes(path, [Noted(1, True), Noted(99, True)])
+    assert list(judged(path)) == []
 
 
 def test_an_outcome_goes_with_its_call(path: str):
@@ -194,7 +195,7 @@ def test_a_log_of_schema_1_keeps_its_calls_and_takes_outcomes(make: Callable[...
     file._db.execute("DROP TABLE outcomes")
     file._db.execute("PRAGMA user_version=1")
     file.close()
-    assert note_outcome(path, 1, True)
+    assert note_outcomes(path, [Noted(1, True)]) == [True]
     assert [entry.record["outcome"] for entry in Selection().entries(path)] == ["right"]
 
 

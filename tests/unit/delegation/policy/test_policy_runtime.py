@@ -92,6 +92,7 @@ def test_private_data_stays_on_the_machine_with_and_without_a_policy(make):
         runtime = make(text)
         assert runtime.run("(secret 1)") == ("secret body" if not text else "from near")
         assert not any(attempt.outcome == "answered" and "remote" in attempt.target for r in runtime.records.calls for attempt in r.attempts)
+        assert runtime.records.calls[0].error_kind == ("targets-refused" if not text else None)
 
 
 def test_a_local_hint_is_never_answered_remotely(make):
