@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benches import __main__ as command
-from benches import concurrency, delegation, large, measuring, policies, printing, sections, suite
+from benches import caches, concurrency, delegation, large, measuring, policies, printing, sections, suite
 from benches.bars import Bar, bars
 from rtfs.runtime import Runtime
 from rtfs.source import Source
@@ -158,3 +158,10 @@ def test_the_figures_of_the_documentation_are_a_whole_run():
     page = printing.page(results)
     for program in suite.programs():
         assert f"| {program.name} | {program.about} |" in page
+
+
+def test_hits_are_what_they_are_timed_as(tmp_path: Path):
+    timings, tails, calls = caches.measure(ONCE, tmp_path)
+    assert {"plan", "reply, memory", "reply, sqlite", "reply, read"} <= set(timings)
+    assert set(tails) <= set(timings)
+    assert calls == 1

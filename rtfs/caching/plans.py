@@ -141,6 +141,12 @@ class PlanCache:
             found = [(key, Cache.__getitem__(self._plans, key)) for key in self._plans] if self._plans else []
         return [(key, plan) for key, plan in found if not self.is_stale(plan)]
 
+    def counted(self) -> dict[str, float]:
+        """What this process has counted, by the names of `layer.COUNTED`."""
+        found = self._counts.now()
+        found["hits"] += self._also()
+        return found
+
     def untold(self) -> dict[str, float]:
         """What was counted since this was asked last: for a store that adds up the counts of many processes."""
         also = self._also()

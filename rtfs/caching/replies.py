@@ -276,6 +276,10 @@ class ReplyCache:
             self._held.clear()
         return self.store.clear(NAME)
 
+    def counted(self) -> dict[str, float]:
+        """What this process has counted, by the names of `layer.COUNTED`."""
+        return self._counts.now()
+
     def stats(self) -> CacheStats:
         figures = self.store.stats(NAME)
         return self._counts.stats(

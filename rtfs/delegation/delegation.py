@@ -184,7 +184,14 @@ class Delegation:
             with self._making:
                 if self._caches is None:
                     self._caches = open_caches(self._given_caches, lambda text: self._warn(f"rtfs: {text}"), self._environ)
+                    if self._caches is not None and hasattr(self._metrics, "observe"):
+                        self._metrics.observe(self._counted)
         return self._caches
+
+    def _counted(self) -> dict[str, dict[str, float]]:
+        """What the caches of this runtime have counted, by layer."""
+        layers = [*self._caches.layers, *(() if self.plans is None else (self.plans,))]
+        return {layer.name: layer.counted() for layer in layers if hasattr(layer, "counted")}
 
     def llm_execute(self, *operands: Any) -> str:
         """The capability `:ai.llm-execute`."""

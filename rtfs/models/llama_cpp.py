@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 
 from rtfs.errors import DelegationError, RtfsError, missing_extra
 from rtfs.models import quantise, weights
+from rtfs.models.fingerprint import fingerprint
 from rtfs.models.grammar_bounds import NotExpressible
 from rtfs.models.llama_call import Call, CallSettings
 from rtfs.models.llama_library import last_complaint, library
@@ -105,6 +106,14 @@ class LlamaCppProvider:
         limit = CallLimit(time.monotonic() + request.timeout_s, request.stop)
         with _translated(request), self._call(request, limit) as call:
             return call.reply()
+
+    def version(self, model: str) -> str | None:
+        """Of the weights, and of how they are asked: a part of what replies are cached under. None where they are not here."""
+        try:
+            weights_are = fingerprint(self._path_for(model))
+            return f"{weights_are}, requantised {self._requantise}, calibrated {self._calibrate}, {self._profile_for(model)!r}"
+        except (RtfsError, OSError):
+            return None
 
     def count_tokens(self, request: ModelRequest) -> int:
         """Tokens of a request's prompt; where the model cannot be loaded, its bytes, of which no token has less than one."""

@@ -25,7 +25,7 @@ from rtfs.delegation.engine import Decision
 from rtfs.delegation.record import Records
 from rtfs.delegation.settings import CallSettings
 from rtfs.delegation.targets import LocalModel
-from rtfs.errors import ConfigError, DelegationError, EvalError
+from rtfs.errors import ConfigError, DelegationError, EvalError, LimitExceeded
 from rtfs.models.protocol import Availability, ModelReply, ModelRequest, Usage
 from rtfs.models.registry import ModelRegistry
 from rtfs.semantics.protocols import DelegatedCall
@@ -239,12 +239,14 @@ def test_a_kept_answer_is_served_while_the_model_is_down() -> None:
     assert bench() == "praise"
 
 
-def test_hits_are_not_charged() -> None:
+def test_hits_use_no_tokens_and_no_money_but_are_calls() -> None:
     bench = Bench("praise")
-    budget = Budget("the test", Allowance(calls=1))
-    assert bench(budget=budget) == "praise"
-    assert bench(budget=budget) == "praise"
-    assert bench.asked == 1
+    budget = Budget("the test", Allowance(calls=3, tokens=1_000))
+    assert [bench(budget=budget) for _ in range(3)] == ["praise"] * 3
+    assert (budget.spent.calls, budget.spent.tokens, bench.asked) == (3, 12, 1)
+    with pytest.raises(LimitExceeded, match="3 of 3 calls"):
+        bench(budget=budget)
+    assert bench.records.calls[-1].attempts[-1].outcome == "refused"
 
 
 @pytest.mark.parametrize("mode", ["none", "exact"])
