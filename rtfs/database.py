@@ -66,6 +66,8 @@ class Database:
         self._identity: tuple[int, int] | None = None
         self._lock = RLock()
         self._db: sqlite3.Connection | None = None
+        #: Of the connection, used again and again: a new one for each query costs as much as a quick query.
+        self._cursor: sqlite3.Cursor | None = None
         self._pid = 0
         with self._lock, self._translated():
             try:
@@ -81,6 +83,8 @@ class Database:
         """
         with self._lock:
             try:
+                if self._cursor is not None and self._pid == os.getpid():
+                    return self._cursor.execute(sql, operands).fetchall()
                 return self._connection().execute(sql, operands).fetchall()
             except (sqlite3.Error, OSError) as error:
                 with self._translated():
@@ -135,7 +139,7 @@ class Database:
         return self._db
 
     def _forget(self) -> None:
-        db, self._db = self._db, None
+        db, self._db, self._cursor = self._db, None, None
         if db is not None:
             if self._pid == os.getpid():
                 db.close()
@@ -161,7 +165,7 @@ class Database:
         except BaseException:
             db.close()
             raise
-        self._db, self._pid = db, os.getpid()
+        self._db, self._cursor, self._pid = db, db.cursor(), os.getpid()
 
     def _look(self, db: sqlite3.Connection) -> int:
         """Its schema, 0 when it is new; nothing is changed.

@@ -58,6 +58,7 @@ def _isolated(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, _
     """No keys, no proxies, an empty home; and sockets to this machine only."""
     if request.node.get_closest_marker("model") is not None:
         monkeypatch.setenv("RTFS_STATE_DIR", str(_empty_home / "state"))
+        monkeypatch.setenv("RTFS_CACHE", "off")  # the model is to answer, not what it said yesterday
         yield
         return
     for name in list(os.environ):

@@ -11,7 +11,19 @@ from pathlib import Path
 import pytest
 
 from benches import __main__ as command
-from benches import concurrency, delegation, large, local_models, measuring, policies, printing, sections, sentiment_quality, suite
+from benches import (
+    caches,
+    concurrency,
+    delegation,
+    large,
+    local_models,
+    measuring,
+    policies,
+    printing,
+    sections,
+    sentiment_quality,
+    suite,
+)
 from benches.bars import Bar, bars
 from rtfs.runtime import Runtime
 from rtfs.source import Source
@@ -200,3 +212,10 @@ def test_intervals_of_shares():
     low, high = sentiment_quality.interval(10, 10)
     assert low == pytest.approx(0.722, abs=0.001)
     assert high == pytest.approx(1)
+
+
+def test_hits_are_what_they_are_timed_as(tmp_path: Path):
+    timings, tails, calls = caches.measure(ONCE, tmp_path)
+    assert {"plan", "reply, memory", "reply, sqlite", "reply, read"} <= set(timings)
+    assert set(tails) <= set(timings)
+    assert calls == 1

@@ -259,6 +259,29 @@ def test_a_model_has_functions_called_and_is_watched(capsys: pytest.CaptureFixtu
     ]
 
 
+# --- caches ---
+
+
+def test_answers_are_used_again_as_their_functions_say(tmp_path: Path):
+    by_cache = []
+    for _ in range(2):
+        with rtfs.Runtime(caches=tmp_path, on_warning=lambda message, span: None) as runtime:
+            value = runtime.run_file(EXAMPLES / "caches/answers.rtfs")
+            by_cache.append([(record.function, record.cache) for record in runtime.records.calls])
+    assert [cache for _, cache in by_cache[0]] == [None, "L2", None, None, None, None, None]
+    assert [cache for _, cache in by_cache[1]] == ["L2", "L2", None, "L2", "L2", "L2", "L2"]
+    assert by_cache[1][2][0] == "weather"
+    assert value[0] == value[1]
+
+
+def test_plans_are_made_once_for_each_kind_of_call(capsys: pytest.CaptureFixture[str]):
+    runpy.run_path(str(EXAMPLES / "caches/plans.py"), run_name="__main__")
+    asked, plan, after = capsys.readouterr().out.splitlines()
+    assert asked == "the engine was asked 3 times for 1,004 calls"
+    assert plan.startswith("summary: remote_model:echo, confidence 0.9")
+    assert after == "plans after the change: 0"
+
+
 # --- the real model ---
 
 

@@ -55,7 +55,7 @@ class CacheManager:
 
     Args:
         replies: L2; None: there is none.
-        semantic: L3, asked for questions of mode `semantic`.
+        semantic: opens L3, when the first question of mode `semantic` comes; it may answer None: there is none.
         layers: further layers, for figures and for clearing: those of plans and code.
         default: the mode of questions whose function and policy say nothing.
         refresh: the layers (`L2` …) in which nothing kept before is used: each question is asked once, and its reply kept anew.
@@ -65,28 +65,40 @@ class CacheManager:
     def __init__(
         self,
         replies: ReplyCache | None = None,
-        semantic: SemanticLayer | None = None,
+        semantic: Callable[[], SemanticLayer | None] | None = None,
         *,
         layers: tuple[Any, ...] = (),
         default: str = "exact",
         refresh: frozenset[str] = frozenset(),
         samples: int = 5,
     ) -> None:
-        self.replies, self.semantic = replies, semantic
+        self.replies = replies
+        self._open_semantic = semantic
+        self._semantic: SemanticLayer | None = None
         self.default, self.samples = default, samples
         self._layers = layers
         self._refresh = refresh
         self._keys = RequestKeys()
         self._flights: SingleFlight[Answered] = SingleFlight()
-        self._lock = Lock()
+        self._lock, self._opening = Lock(), Lock()
         self._turns: dict[bytes, int] = {}
         self._refreshed: set[bytes] = set()
         self._closed = False
 
     @property
+    def semantic(self) -> SemanticLayer | None:
+        """L3; opened when first asked for."""
+        if self._open_semantic is not None:
+            with self._opening:
+                if self._open_semantic is not None:
+                    self._semantic = self._open_semantic()
+                    self._open_semantic = None
+        return self._semantic
+
+    @property
     def layers(self) -> tuple[Any, ...]:
-        """All layers that there are, in the order of their names."""
-        found = [layer for layer in (self.replies, self.semantic, *self._layers) if layer is not None]
+        """All layers that have been used, in the order of their names."""
+        found = [layer for layer in (self.replies, self._semantic, *self._layers) if layer is not None]
         return tuple(sorted(found, key=lambda layer: layer.name))
 
     def key(self, request: ModelRequest, provider: str, version: str, tenant: str) -> bytes | None:

@@ -13,12 +13,15 @@ from rtfs.caching.stores.guarded import GuardedStore
 from rtfs.caching.stores.memory import MemoryStore
 from rtfs.caching.stores.protocol import StoreUnavailable
 from rtfs.errors import ConfigError, nearest
+from rtfs.folders import data_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from rtfs.caching.question import SemanticLayer
+    from rtfs.caching.semantic.embedding import Embedder
     from rtfs.caching.stores.protocol import Store
 
 #: Files in the folder of caches.
@@ -33,7 +36,9 @@ _SETTINGS = (
 )  # fmt: skip
 
 
-def open_caches(given: Any, notice: Callable[[str], None] = lambda text: None) -> CacheManager | None:
+def open_caches(
+    given: Any, notice: Callable[[str], None] = lambda text: None, environ: Mapping[str, str] | None = None
+) -> CacheManager | None:
     """The caches that somebody wants.
 
     Args:
@@ -43,6 +48,7 @@ def open_caches(given: Any, notice: Callable[[str], None] = lambda text: None) -
             that say nothing), and the settings of L2: `samples`, `ttl_s`, `max_entries`, `max_bytes`, `policy`, `min_confidence`,
             `write_behind`.
         notice: takes a sentence for the person who runs the program.
+        environ: where the folder of models is looked for; the process's own when None.
     Raises:
         ConfigError: it is none of these; a library is not installed.
     """
@@ -64,7 +70,45 @@ def open_caches(given: Any, notice: Callable[[str], None] = lambda text: None) -
     if "L2" not in off:
         store = layer_store("L2", place, shared, config, notice)
         replies = ReplyCache(store, config.replace(persistent=store.persistent))
-    return CacheManager(replies, None, default=default, refresh=refresh, samples=int(settings.get("samples", 5)))
+
+
+    def semantic() -> SemanticLayer | None:
+        return open_semantic(place, shared, config, notice, os.environ if environ is None else environ)
+
+    samples = int(settings.get("samples", 5))
+    return CacheManager(replies, None if "L3" in off else semantic, default=default, refresh=refresh, samples=samples)
+
+
+def open_semantic(
+    place: str, shared: str | None, config: CacheConfig, notice: Callable[[str], None], environ: Mapping[str, str]
+) -> SemanticLayer | None:
+    """L3, with the best embedder that is installed here; None, and a notice, where numpy is not.
+
+    Raises:
+        ConfigError: as `layer_store`.
+    """
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    if find_spec("numpy") is None:
+        notice('caches by meaning need the package `numpy`, which is not installed: pip install "rtfs-lang[semantic]"')
+        return None
+    from rtfs.caching.semantic.layer import SemanticCache
+
+    folder = None if place == "memory" or "://" in place else Path(place)
+    return SemanticCache(layer_store("L3", place, shared, config, notice), embedder_here(environ), config, folder=folder)
+
+
+def embedder_here(environ: Mapping[str, str]) -> Embedder:
+    """MiniLM where its weights have been added, else what needs none; numpy is installed."""
+    from pathlib import Path
+
+    from rtfs.caching.semantic.embedding import HashedEmbedder
+    from rtfs.caching.semantic.minilm import MiniLM
+
+    weights = Path(data_folder(environ)) / "models" / "minilm" / "model.safetensors"
+    found = weights.is_file() and weights.with_name("vocab.txt").is_file()
+    return MiniLM(weights) if found else HashedEmbedder()
 
 
 def layer_names(words: Any) -> frozenset[str]:

@@ -73,6 +73,7 @@ class PlanCache:
         self._evictions = self._expired = 0
         #: Give what they have counted besides: calls that did not need to look here.
         self.also_hits: list[Callable[[], int]] = []
+        self._also_told = 0
 
     def get(self, key: Key) -> Plan | None:
         with self._lock:
@@ -140,10 +141,29 @@ class PlanCache:
             found = [(key, Cache.__getitem__(self._plans, key)) for key in self._plans] if self._plans else []
         return [(key, plan) for key, plan in found if not self.is_stale(plan)]
 
+    def counted(self) -> dict[str, float]:
+        """What this process has counted, by the names of `layer.COUNTED`."""
+        found = self._counts.now()
+        found["hits"] += self._also()
+        return found
+
+    def untold(self) -> dict[str, float]:
+        """What was counted since this was asked last: for a store that adds up the counts of many processes."""
+        also = self._also()
+        with self._lock:
+            found = self._counts.untold()
+            found["hits"] = found.get("hits", 0) + also - self._also_told
+            self._also_told = also
+        return found
+
+    def _also(self) -> int:
+        return sum([count() for count in self.also_hits])
+
     def stats(self) -> CacheStats:
+        also = self._also()
         with self._lock:
             size, counts = len(self._plans), self._counts
-            told = {"hits": sum([count() for count in self.also_hits])}
+            told = {"hits": also - self._also_told}
             return counts.stats(
                 NAME, told, evictions=self._evictions, expired=self._expired, size=size, capacity=self.config.max_entries
             )

@@ -97,13 +97,18 @@ class Kept(Struct):
         """
         if type(data) is not list or len(data) != len(cls._fields) + 1 or data[0] != FORM:
             raise Malformed("not a reply of this form")
-        for value, kinds in zip(data[1:], _KINDS):
-            if type(value) not in kinds:
-                raise Malformed("a part of a reply is of another kind")
+        found = tuple(map(type, data))
+        if found not in _SEEN:
+            for value, kinds in zip(data[1:], _KINDS):
+                if type(value) not in kinds:
+                    raise Malformed("a part of a reply is of another kind")
+            _SEEN.add(found)
         return cls(*data[1:])
 
 
 FORM = 1
+#: Kinds of the parts of replies that were looked at one by one: there are few combinations.
+_SEEN: set[tuple[type, ...]] = set()
 _COUNT, _NUMBER, _MAYBE = (int, type(None)), (float, int), (float, int, type(None))
 _KINDS = ((str,), _COUNT, _COUNT, _MAYBE, _MAYBE, (str,), (str,), _NUMBER, _MAYBE, _NUMBER, (dict,))
 
@@ -135,7 +140,7 @@ if TYPE_CHECKING:
         def look(self, question: Question) -> SemanticLook | None:
             """A reply to a question that means the same; None: there is none. Why not is for `explain`, not for here."""
 
-        def store(self, question: Question, reply: Kept) -> None:
+        def store(self, question: Question, reply: Kept) -> object:
             """A model has answered a question."""
 
         def checked(self, question: Question, look: SemanticLook, reply: Kept) -> None:

@@ -34,6 +34,9 @@ WITHOUT_SAY = frozenset(("timeout_s", "previous", "stop"))
 _FIXED = ("model", "function", "doc", "parameters", "result", "aliases", "max_tokens", "temperature", "seed")
 _OTHERS = tuple([field.name for field in fields(ModelRequest) if field.name not in {*_FIXED, *WITHOUT_SAY, "examples", "rules"}])
 _MOST_BEGINNINGS = 1_000
+#: Replies that are held as they were read, and for how many seconds: so long another process's change may pass unseen.
+MOST_HELD, HELD_S = 4_096, 5.0
+_MOST_HELD_CHARS = 4_096
 
 
 class RequestKeys:
@@ -147,6 +150,12 @@ def parts_of(question: Question) -> dict[str, str]:
     return {name: keys.key("part", part).hex()[:12] for name, part in parts.items()}
 
 
+def parts_in(kept: Kept) -> dict[str, str]:
+    """What `parts_of` said of the question that a reply answers; empty when nothing was noted."""
+    noted = kept.metadata.get("parts", "")
+    return dict([part.split("=", 1) for part in noted.split(" ") if "=" in part]) if isinstance(noted, str) else {}
+
+
 def _aliases(aliases: dict[str, Type]) -> list[tuple[str, str]]:
     return [(name, str(type_)) for name, type_ in sorted(aliases.items())]
 
@@ -158,6 +167,8 @@ def input_tag(request: ModelRequest) -> str:
 
 class ReplyCache:
     """Keeps replies in a store. See `layer.CacheLayer`; the key of an entry is that of a `Question`.
+
+    A reply that was just read is held for a moment, so that one that is wanted again and again is not read each time.
 
     Args:
         store: private replies go to the part of it that stays on this machine, and nowhere where it has none.
@@ -172,6 +183,8 @@ class ReplyCache:
         self._clock = clock
         self._counts = Counts()
         self._lock = Lock()
+        #: key -> (when it was read, the reply); the oldest first
+        self._held: dict[bytes, tuple[float, Kept]] = {}
 
     # --- the layer ---
 
@@ -182,22 +195,46 @@ class ReplyCache:
             min_confidence: replies that are known to be less sure are a miss, besides those below the layer's own threshold.
             ttl_s: replies that are older are a miss.
         """
-        store = self.store.local if private else self.store
-        counts = self._counts
-        data = None if store is None else store.get(NAME, key)
-        if data is not None:
-            try:
-                kept = Kept.from_data(decode(data))
-            except Malformed:
-                self.invalidate(key)
-            else:
-                least = self.config.min_confidence
-                least = min_confidence if min_confidence > least else least
-                if kept.confidence >= least and (ttl_s is None or self._clock() - kept.created <= ttl_s):
-                    counts.hits += 1
-                    return kept
-        counts.misses += 1
+        kept = self._read(key, private)
+        if kept is not None:
+            least = self.config.min_confidence
+            least = min_confidence if min_confidence > least else least
+            if kept.confidence >= least and (ttl_s is None or self._clock() - kept.created <= ttl_s):
+                self._counts.hits += 1
+                return kept
+        self._counts.misses += 1
         return None
+
+    def _read(self, key: bytes, private: bool) -> Kept | None:
+        held = None if private else self._held.get(key)
+        if held is not None and 0 <= self._clock() - held[0] < HELD_S:
+            return held[1]
+        store = self.store.local if private else self.store
+        data = None if store is None else store.get(NAME, key)
+        if data is None:
+            self._let_go(key)
+            return None
+        try:
+            kept = Kept.from_data(decode(data))
+        except Malformed:
+            self.invalidate(key)
+            return None
+        if not private:
+            self._hold(key, kept)
+        return kept
+
+    def _hold(self, key: bytes, kept: Kept) -> None:
+        if len(kept.text) > _MOST_HELD_CHARS:
+            return
+        with self._lock:
+            self._held.pop(key, None)
+            if len(self._held) >= MOST_HELD:
+                del self._held[next(iter(self._held))]
+            self._held[key] = (self._clock(), kept)
+
+    def _let_go(self, key: bytes) -> None:
+        with self._lock:
+            self._held.pop(key, None)
 
     def put(
         self,
@@ -209,6 +246,7 @@ class ReplyCache:
         ttl_s: float | None = None,
         tags: tuple[str, ...] = (),
     ) -> bool:
+        self._let_go(key)
         store = self.store.local if private else self.store
         kept = False
         if store is not None and value.confidence >= max(min_confidence, self.config.min_confidence):
@@ -226,6 +264,7 @@ class ReplyCache:
         return kept
 
     def invalidate(self, key: bytes) -> bool:
+        self._let_go(key)
         found = self.store.delete(NAME, key)
         if found:
             with self._lock:
@@ -233,7 +272,13 @@ class ReplyCache:
         return found
 
     def clear(self) -> int:
+        with self._lock:
+            self._held.clear()
         return self.store.clear(NAME)
+
+    def counted(self) -> dict[str, float]:
+        """What this process has counted, by the names of `layer.COUNTED`."""
+        return self._counts.now()
 
     def stats(self) -> CacheStats:
         figures = self.store.stats(NAME)
@@ -268,7 +313,9 @@ class ReplyCache:
         """Keep a reply, so that it is found by model, function and operands as well."""
         request = question.request
         tags = (f"model:{request.model}", f"function:{request.function}", input_tag(request))
-        about = {**reply.metadata, "function": request.function, "provider": question.provider, "parts": parts_of(question)}
+        asked = {"function": request.function, "provider": question.provider, "asked": request.model}
+        parts = " ".join([f"{name}={digits}" for name, digits in parts_of(question).items()])  # quicker to read than a map
+        about = {**reply.metadata, **asked, "parts": parts}
         return self.put(
             key,
             reply.replace(metadata=about),

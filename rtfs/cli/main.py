@@ -40,7 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "hash": ("rtfs.cli.hash", "print the content hash of everything that a program defines"),
     "code": ("rtfs.cli.code", "functions that were published under their content hash; whose code may run"),
     "crystallise": ("rtfs.cli.crystallise", "turn a function that asks a model into code, from what the model has answered"),
-    "cache": ("rtfs.cli.cache", "where compiled programs are kept; remove them"),
+    "cache": ("rtfs.cli.cache", "what is cached of programs and answers: figures, entries, why; remove, check and export it"),
     "models": ("rtfs.cli.models", "list the models that functions can delegate to; install, try, measure and serve local ones"),
     "keys": ("rtfs.cli.keys", "keep keys for servers of models"),
     "query": ("rtfs.cli.query", "ask a model one thing"),

@@ -4,7 +4,9 @@
                           │ nothing
                           └─▶ tries (`asking`): retries, re-asks ─▶ the reply that was of use ─▶ kept
 
-A hit asks nobody: no budget is charged, no breaker is told, and a model that is down still answers what it has answered before.
+A hit asks nobody: it uses no tokens and no money, no breaker is told, and a model that is down still answers what it has answered
+before.  It is one of the calls that a budget allows all the same: a loop that such a budget ends would have no end otherwise, and a
+program would meet the limit in its first run and not in its second one.
 """
 
 from __future__ import annotations
@@ -13,8 +15,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from rtfs.caching.question import Kept, Question
+from rtfs.delegation.budget import Amounts
 from rtfs.delegation.record import Attempt
 from rtfs.delegation.tags import PRIVATE, tags_of
+from rtfs.errors import LimitExceeded
 from rtfs.types.coercion import CoercionError, coerce
 
 if TYPE_CHECKING:
@@ -30,6 +34,9 @@ if TYPE_CHECKING:
 
     #: Asks the model, with retries and re-asks.
     Ask = Callable[[ModelRequest], Answer]
+
+
+_ONE_CALL = Amounts(calls=1)
 
 
 class CachedReplies:
@@ -66,7 +73,7 @@ class CachedReplies:
         """The answer to a request: `ask`'s, or one made of a kept reply.
 
         Raises:
-            What `ask` raises.
+            What `ask` raises; LimitExceeded: a budget allows no further call.
         """
         from rtfs.delegation.asking import Answer
 
@@ -92,6 +99,12 @@ class CachedReplies:
         except CoercionError:  # what was kept fitted the same type once; only a reply that somebody else put there does not
             self._caches.forget(found.key)
             return ask(request)
+        try:
+            trace.budget.reserve(_ONE_CALL, patience_s=request.timeout_s).settle(_ONE_CALL)
+        except LimitExceeded as limit:
+            refused = Attempt(provider=provider.name, target=target.printed, outcome="refused", problem=limit.message)
+            trace.attempts.append(refused)
+            raise
         if call.watcher is not None:
             from rtfs.models.protocol import Chunk
 

@@ -183,8 +183,15 @@ class Delegation:
 
             with self._making:
                 if self._caches is None:
-                    self._caches = open_caches(self._given_caches, lambda text: self._warn(f"rtfs: {text}"))
+                    self._caches = open_caches(self._given_caches, lambda text: self._warn(f"rtfs: {text}"), self._environ)
+                    if self._caches is not None and hasattr(self._metrics, "observe"):
+                        self._metrics.observe(self._counted)
         return self._caches
+
+    def _counted(self) -> dict[str, dict[str, float]]:
+        """What the caches of this runtime have counted, by layer."""
+        layers = [*self._caches.layers, *(() if self.plans is None else (self.plans,))]
+        return {layer.name: layer.counted() for layer in layers if hasattr(layer, "counted")}
 
     def llm_execute(self, *operands: Any) -> str:
         """The capability `:ai.llm-execute`."""
@@ -314,7 +321,14 @@ class Delegation:
         if self._sinks is not None and self._sinks.log is not None:
             self._sinks.log.flush()
         if self._caches is not None:
+            self._tell_plans()
             self._caches.flush()
+
+    def _tell_plans(self) -> None:
+        """Have what L1 was good for added up beside the replies: its plans do not outlive this runtime."""
+        replies = self._caches.replies
+        if self.plans is not None and replies is not None:
+            replies.store.count(self.plans.name, self.plans.untold())
 
     def close(self) -> None:
         """Release models and connections, and say how often functions fell back, if they did."""
@@ -328,6 +342,7 @@ class Delegation:
         elif self._metrics:
             self._metrics.close()
         if self._caches is not None:
+            self._tell_plans()
             # one that was given may be somebody else's too
             self._caches.flush() if self._caches is self._given_caches else self._caches.close()
         if self._models not in ("default", None):

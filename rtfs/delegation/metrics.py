@@ -7,6 +7,10 @@
 | `rtfs.call.duration`               | histogram | s          | rtfs.function, rtfs.source |
 | `rtfs.cost`                        | counter   | USD        | rtfs.function, gen_ai.request.model |
 | `rtfs.cache.hits`                  | counter   | {hit}      | rtfs.cache.layer |
+| `rtfs.cache.lookups`               | counter   | {lookup}   | rtfs.cache.layer, rtfs.cache.result (`hit`, `miss`) |
+| `rtfs.cache.puts`                  | counter   | {entry}    | rtfs.cache.layer |
+| `rtfs.cache.saved`                 | counter   | {token}    | rtfs.cache.layer |
+| `rtfs.cache.saved.cost`            | counter   | USD        | rtfs.cache.layer |
 | `gen_ai.client.operation.duration` | histogram | s          | gen_ai.operation.name, …provider.name, …request.model, error.type |
 | `gen_ai.client.token.usage`        | histogram | {token}    | the first three, and gen_ai.token.type (`input`, `output`) |
 
@@ -48,6 +52,7 @@ class Metrics:
             "rtfs.call.duration", "s", "time spent on models", explicit_bucket_boundaries_advisory=_SECONDS
         )
         self._cost = meter.create_counter("rtfs.cost", "USD", "what requests cost, where the price is known")
+        self._meter = meter
         self._hits = meter.create_counter("rtfs.cache.hits", "{hit}", "calls answered from a cache")
         self._request = meter.create_histogram(
             "gen_ai.client.operation.duration", "s", "duration of a request", explicit_bucket_boundaries_advisory=_SECONDS
@@ -56,6 +61,29 @@ class Metrics:
             "gen_ai.client.token.usage", "{token}", "tokens of a request", explicit_bucket_boundaries_advisory=_TOKENS
         )
         self._close: Callable[[], Any] = lambda: None
+
+    def observe(self, counted: Callable[[], dict[str, dict[str, float]]]) -> None:
+        """Have the figures of caches read whenever metrics are collected.
+
+        Args:
+            counted: gives layer -> what this process has counted, by the names of `caching.layer.COUNTED`.
+        """
+        from opentelemetry.metrics import Observation
+
+        def reading(*parts: tuple[str, dict[str, str]]) -> list[Any]:
+            def read(_: Any) -> Any:
+                for layer, figures in counted().items():
+                    for name, more in parts:
+                        yield Observation(figures[name], {"rtfs.cache.layer": layer, **more})
+
+            return [read]
+
+        by_result = [("hits", {"rtfs.cache.result": "hit"}), ("misses", {"rtfs.cache.result": "miss"})]
+        make = self._meter.create_observable_counter
+        make("rtfs.cache.lookups", reading(*by_result), "{lookup}", "look-ups in caches")
+        make("rtfs.cache.puts", reading(("puts", {})), "{entry}", "what was put into caches")
+        make("rtfs.cache.saved", reading(("tokens", {})), "{token}", "tokens that hits made unnecessary")
+        make("rtfs.cache.saved.cost", reading(("cost_usd", {})), "USD", "money that hits made unnecessary, where prices are known")
 
     @classmethod
     def exporting(cls) -> Metrics:

@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 
 from rtfs.errors import DelegationError, RtfsError, missing_extra
 from rtfs.models import quantise, weights
+from rtfs.models.fingerprint import fingerprint
 from rtfs.models.grammar_bounds import NotExpressible
 from rtfs.models.llama_call import Call, CallSettings
 from rtfs.models.llama_library import last_complaint, library
@@ -99,7 +100,6 @@ class LlamaCppProvider:
         self._closed = False
         self._plans: dict[Any, Plan] = {}
         self._priors: dict[Any, Any] = {}
-        self._identities: dict[Any, str] = {}
 
     # --- the protocol ------------------------------------------------------------------------
 
@@ -148,14 +148,12 @@ class LlamaCppProvider:
     def version(self, model: str) -> str | None:
         """What replies of a model depend on besides the request: its file, and how it is asked. None when it cannot be had.
 
-        The file's SHA-256 where it is noted, and so the same on another machine; else what changes when the file does.
+        The file's SHA-256 where it is noted, else its size with both ends; the same on another machine.
         """
         try:
             path = self._path_for(model)
             profile = self._profile_for(model)
-            stat = path.stat()
-            key = (path, stat.st_size, stat.st_mtime_ns)
-            identity = profile.sha256 or self._remembered(self._identities, key, lambda: quantise.identity(path))
+            identity = profile.sha256 or fingerprint(path)
         except (DelegationError, OSError):
             return None
         return f"{identity} {profile.form} {'q8' if self._requantise else 'as it is'} {'calibrated' if self._calibrate else 'raw'}"

@@ -27,7 +27,7 @@ class Shortcut:
 
     Attributes:
         local: types of the operands, as `kinds` gives them -> True; emptied and filled in place.
-        take: the number of the call among those that found their types, from 0 on.
+        take: the number of the call among those that found their types, from 1 on.
         owner: who fills it; None: nobody yet.
     """
 
@@ -35,14 +35,15 @@ class Shortcut:
 
     def __init__(self) -> None:
         self.local: dict[Any, bool] = {}
-        self._count = count()
+        self._count = count(1)
         self.take: Callable[[], int] = self._count.__next__
         self.owner: Any = None
 
     @property
     def taken(self) -> int:
-        """How many calls have found their types."""
-        return int(repr(self._count)[len("count(") : -1])
+        """How many calls have found their types, and ran without asking anybody."""
+        found = int(repr(self._count)[len("count(") : -1]) - 1
+        return found - found // (LONG_WAY + 1)
 
     def knows(self, args: list[Any]) -> bool:
         """Whether the body runs for these operands, without asking anybody."""

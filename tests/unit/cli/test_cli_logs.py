@@ -79,7 +79,7 @@ def test_a_program_without_delegation_makes_no_log(state: Path):
 
 def test_a_log_that_cannot_be_written_is_one_line(state: Path, capsys: pytest.CaptureFixture[str]):
     state.write_text("in the way", encoding="utf-8")
-    assert main(["eval", '(defn label ^:delegation :remote "echo" "?" [] :-> [:enum :a] :a) (label) (label)']) == 0
+    assert main(["eval", '(defn label ^:delegation :remote "echo" "?" [] :-> [:enum :a] :a) (label) (label)', "--no-cache"]) == 0
     out, err = capsys.readouterr()
     assert out == ":a\n"
     assert [line.startswith("rtfs: calls are not logged: ") for line in err.splitlines() if "cache" not in line] == [True]

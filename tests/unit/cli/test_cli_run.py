@@ -231,7 +231,7 @@ def test_delegated_calls_and_their_summary(program, capsys):
     assert out.startswith("[")
     assert "2 delegated calls: 2 by model, 0 by own body, 0 failed" in err
     assert "  echo: 2" in err
-    assert main(["run", path]) == 0
+    assert main(["run", "--no-cache", path]) == 0
     assert capsys.readouterr().err == ""
     assert main(["run", "--summary", "--json", path]) == 0
     summary = json.loads(capsys.readouterr().err)["summary"]
@@ -287,9 +287,9 @@ def test_the_cache_can_be_found_and_cleared(program, capsys, tmp_path, monkeypat
     capsys.readouterr()
     assert main(["cache"]) == 0
     assert main(["cache", "path"]) == 0
-    folder = str(tmp_path / "cache" / "compiled")
+    folder = str(tmp_path / "cache")
     assert capsys.readouterr().out == f"{folder}\n{folder}\n"
-    assert main(["cache", "clear"]) == 0
+    assert main(["cache", "clear", "compile"]) == 0
     assert capsys.readouterr().err == "rtfs: 1 compiled program removed\n"
     assert not list(tmp_path.rglob("*.rtfsc"))
     assert main(["cache", "sweep"]) == 2

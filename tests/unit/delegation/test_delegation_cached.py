@@ -14,7 +14,7 @@ import pytest
 import rtfs
 from rtfs.caching.manager import CacheManager
 from rtfs.caching.question import Kept, Question, SemanticLook
-from rtfs.caching.replies import ReplyCache
+from rtfs.caching.replies import HELD_S, ReplyCache, parts_in
 from rtfs.caching.stores.memory import MemoryStore
 from rtfs.caching.stores.sqlite import SQLiteStore
 from rtfs.delegation.allowance import Allowance
@@ -25,7 +25,7 @@ from rtfs.delegation.engine import Decision
 from rtfs.delegation.record import Records
 from rtfs.delegation.settings import CallSettings
 from rtfs.delegation.targets import LocalModel
-from rtfs.errors import ConfigError, DelegationError, EvalError
+from rtfs.errors import ConfigError, DelegationError, EvalError, LimitExceeded
 from rtfs.models.protocol import Availability, ModelReply, ModelRequest, Usage
 from rtfs.models.registry import ModelRegistry
 from rtfs.semantics.protocols import DelegatedCall
@@ -239,12 +239,14 @@ def test_a_kept_answer_is_served_while_the_model_is_down() -> None:
     assert bench() == "praise"
 
 
-def test_hits_are_not_charged() -> None:
+def test_hits_use_no_tokens_and_no_money_but_are_calls() -> None:
     bench = Bench("praise")
-    budget = Budget("the test", Allowance(calls=1))
-    assert bench(budget=budget) == "praise"
-    assert bench(budget=budget) == "praise"
-    assert bench.asked == 1
+    budget = Budget("the test", Allowance(calls=3, tokens=1_000))
+    assert [bench(budget=budget) for _ in range(3)] == ["praise"] * 3
+    assert (budget.spent.calls, budget.spent.tokens, bench.asked) == (3, 12, 1)
+    with pytest.raises(LimitExceeded, match="3 of 3 calls"):
+        bench(budget=budget)
+    assert bench.records.calls[-1].attempts[-1].outcome == "refused"
 
 
 @pytest.mark.parametrize("mode", ["none", "exact"])
@@ -374,10 +376,12 @@ def test_a_stampede_makes_one_call() -> None:
 
 
 def test_a_damaged_reply_is_asked_for_anew() -> None:
-    bench = Bench("praise", "complaint")
+    now = [1_000.0]
+    bench = Bench("praise", "complaint", clock=lambda: now[0])
     bench()
     (key,) = [known.key for known in bench.store.known("L2")]
     bench.store.put("L2", key, b"\xff\xff")
+    now[0] += HELD_S
     assert bench() == "complaint"
     assert bench() == "complaint"
     kept = Kept("no label at all", created=0.0)
@@ -415,8 +419,27 @@ def test_replies_are_found_by_model_function_and_input(tmp_path: Path) -> None:
     assert [kept.metadata["function"] for _, kept in replies.by_function("other")] == ["other"]
     assert {kept.metadata["function"] for _, kept in replies.by_input("I like it")} == {"classify", "other"}
     ((_, one), (_, two)) = list(replies.by_input("I like it"))
-    differ = {name for name, part in one.metadata["parts"].items() if two.metadata["parts"][name] != part}
+    differ = {name for name, part in parts_in(one).items() if parts_in(two)[name] != part}
     assert differ == {"function"}
+    bench.caches.close()
+
+
+def test_a_reply_that_another_process_removed_is_held_for_a_moment_only(tmp_path: Path) -> None:
+    now = [1_000.0]
+    path = str(tmp_path / "replies.sqlite")
+    bench = Bench("praise", "complaint", store=SQLiteStore(path), clock=lambda: now[0])
+    bench()
+    bench()
+    other = SQLiteStore(path)
+    other.clear("L2")
+    other.close()
+    assert bench() == "praise", "it was read a moment ago"
+    now[0] += HELD_S
+    assert bench() == "complaint"
+    assert HELD_S <= 5
+    bench.caches.replies.clear()  # type: ignore[union-attr]
+    bench()
+    assert bench.asked == 3, "what is cleared here is gone at once"
     bench.caches.close()
 
 
@@ -456,7 +479,7 @@ class Similar:
 @pytest.mark.parametrize("serve, check, asked", [(True, False, 1), (True, True, 2), (False, True, 2), (False, False, 2)])
 def test_a_layer_of_meaning_is_asked_behind_the_exact_one(serve: bool, check: bool, asked: int) -> None:
     layer = Similar(serve, check)
-    bench = Bench("praise", "complaint", semantic=layer)  # type: ignore[arg-type]
+    bench = Bench("praise", "complaint", semantic=lambda: layer)  # type: ignore[arg-type, return-value]
     given = options(cache=Keyword("semantic"))
     bench(options=given)
     value = bench(args=("I do like it",), options=given)

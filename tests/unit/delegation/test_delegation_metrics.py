@@ -45,6 +45,19 @@ def points(reader: Any) -> dict[str, list[tuple[dict[str, Any], float]]]:
     return found
 
 
+def test_caches_are_counted_by_layer(reader: Any, provider: Any):
+    with Runtime(environ={}, metrics=provider, caches=True, on_warning=lambda message, span: None) as runtime:
+        runtime.run('(defn say ^:delegation :remote "echo" "?" [text :string] :-> :string text) (say "x") (say "x") (say "y")')
+        found = points(reader)
+        of_l2 = {"rtfs.cache.layer": "L2"}
+        assert ({**of_l2, "rtfs.cache.result": "hit"}, 1) in found["rtfs.cache.lookups"]
+        assert ({**of_l2, "rtfs.cache.result": "miss"}, 2) in found["rtfs.cache.lookups"]
+        assert found["rtfs.cache.puts"] == [(of_l2, 2)]
+        ((_, saved),) = found["rtfs.cache.saved"]
+        assert saved > 0
+        assert found["rtfs.cache.hits"] == [(of_l2, 1)]
+
+
 def test_calls_of_a_runtime_are_counted(reader: Any, provider: Any):
     with Runtime(environ={}, metrics=provider, on_warning=lambda message, span: None) as runtime:
         runtime.run('(defn say ^:delegation :remote "echo" "?" [text :string] :-> :string text) (say "x") (say "y")')

@@ -1,0 +1,375 @@
+"""What `rtfs cache` shows of each layer.
+
+A `View` is one layer as a person looks at it: its figures, its entries as data, a line and the facts of one.  It opens what it
+shows when it is asked, and makes nothing that is not there.
+"""
+
+from __future__ import annotations
+
+import os
+
+from rtfs.cli.logs import cost_text, seconds_text, shown, time_text
+from rtfs.cli.options import CACHE_LAYERS
+from rtfs.errors import ConfigError
+from rtfs.folders import answer_cache_folder, compile_cache_folder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from rtfs.caching.stores.protocol import Known, Store
+    from rtfs.cli.terminal import Terminal
+
+_KEY_DIGITS = 12
+
+
+class View:
+    """See the module; a layer of which nothing is kept, if nobody says otherwise.
+
+    Args:
+        folder: the one with the answers of models.
+    """
+
+    word = ""
+    thing = "entry", "entries"
+
+    def __init__(self, folder: str, environ: Any) -> None:
+        self.folder, self.environ = folder, environ
+
+    def stats(self) -> dict[str, Any]:
+        return {}
+
+    def all_keys(self) -> list[bytes]:
+        return []
+
+    def entries(self, function: str | None, model: str | None) -> Iterator[dict[str, Any]]:
+        """As data, oldest first."""
+        return iter(())
+
+    def entry(self, key: bytes) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def row(self, entry: dict[str, Any]) -> list[str]:
+        return [str(value) for value in entry.values()]
+
+    def facts(self, entry: dict[str, Any]) -> list[tuple[str, str]]:
+        return [(name, str(value)) for name, value in entry.items()]
+
+    def why(self, key: bytes) -> list[str]:
+        """Lines."""
+        return []
+
+    def clear(self) -> int | None:
+        """How many there were; None: it is no layer that keeps anything between runs."""
+        return None
+
+    def verify(self) -> tuple[int, list[str]]:
+        """(entries that are whole, what is wrong with the others)"""
+        return 0, []
+
+    def counted(self, count: int) -> str:
+        return f"{count:,} {self.thing[count != 1]}"
+
+    def close(self) -> None:
+        pass
+
+
+class Compiled(View):
+    """Compiled programs: files in a folder."""
+
+    word = "compile"
+    thing = "compiled program", "compiled programs"
+
+    def _store(self) -> Any:
+        from rtfs.eval.cached.store import Store
+
+        return Store(compile_cache_folder(self.environ))
+
+    def _files(self) -> list[tuple[float, int, str]]:
+        try:
+            with os.scandir(compile_cache_folder(self.environ)) as files:
+                found = [(file.stat(), file.name) for file in files if file.name.endswith(".rtfsc")]
+        except FileNotFoundError:
+            return []
+        return sorted([(known.st_mtime, known.st_size, name) for known, name in found])
+
+    def stats(self) -> dict[str, Any]:
+        files = self._files()
+        return {"layer": self.word, "size": len(files), "size_bytes": sum([size for _, size, _ in files])}
+
+    def entries(self, function: str | None, model: str | None) -> Iterator[dict[str, Any]]:
+        for used, size, name in self._files():
+            yield {"name": name, "size_bytes": size, "used": used}
+
+    def row(self, entry: dict[str, Any]) -> list[str]:
+        return [entry["name"], f"{entry['size_bytes']:,} bytes", f"used {time_text(entry['used'])}"]
+
+    def clear(self) -> int:
+        try:
+            return int(self._store().clear())
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            folder = compile_cache_folder(self.environ)
+            raise ConfigError(f"cannot clear {folder}: {error.strerror}", hint="remove the folder") from error
+
+    def verify(self) -> tuple[int, list[str]]:
+        """They are signed, and looked at when they are used: one that is damaged is compiled anew."""
+        return len(self._files()), []
+
+
+class Stored(View):
+    """A layer whose entries are in a store; nothing of it is opened where there is no file, and no server is named."""
+
+    layer = ""
+    file = ""
+    #: The layer whose store it is kept in.
+    kept_as = ""
+
+    def __init__(self, folder: str, environ: Any) -> None:
+        super().__init__(folder, environ)
+        self._opened: Store | None = None
+
+    @property
+    def store(self) -> Store | None:
+        if self._opened is None:
+            from rtfs.caching.layer import CacheConfig
+            from rtfs.caching.opening import open_store
+            from rtfs.caching.stores.guarded import GuardedStore
+            from rtfs.caching.stores.tiered import TieredStore
+
+            shared = self.environ.get("RTFS_CACHE_STORE")
+            if not shared and not os.path.exists(os.path.join(self.folder, self.file)):
+                return None
+            kept_as = self.kept_as or self.layer
+            self._opened = open_store(kept_as, self.folder, CacheConfig())
+            if shared:
+                cold = GuardedStore(open_store(kept_as, shared, CacheConfig()))
+                self._opened = TieredStore(self._opened, cold)
+        return self._opened
+
+    def all_keys(self) -> list[bytes]:
+        return [] if self.store is None else [known.key for known in self.store.known(self.layer)]
+
+    def known(self, key: bytes) -> Known | None:
+        if self.store is None:
+            return None
+        return next((known for known in self.store.known(self.layer) if known.key == key), None)
+
+    def stats(self) -> dict[str, Any]:
+        from rtfs.caching.layer import Counts
+
+        if self.store is None:
+            return Counts().stats(self.layer, {}).to_dict()
+        figures = self.store.stats(self.layer)
+        found = Counts().stats(
+            self.layer,
+            self.store.counts(self.layer),
+            size=figures.entries,
+            capacity=figures.max_entries,
+            size_bytes=figures.size_bytes,
+            capacity_bytes=figures.max_bytes,
+        )
+        return {**found.to_dict(), "place": self.store.place}
+
+    def clear(self) -> int:
+        return 0 if self.store is None else self.store.clear()
+
+    def verify(self) -> tuple[int, list[str]]:
+        if self.store is None:
+            return 0, []
+        local: Any = getattr(self.store, "hot", self.store)
+        found: tuple[int, list[str]] = local.verify()
+        return found
+
+    def close(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+
+
+class Plans(Stored):
+    """Plans live as long as a run; what they were good for is in the file of answers."""
+
+    word, layer, file, kept_as = "plan", "L1", "replies.sqlite", "L2"
+
+    def stats(self) -> dict[str, Any]:
+        return {**super().stats(), "size": None, "size_bytes": None, "place": "each run's memory"}
+
+    def clear(self) -> None:  # type: ignore[override]
+        return None
+
+    def verify(self) -> tuple[int, list[str]]:
+        return 0, []
+
+
+class Replies(Stored):
+    """Answers of models."""
+
+    word, layer, file = "reply", "L2", "replies.sqlite"
+    thing = "answer", "answers"
+
+    def _cache(self) -> Any:
+        from rtfs.caching.replies import ReplyCache
+
+        return None if self.store is None else ReplyCache(self.store)
+
+    def entries(self, function: str | None, model: str | None) -> Iterator[dict[str, Any]]:
+        cache = self._cache()
+        if cache is None:
+            return
+        found = cache.by_function(function) if function else cache.by_model(model) if model else cache.entries()
+        for key, kept in found:
+            one = self._data(key, kept)
+            if (function is None or one["function"] == function) and (model is None or one["model"] == model):
+                yield one
+
+    def _data(self, key: bytes, kept: Any) -> dict[str, Any]:
+        about = {name: value for name, value in kept.metadata.items() if name != "parts"}
+        return {
+            "key": key.hex(),
+            "function": about.pop("function", ""),
+            "provider": about.pop("provider", ""),
+            "model": about.pop("asked", "") or kept.model,
+            "answered_by": kept.model,
+            "text": kept.text,
+            "score": kept.score,
+            "prompt_tokens": kept.prompt_tokens,
+            "completion_tokens": kept.completion_tokens,
+            "latency_s": round(kept.latency_s, 6),
+            "cost_usd": kept.cost_usd,
+            "created": kept.created,
+            **about,
+        }
+
+    def entry(self, key: bytes) -> dict[str, Any]:
+        cache = self._cache()
+        entry = next(((known, kept) for known, kept in cache.entries() if known == key), None)
+        if entry is None:
+            raise ConfigError("the entry is not as it was written", hint="`rtfs cache verify` looks at all of them")
+        known = self.known(key)
+        more: dict[str, Any] = {}
+        if known is not None:
+            more = {"size_bytes": known.size_bytes, "uses": known.uses, "used": known.used, "expires": known.expires}
+        return {**self._data(*entry), **more}
+
+    def row(self, entry: dict[str, Any]) -> list[str]:
+        text = shown(entry["text"])
+        return [
+            entry["key"][:_KEY_DIGITS],
+            time_text(entry["created"]),
+            shown(entry["function"]),
+            shown(entry["model"]),
+            text if len(text) <= 60 else text[:59] + "…",
+        ]
+
+    def facts(self, entry: dict[str, Any]) -> list[tuple[str, str]]:
+        tokens = (entry["prompt_tokens"] or 0) + (entry["completion_tokens"] or 0)
+        found: list[tuple[str, Any]] = [
+            ("key", entry["key"]),
+            ("function", entry["function"]),
+            ("model", f"{entry['model']} ({entry['provider']})"),
+            ("text", entry["text"]),
+            ("score", entry["score"]),
+            ("created", time_text(entry["created"])),
+            ("took", f"{seconds_text(entry['latency_s'])}, {tokens} tokens, {cost_text(entry['cost_usd'])}"),
+            ("tries", entry.get("tries")),
+            ("uses", f"{entry.get('uses', 0)}, last {time_text(entry['used'])}" if entry.get("used") else None),
+            ("expires", time_text(entry["expires"]) if entry.get("expires") else None),
+            ("size", f"{entry['size_bytes']:,} bytes" if "size_bytes" in entry else None),
+        ]
+        return [(name, str(value)) for name, value in found if value not in (None, "")]
+
+    def why(self, key: bytes) -> list[str]:
+        """In which parts the question differs from the others of its function and of its operands."""
+        from rtfs.caching.replies import parts_in
+
+        every = dict(self._cache().entries())
+        kept = every.pop(key)
+        parts = parts_in(kept)
+        lines = [
+            f"{key.hex()[:_KEY_DIGITS]}  answers {shown(kept.metadata.get('function', '?'))} as {shown(kept.model)} did: "
+            f"served when all of this is the same: {', '.join(sorted(parts))}"
+        ]
+        near = []
+        for other, its in every.items():
+            theirs = parts_in(its)
+            differ = [name for name, part in parts.items() if theirs.get(name) != part]
+            if "function" not in differ or "operands" not in differ:
+                near.append((len(differ), other, differ))
+        for _, other, differ in sorted(near)[:10]:
+            lines.append(f"{other.hex()[:_KEY_DIGITS]}  is another question; it differs in: {', '.join(differ) or 'the sample'}")
+        return lines
+
+
+class Semantic(Stored):
+    """Answers that are found by what a question means."""
+
+    word, layer, file = "semantic", "L3", "semantic.sqlite"
+    thing = "answer by meaning", "answers by meaning"
+
+    def entries(self, function: str | None, model: str | None) -> Iterator[dict[str, Any]]:
+        from rtfs.caching.encoding import Malformed, decode
+        from rtfs.caching.question import Kept
+
+        for key, data in () if self.store is None else self.store.items(self.layer):
+            try:
+                _, texts, _, _, _, _, reply, floor = decode(data)
+                kept = Kept.from_data(reply)
+            except (Malformed, ValueError):
+                continue
+            yield {"key": key.hex(), "texts": texts, "answered_by": kept.model, "text": kept.text, "floor": floor,
+                   "created": kept.created}  # fmt: skip
+
+    def entry(self, key: bytes) -> dict[str, Any]:
+        return next(entry for entry in self.entries(None, None) if entry["key"] == key.hex())
+
+    def row(self, entry: dict[str, Any]) -> list[str]:
+        said = [shown(text)[:60] for text in (" / ".join(entry["texts"]), entry["text"])]
+        return [entry["key"][:_KEY_DIGITS], time_text(entry["created"]), shown(entry["answered_by"]), *said]
+
+    def why(self, key: bytes) -> list[str]:
+        entry = self.entry(key)
+        return [
+            f"{key.hex()[:_KEY_DIGITS]}  answers questions that mean: {' / '.join(map(shown, entry['texts']))}",
+            "`rtfs cache why FIRST SECOND` compares two texts as the layer does",
+        ]
+
+
+class Code(Stored):
+    """Code under the hash of its content."""
+
+    word, layer, file = "code", "L4", "code.sqlite"
+
+
+_VIEWS: dict[str, type[View]] = {view.word: view for view in (Compiled, Plans, Replies, Semantic, Code)}
+
+
+def views(words: list[str], terminal: Terminal) -> list[View]:
+    """
+    Raises:
+        ConfigError: there is no such layer.
+    """
+    for word in words:
+        if word not in _VIEWS:
+            raise ConfigError(f"there is no layer of cache `{word}`", hint=f"choose from: {', '.join(CACHE_LAYERS)}")
+    folder = answer_cache_folder(terminal.environ)
+    return [_VIEWS[word](folder, terminal.environ) for word in words]
+
+
+def explained(first: str, second: str, terminal: Terminal) -> Any:
+    """What the layer of meaning says of two texts.
+
+    Raises:
+        ConfigError: numpy is not installed.
+    """
+    from importlib.util import find_spec
+
+    from rtfs.errors import missing_extra
+
+    if find_spec("numpy") is None:
+        raise missing_extra("numpy", "semantic", "comparing texts by their meaning")
+    from rtfs.caching.opening import embedder_here
+    from rtfs.caching.semantic.explain import explain
+
+    return explain(first, second, embedder=embedder_here(terminal.environ))
