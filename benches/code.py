@@ -10,7 +10,10 @@ its decision, the sandbox and the record.
 from __future__ import annotations
 
 import argparse
+import gc
+import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benches import large
+from benches.measuring import process_cpu_s
 from rtfs.caching.code.publishing import Example, make_entry
 from rtfs.caching.code.retrieval import CodeLibrary
 from rtfs.caching.code.signing import Signer
@@ -56,8 +60,12 @@ def hashing(passes: int) -> None:
     lines = source.text.count("\n")
     hashed = median_ms(lambda: definitions_of(program), passes)
     print(f"hashing {lines:,} lines, {len(definitions_of(program)):,} definitions: {hashed:.0f} ms")
-    whole = median_ms(lambda: Runtime(models=None, strategy="tree").definitions(source), max(3, passes // 5))
-    print(f"  with reading and analysing, as `rtfs hash` does: {whole:.0f} ms")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "large.rtfs")
+        path.write_text(source.text, encoding="utf-8")
+        environ = {"PATH": os.defpath, "PYTHONPATH": str(Path(__file__).parents[1]), "HOME": folder}
+        whole = [process_cpu_s([sys.executable, "-m", "rtfs", "hash", str(path)], environ) for _ in range(3)]
+    print(f"  the whole process, `rtfs hash`: {statistics.median(whole) * 1e3:.0f} ms")
 
 
 def hits(passes: int, folder: str) -> None:
@@ -99,6 +107,7 @@ def main() -> None:
     parser.add_argument("--passes", type=int, default=25)
     passes = parser.parse_args().passes
     hashing(passes)
+    gc.collect()  # of all that hashing has left
     with tempfile.TemporaryDirectory() as folder:
         hits(passes, folder)
 

@@ -256,6 +256,18 @@ def test_a_model_has_functions_called_and_is_watched(capsys: pytest.CaptureFixtu
         "lookup-order no-order",
         "lookup-order ok",
         "3 requests, answered by model",
+
+
+def test_crystallise(capsys: pytest.CaptureFixture[str]):
+    pytest.importorskip("cryptography")
+    runpy.run_path(str(EXAMPLES / "crystallise.py"), run_name="__main__")
+    assert capsys.readouterr().out.splitlines() == [
+        "hashes: True for the same, False for another one below",
+        "published: slug, 2 of 2 tests right",
+        "of-mice-and-men",
+        "crystallised: phrases, which agree in more than 90 %: True",
+        "most of 200 calls are answered by code: True",
+        "bug",
     ]
 
 

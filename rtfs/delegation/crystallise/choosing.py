@@ -8,12 +8,15 @@ examples have no say in any of it, and are looked at once, for the one candidate
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import sqrt
 
 from rtfs.caching.code.bounds import lower_bound
-from rtfs.delegation.crystallise.learners import Labelled, Learner, wilson
+from rtfs.delegation.crystallise.learners import Labelled, Learner
 from rtfs.values.struct import Struct
 
 FOLDS = 5
+#: Standard errors that are kept as room for luck, here and in what is held out: nine of ten that are chosen stand their verification.
+_ROOM = 1.2816
 #: A simpler learner is taken when it covers this part of what the best one covers.
 _SIMPLER = 0.9
 
@@ -50,6 +53,15 @@ def choose(
     return next(one for one in found if one.coverage >= _SIMPLER * best.coverage)
 
 
+def will_do(right: int, total: int, held_out: int, wanted: float, confidence: float) -> bool:
+    """Whether what was right so often in training can be expected to reach a lower bound on so many held-out examples."""
+    if not right or not held_out:
+        return False
+    share = (right + 1) / (total + 2)  # all of few is no certainty
+    likely = share - _ROOM * sqrt(share * (1 - share) * (1 / total + 1 / held_out))
+    return lower_bound(max(0, min(round(likely * held_out), held_out)), held_out, confidence) >= wanted
+
+
 def _try(examples: Sequence[Labelled], learner: Learner, wanted: float, confidence: float, held_out: int) -> Choice | None:
     answers = []
     for fold in range(FOLDS):
@@ -69,8 +81,6 @@ def _try(examples: Sequence[Labelled], learner: Learner, wanted: float, confiden
         if taken < len(answers) and answers[taken][0] == sureness:  # all of one sureness, or none
             continue
         coverage = taken / len(examples)
-        expected = round(coverage * held_out)
-        agreement = wilson(right, taken)
-        if expected and lower_bound(int(agreement * expected), expected, confidence) >= wanted:
+        if will_do(right, taken, round(coverage * held_out), wanted, confidence):
             best = Choice(learner, sureness, coverage, right / taken)
     return best

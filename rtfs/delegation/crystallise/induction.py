@@ -14,10 +14,9 @@ from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Any
 
-from rtfs.caching.code.bounds import lower_bound
 from rtfs.caching.code.publishing import ABSTAIN, Example
-from rtfs.delegation.crystallise.choosing import Choice, choose
-from rtfs.delegation.crystallise.learners import Labelled, PhraseLearner, Phrases, PointLearner, Points, wilson
+from rtfs.delegation.crystallise.choosing import Choice, choose, will_do
+from rtfs.delegation.crystallise.learners import Labelled, PhraseLearner, Phrases, PointLearner, Points
 from rtfs.delegation.crystallise.samples import Sample, Samples
 from rtfs.delegation.crystallise.texts import features_of, text_of
 from rtfs.delegation.crystallise.writing import Frame, phrases_program, points_program, table_program
@@ -102,9 +101,7 @@ def _table(fn: ast.Fn, types: Sequence[str], samples: Samples, aim: Aim) -> Cand
     asked = [(known[key], example) for key, example in later if key in known]
     right = sum(equal(row.value, example.value) for row, example in asked)
     expected = round(len(asked) / len(later) * len(after)) if later else 0
-    if not right or not expected or fn.rest is not None:
-        return None
-    if lower_bound(int(wilson(right, len(asked)) * expected), expected, aim.confidence) < aim.agreement:
+    if fn.rest is not None or not will_do(right, len(asked), expected, aim.agreement, aim.confidence):
         return None
     rows = list(_rows(before).values())[:MOST_ROWS]
     note = f"A table of {len(rows)} questions with the answers that a model gave to them, always the same."
@@ -201,8 +198,6 @@ def judge(
         covered += 1
         right += equal(value, one.example.value)
     expected = round(covered / asked * len(held_out)) if asked else 0
-    if not right or not expected:
-        return None
-    if lower_bound(int(wilson(right, covered) * expected), expected, aim.confidence) < aim.agreement:
+    if not will_do(right, covered, expected, aim.agreement, aim.confidence):
         return None
     return Candidate(kind, text, covered / asked, right / covered, tuple([one.example for one in held_out]))

@@ -174,7 +174,7 @@ class PointLearner:
 
     name = "points"
 
-    def __init__(self, *, rounds: int = 8, least_seen: int = 2, smallest: float = 0.1) -> None:
+    def __init__(self, *, rounds: int = 8, least_seen: int = 2, smallest: float = 0.03) -> None:
         self._rounds, self._least_seen, self._smallest = rounds, least_seen, smallest
 
     def learn(self, examples: Sequence[Labelled]) -> Points:
