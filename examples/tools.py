@@ -1,7 +1,7 @@
 """A model that has functions called, and is watched while it answers: run this file to see what it prints.
 
-So that it runs without a network, the model is a script behind a server on this machine that speaks the OpenAI protocol. With a real
-one, leave the server out and set RTFS_REMOTE_BASE_URL (and RTFS_REMOTE_API_KEY); nothing else changes.
+So that it runs without a network, the model is a script behind a server on this machine that speaks the OpenAI protocol. With a
+real one, leave the server out and set RTFS_REMOTE_BASE_URL (and RTFS_REMOTE_API_KEY); nothing else changes.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ class Clerk(BaseHTTPRequestHandler):
         told = [message["content"] for message in asked["messages"] if message["role"] == "tool"]
         if len(told) < 2:
             arguments = json.dumps({"id": 8 - len(told)})
-            call = {"index": 0, "id": f"functions.lookup-order:{len(told)}", "function": {"name": "lookup-order", "arguments": arguments}}
+            function = {"name": "lookup-order", "arguments": arguments}
+            call = {"index": 0, "id": f"functions.lookup-order:{len(told)}", "function": function}
             deltas, reason = [{"tool_calls": [call]}], "tool_calls"
         else:
             days = json.loads(told[-1])["days"]

@@ -256,6 +256,7 @@ def test_a_model_has_functions_called_and_is_watched(capsys: pytest.CaptureFixtu
         "lookup-order no-order",
         "lookup-order ok",
         "3 requests, answered by model",
+    ]
 
 
 def test_crystallise(capsys: pytest.CaptureFixture[str]):
