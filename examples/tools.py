@@ -41,8 +41,7 @@ class Clerk(BaseHTTPRequestHandler):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         told = [message["content"] for message in asked["messages"] if message["role"] == "tool"]
         if len(told) < 2:
-            arguments = json.dumps({"id": 8 - len(told)})
-            function = {"name": "lookup-order", "arguments": arguments}
+            function = {"name": "lookup-order", "arguments": json.dumps({"id": 8 - len(told)})}
             call = {"index": 0, "id": f"functions.lookup-order:{len(told)}", "function": function}
             deltas, reason = [{"tool_calls": [call]}], "tool_calls"
         else:

@@ -22,11 +22,13 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from rtfs.errors import DelegationError, missing_extra
+from rtfs.models.alarms import ALARMS
 from rtfs.models.http_faults import Answer, HttpFaults
 from rtfs.models.http_stream import STALL_S, Collector, HttpStream
 from rtfs.models.interrupting import Interrupts
 from rtfs.models.prompt import ReplyShape
 from rtfs.models.protocol import Availability, ModelReply, ModelRequest, ReplyStream
+from rtfs.semantics.stopping import Stop, Stopped
 
 _LARGEST_REPLY_BYTES = 8 << 20
 _CONNECT_S = 10.0
@@ -165,8 +167,21 @@ class HttpProvider(HttpFaults):
         return {"method": "POST", "url": url, "headers": headers, "body": body}
 
     def complete(self, request: ModelRequest) -> ModelReply:
-        with self.interrupts.until(request.stop):
-            return self._complete(request)
+        stop = Stop()
+        forget = None if request.stop is None else request.stop.tell(stop.set)
+        alarm = ALARMS.set(stop.set)
+        alarm.rings_in(request.timeout_s)  # headers that drip are never late for the library
+        try:
+            with self.interrupts.until(stop):
+                return self._complete(request)
+        except Stopped:
+            if request.stop is not None and request.stop.is_set:
+                raise
+            raise self.late(request.timeout_s) from None
+        finally:
+            ALARMS.off(alarm)
+            if forget is not None:
+                forget()
 
     def _complete(self, request: ModelRequest) -> ModelReply:
         talk = self.talk(request)

@@ -1,22 +1,21 @@
 """A reply over HTTP while it is written: server-sent events as chunks, and last the whole reply.
 
 The adapter says what is in an event (`Collector`).  Here are the connection, the silence that is allowed, and the ways in which a
-stream ends early: it is cancelled, it stalls, it breaks off.  Whoever cancels wakes the thread that waits: the socket is shut down
-under it.  What is known of the tokens used by then goes with the error.
+stream ends early: it is cancelled, it stalls, its time is over, it breaks off.  For the first three, the connection is shut down under
+the thread that waits (`interrupting`).  What is known of the tokens used by then goes with the error.
 """
 
 from __future__ import annotations
 
 import contextlib
-import socket
-import threading
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rtfs.errors import DelegationError
-from rtfs.models.alarms import ALARMS
+from rtfs.models.alarms import ALARMS, Alarm
 from rtfs.models.protocol import Chunk, ModelReply, ModelRequest, Usage
 from rtfs.models.sse import Event, events
+from rtfs.semantics.stopping import Stop, Stopped
 
 if TYPE_CHECKING:
     from rtfs.models.http import HttpProvider, Talk
@@ -60,9 +59,9 @@ class HttpStream:
     def __init__(self, provider: HttpProvider, request: ModelRequest) -> None:
         self._provider = provider
         self._request = request
-        self._lock = threading.Lock()
-        self._socket: Any = None
-        self._stopped: DelegationError | None = None
+        self._stop = Stop()
+        self._why: DelegationError | None = None  # it was stopped
+        self._is_whole = False  # the reply has been given
         self._deadline = 0.0
         self._collector: Collector | None = None
         self._items = self._run()
@@ -72,62 +71,55 @@ class HttpStream:
 
     def __next__(self) -> Chunk | ModelReply:
         try:
-            with self._provider.interrupts.until(self._request.stop):
+            with self._provider.interrupts.until(self._stop):
                 return next(self._items)
-        except DelegationError as error:
-            known = error.usage or (None if self._collector is None else self._collector.usage())
-            stopped = self._stopped or error
-            stopped.usage = known
-            if stopped is error:
-                raise
-            raise stopped from error
+        except Stopped:
+            if self._is_whole:  # and the server did not end the response
+                raise StopIteration from None
+            assert self._why is not None
+            error = self._why
+        except DelegationError as failure:
+            error = failure
+        error.usage = error.usage or (None if self._collector is None else self._collector.usage())
+        raise error
 
     def close(self) -> None:
         self._items.close()
 
     def cancel(self) -> None:
         """End it, from any thread."""
-        self._stop(DelegationError("the request was cancelled"))
+        self._end(DelegationError("the request was cancelled"))
 
-    def _stop(self, why: DelegationError) -> None:
-        with self._lock:
-            self._stopped = self._stopped or why
-            waiting = self._socket
-        if waiting is not None:
-            with contextlib.suppress(OSError):  # it is closed already
-                socket.socket.shutdown(waiting, socket.SHUT_RDWR)
-
-    def _listen(self, response: Any) -> None:
-        """Remember the socket, so that others can end the wait."""
-        stream = response.extensions.get("network_stream")
-        with self._lock:
-            self._socket = None if stream is None else stream.get_extra_info("socket")
-        if self._stopped is not None:
-            raise self._stopped
+    def _end(self, why: DelegationError) -> None:
+        self._why = self._why or why
+        self._stop.set()
 
     # --- the request ---
 
     def _run(self) -> Generator[Chunk | ModelReply, None, None]:
         provider, request = self._provider, self._request
         talk = provider.talk(request)
-        if self._stopped is not None:
-            raise self._stopped
         deadline = self._deadline = provider.clock() + request.timeout_s
-        while True:
-            with provider.sent(talk.payload(stream=True), request.timeout_s, deadline, accept="text/event-stream") as response:
-                self._listen(response)
-                if response.status_code == 200:
-                    yield from self._answer(response, talk, deadline)
-                    return
-                answer = provider.read(response, request.timeout_s, deadline)
-            talk.refused(answer)
+        alarm = ALARMS.set(self._silent)
+        try:
+            while True:
+                alarm.rings_in(request.timeout_s)  # headers that drip are never late for the library
+                with provider.sent(talk.payload(stream=True), request.timeout_s, deadline, accept="text/event-stream") as response:
+                    if response.status_code == 200:
+                        yield from self._answer(response, talk, deadline, alarm)
+                        return
+                    answer = provider.read(response, request.timeout_s, deadline)
+                talk.refused(answer)
+        finally:
+            ALARMS.off(alarm)
 
-    def _answer(self, response: Any, talk: Talk, deadline: float) -> Iterator[Chunk | ModelReply]:
+    def _answer(self, response: Any, talk: Talk, deadline: float, alarm: Alarm) -> Iterator[Chunk | ModelReply]:
         provider, request = self._provider, self._request
         pieces: Iterator[bytes] = provider.pieces(response, request.timeout_s, deadline)
         if "text/event-stream" not in response.headers.get("content-type", ""):
             body = b"".join(pieces)
             if not body.lstrip().startswith(_BEGINNINGS):  # a server that does not stream
+                alarm.pause()
                 reply = provider.reply(provider.content(body), request, talk.shape)
                 talk.worked()
                 if reply.text and not reply.calls:
@@ -136,37 +128,33 @@ class HttpStream:
                 return
             pieces = iter([body])
         collector = self._collector = provider.collector(request, talk.shape)
-        alarm = ALARMS.set(self._silent)
         begun = False
-        try:
-            coming = events(pieces)
-            while not collector.over:
-                left_s = deadline - provider.clock()
-                alarm.rings_in(min(left_s, provider.stall_s) if begun else left_s)
-                event = next(coming, None)
-                alarm.pause()  # who reads the chunks may take his time
-                if event is None:
-                    break
-                chunk = collector.take(event)
-                if chunk is not None:
-                    begun = begun or bool(chunk.text)
-                    yield chunk
-            if self._stopped is not None:
-                raise self._stopped
-            reply = provider.reply(collector.whole(), request, talk.shape)
-            talk.worked()
-            yield reply
-            alarm.rings_in(_END_S)
-            with contextlib.suppress(DelegationError), provider.translated(request.timeout_s):
-                for _ in pieces:
-                    pass
-        finally:
-            ALARMS.off(alarm)
+        coming = events(pieces)
+        while not collector.over:
+            left_s = deadline - provider.clock()
+            alarm.rings_in(min(left_s, provider.stall_s) if begun else left_s)
+            event = next(coming, None)
+            alarm.pause()  # who reads the chunks may take his time
+            if event is None:
+                break
+            chunk = collector.take(event)
+            if chunk is not None:
+                begun = begun or bool(chunk.text)
+                yield chunk
+        self._stop.check()
+        reply = provider.reply(collector.whole(), request, talk.shape)
+        talk.worked()
+        self._is_whole = True
+        yield reply
+        alarm.rings_in(_END_S)
+        with contextlib.suppress(DelegationError, Stopped), provider.translated(request.timeout_s):
+            for _ in pieces:
+                pass
 
     def _silent(self) -> None:
         provider = self._provider
-        if provider.clock() >= self._deadline:
-            self._stop(provider.late(self._request.timeout_s))
+        if self._collector is None or provider.clock() >= self._deadline:
+            self._end(provider.late(self._request.timeout_s))
             return
         words = f"{provider.address} stopped in the middle of its answer: nothing came for {provider.stall_s:g} s"
-        self._stop(DelegationError(words, retryable=True))
+        self._end(DelegationError(words, retryable=True))

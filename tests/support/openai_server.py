@@ -140,7 +140,14 @@ def event(delta: Any, finish_reason: str | None = None, *, usage: Any = None, mo
     return {**data, **({"model": model} if model is not None else {}), "usage": usage}
 
 
-Entry = Say | Status | Raw | Drop | Events
+@dataclass(frozen=True)
+class SlowHeaders:
+    """Status 200 and headers without end, one every `pause_s` seconds."""
+
+    pause_s: float = 0.1
+
+
+Entry = Say | Status | Raw | Drop | Events | SlowHeaders
 
 
 class OpenAIServer:
@@ -263,6 +270,12 @@ class _Handler(BaseHTTPRequestHandler):
         match entry:
             case Events():
                 self._stream(entry)
+            case SlowHeaders():
+                self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+                for number in range(600):
+                    self.wfile.write(b"X-Wait-%d: yes\r\n" % number)
+                    self.wfile.flush()
+                    self.server_of.wait(entry.pause_s)
             case Say():
                 if entry.after_s:
                     self.server_of.wait(entry.after_s)

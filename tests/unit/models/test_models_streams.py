@@ -17,7 +17,7 @@ from rtfs.models.protocol import Chunk, ModelReply, ModelRequest, Parameter, Too
 from rtfs.types.nodes import INT, STRING, Entry, RecordType, Type
 from rtfs.values.scalars import Keyword
 from tests.support.anthropic_server import AnthropicServer, stream
-from tests.support.openai_server import Drop, Events, OpenAIServer, Raw, Say, Status, closed_port, event
+from tests.support.openai_server import Drop, Events, OpenAIServer, Raw, Say, SlowHeaders, Status, closed_port, event
 
 pytest.importorskip("httpx2")
 
@@ -236,6 +236,39 @@ def test_slow_headers_end_in_time(server: OpenAIServer, provider: OpenAICompatib
     _, error = received(provider.stream(request(timeout_s=0.3)))
     assert time.monotonic() - begin < 3
     assert "within 0.3 s" in error.message
+
+
+def test_headers_that_drip_end_in_time(server: OpenAIServer, provider: OpenAICompatibleProvider) -> None:
+    server.script(SlowHeaders(), SlowHeaders(), Say("ok"))
+    for ask in (lambda: received(provider.stream(request(timeout_s=0.5)))[1], lambda: refused(provider)):
+        begin = time.monotonic()
+        error = ask()
+        assert time.monotonic() - begin < 3
+        assert (error.retryable, "within 0.5 s" in error.message) == (True, True)
+    assert provider.complete(request()).text == "ok"
+
+
+def refused(provider: OpenAICompatibleProvider) -> DelegationError:
+    with pytest.raises(DelegationError) as caught:
+        provider.complete(request(timeout_s=0.5))
+    return caught.value
+
+
+def test_cancelling_needs_no_headers(server: OpenAIServer, provider: OpenAICompatibleProvider) -> None:
+    server.script(SlowHeaders())
+    coming = provider.stream(request(timeout_s=20))
+    threading.Timer(0.2, coming.cancel).start()
+    begin = time.monotonic()
+    _, error = received(coming)
+    assert time.monotonic() - begin < 3
+    assert "cancelled" in error.message
+
+
+def test_a_server_that_never_ends_a_response_delays_nobody(server: OpenAIServer, provider: OpenAICompatibleProvider) -> None:
+    server.script(Events((event({"content": "yes"}), event({}, "stop"), "[DONE]"), ends="never"))
+    begin = time.monotonic()
+    assert received(provider.stream(request(timeout_s=20)))[1].text == "yes"
+    assert time.monotonic() - begin < 2
 
 
 @pytest.mark.parametrize(
