@@ -24,11 +24,13 @@ class Change:
 class Alignment:
     """The comparison of two views."""
 
-    __slots__ = ("a", "b", "changes", "lexicon", "likeness", "only_a", "only_b", "order_a", "order_b", "renamed", "shared")
+    __slots__ = ("a", "b", "changes", "lexicon", "likeness", "opposed", "only_a", "only_b", "order_a", "order_b", "renamed", "shared")
 
     def __init__(self, a: View, b: View, lexicon: Lexicon | None = None) -> None:
         self.lexicon = lexicon or english()
         self.a, self.b = a, b
+        self.opposed: list[tuple[str, str]] | None = None
+        """For the guards that need the antonyms: found once."""
         self.renamed = self._renamed()
         """Words of `b` -> the words of `a` that they are akin to."""
         there = [self.renamed.get(word, word) for word in b.frame]

@@ -20,6 +20,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from rtfs.errors import ConfigError
+
 #: Scores from which on serving may be allowed, strictest last.  Few, since each costs confidence.
 GRID = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 MOST_CHECKS = 5000
@@ -41,6 +43,19 @@ class BudgetSettings:
     """How sure that has to be before anything is served."""
     check_share: float = 0.03
     """Of the hits that may be served, the part that is computed all the same; 0.01 to 0.05 is sensible."""
+
+    def check(self) -> BudgetSettings:
+        """The settings themselves.
+
+        Raises:
+            ConfigError: they make no sense.
+        """
+        for name, value, most in (("limit", self.limit, 0.5), ("confidence", self.confidence, 0.9999)):
+            if not 0 < value <= most:
+                raise ConfigError(f"the {name} of an error budget is above 0 and at most {most}, not {value}")
+        if not 0 <= self.check_share <= 1:
+            raise ConfigError(f"the share of hits that are checked is from 0 to 1, not {self.check_share}")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +160,15 @@ class Budget:
         self.state, self.at = LEARNING, len(GRID)
         self._alarm = [0.0] * len(_ABOVE)
 
+    @property
+    def threshold(self) -> float | None:
+        """While serving: the score from which on hits are served."""
+        return GRID[self.at] if self.state == SERVING else None
+
     def standing(self) -> Standing:
         start = self.at if self.state == SERVING else 0
         right, wrong = sum(self.right[start:]), sum(self.wrong[start:])
-        threshold = GRID[self.at] if self.state == SERVING else None
-        return Standing(self.state, threshold, right + wrong, wrong, precision(right, wrong))
+        return Standing(self.state, self.threshold, right + wrong, wrong, precision(right, wrong))
 
     def to_data(self) -> dict[str, object]:
         return {"right": self.right, "wrong": self.wrong, "state": self.state, "at": self.at, "grid": list(GRID)}

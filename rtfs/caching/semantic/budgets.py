@@ -41,7 +41,7 @@ class Budgets:
         return self._of(function).state == "never"
 
     def threshold(self, function: bytes) -> float | None:
-        return self._of(function).standing().threshold
+        return self._of(function).threshold
 
     def state(self, function: bytes) -> str:
         return self._of(function).state
@@ -60,7 +60,7 @@ class Budgets:
             self._periods[function] = period + 1  # what was counted until now counts no longer
         else:
             self._store.count(SPACE, {_figure(function, period, agreed, step): 1})
-        if (budget.state, budget.at) != before or budget.standing().checks == 1:
+        if (budget.state, budget.at) != before or sum(budget.right) + sum(budget.wrong) == 1:
             self._write(function)
         self._since += 1
         if self._since >= _READ_AFTER:

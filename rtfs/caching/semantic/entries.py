@@ -39,6 +39,10 @@ class CachedAnswer:
             self._views = tuple([View(text) for text in self.texts])
         return self._views
 
+    @views.setter
+    def views(self, views: tuple[View, ...]) -> None:
+        self._views = views
+
     def row(self) -> Any:
         """The vector, float32, of length 1 again."""
         import numpy as np

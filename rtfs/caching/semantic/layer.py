@@ -133,6 +133,8 @@ class SemanticCache:
         with self._lock:
             if self._budgets.never(asked.function):
                 return None
+            # the nearest that may be served will do; while the function is learnt, one that is beyond doubt
+            enough = self._budgets.threshold(asked.function) or 0.95
         near = self._shelf.near(store, asked.partition, asked.bucket, vector, _CANDIDATES)
         best: tuple[float, float, bytes, CachedAnswer] | None = None
         for key, cosine in near:
@@ -144,7 +146,7 @@ class SemanticCache:
             score = self._score(asked, entry, cosine)
             if score is not None and (best is None or score > best[0]):
                 best = score, cosine, key, entry
-                if score > 0.95:
+                if score >= enough:
                     break
         return None if best is None else self._judged(asked, question, *best)
 
@@ -219,6 +221,7 @@ class SemanticCache:
         asked, vector = prepared
         key = keys.key("L3", asked.partition, asked.texts)
         entry = CachedAnswer(asked.texts, asked.partition, asked.bucket, asked.function, vector.astype("<f2").tobytes(), reply)
+        entry.views = asked.views
         ttl_s = self.config.ttl_s if question.ttl_s is None else question.ttl_s
         tags = (f"function:{question.request.function}", f"model:{question.request.model}")
         return self._shelf.put(store, key, entry, np.ascontiguousarray(vector), ttl_s, tags)

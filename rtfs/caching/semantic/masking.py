@@ -127,15 +127,28 @@ class Masked:
         return tuple(sorted((slot.kind, slot.value) for slot in self.slots))
 
 
+_PRIVATE = re.compile("[\ue000-\ue0ff]")
+
+
 def normalise(text: str) -> str:
     """One form of Unicode, straight apostrophes, single spaces, and none of the signs that stand for slots."""
     text = unicodedata.normalize("NFKC", text).replace("’", "'").replace("‘", "'").replace("ʼ", "'")
-    return " ".join("".join("\ufffd" if "\ue000" <= sign <= "\ue0ff" else sign for sign in text).split())
+    return " ".join(_PRIVATE.sub("\ufffd", text).split())
+
+
+#: Where none of these signs and none of `_SLOT_WORDS` is, there is no slot: half of all texts, for a sixth of the time.
+_SIGNS_OF_SLOTS = re.compile(r"""[\d"“«`/@_$#\\~(]|\w\.\w|\bwww\.|(?<![\w'])'|(?<!\w)-""")
+_WORD = re.compile(r"[a-z]+")
+_SLOT_WORDS = frozenset(
+    word.lower() for table in (numerals.ONES, numerals.TENS, numerals.SCALES, numerals.ORDINALS, numerals.COUNTS, numerals.ROMAN) for word in table
+)
 
 
 def mask(text: str) -> Masked:
     """Take the slots out of a text, which is normalised first."""
     text = normalise(text)
+    if _SIGNS_OF_SLOTS.search(text) is None and _SLOT_WORDS.isdisjoint(_WORD.findall(text.lower())):
+        return Masked(text, ())
     out: list[str] = []
     slots: list[Slot] = []
     at = 0

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: Of the store.
 SPACE = "L3"
 #: Entries that stay decoded in memory.
-_MOST_DECODED = 4096
+_MOST_DECODED = 10_000
 
 
 class Shelf:
@@ -80,10 +80,13 @@ class Shelf:
             self.drop(key)
             return None
         with self._lock:
-            self._decoded[key] = data, entry
-            if len(self._decoded) > _MOST_DECODED:
-                self._decoded.popitem(last=False)
+            self._remember(key, data, entry)
         return entry
+
+    def _remember(self, key: bytes, data: bytes, entry: CachedAnswer) -> None:
+        self._decoded[key] = data, entry
+        if len(self._decoded) > _MOST_DECODED:
+            self._decoded.popitem(last=False)
 
     def put(self, store: Store, key: bytes, entry: CachedAnswer, vector: Any, ttl_s: float | None, tags: tuple[str, ...]) -> bool:
         """Keep an entry; whether it is kept.
@@ -94,9 +97,11 @@ class Shelf:
         older = self.entry(store, key)
         if older is not None:
             entry.floor = max(entry.floor, older.floor)
-        if not store.put(SPACE, key, entry.to_bytes(), ttl_s=ttl_s, tags=(partition_tag(entry.partition), *tags)):
+        data = entry.to_bytes()
+        if not store.put(SPACE, key, data, ttl_s=ttl_s, tags=(partition_tag(entry.partition), *tags)):
             return False
         with self._lock:
+            self._remember(key, data, entry)
             self._load(store, entry.partition)
             if key not in self.index:
                 self.index.add(key, entry.partition, entry.bucket, vector)

@@ -7,6 +7,7 @@ both and changes neither.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,6 +26,7 @@ _CONTRACTIONS = {
 }  # fmt: skip
 _ENDS = {"'re": "are", "'ve": "have", "'ll": "will", "'d": "would", "'m": "am"}
 
+_PERSONS = {"me": "I", "i": "I", "us": "we"}
 _ARTICLES = {"a", "an", "the"}
 _WORDS_OF_QUESTIONS = {"who", "what", "which", "when", "where", "why", "how", "whose"}
 _HOW = {
@@ -68,15 +70,16 @@ class Token:
 class View:
     """What guards read of one text; not to be changed."""
 
-    __slots__ = ("bases", "content", "frame", "known", "lows", "masked", "names", "question", "tokens")
+    __slots__ = ("bases", "content", "counts", "frame", "known", "lows", "masked", "names", "question", "tokens")
 
     def __init__(self, text: str, lexicon: Lexicon | None = None) -> None:
         lexicon = lexicon or english()
         self.masked: Masked = mask(text)
         self.tokens: list[Token] = _tokens(self.masked.template, lexicon)
         """Words and slots without punctuation, contractions resolved."""
-        self.lows = frozenset(token.low for token in self.tokens)
-        self.bases = frozenset(token.base for token in self.tokens)
+        self.lows = frozenset([token.low for token in self.tokens])
+        self.counts = Counter([token.base for token in self.tokens])
+        self.bases = self.counts.keys()
         self.names: dict[str, str] = {}
         """Words with a capital where none is due: lower-case form -> as written."""
         self._find_names()
@@ -151,19 +154,27 @@ def _tokens(template: str, lexicon: Lexicon) -> list[Token]:
 
 
 @lru_cache(maxsize=1)
-def _phrases() -> list[tuple[re.Pattern[str], str]]:
+def _phrases() -> list[tuple[frozenset[str], re.Pattern[str], str]]:
     """What `data/phrases.txt` says."""
     text = (Path(__file__).parent / "data" / "phrases.txt").read_text(encoding="ascii")
-    rules = [line.partition(" =>") for line in text.splitlines() if not line.startswith(";")]
+    rules = [line.partition(" => ") if " => " in line else (line[:-3], "", "") for line in text.splitlines() if line[0] != ";"]
     # what is put in stands by itself, also where the space behind it was part of the phrase
-    return [(re.compile(rf"\b(?:{pattern})\b"), f"{put.strip()} ") for pattern, _, put in rules]
+    found = []
+    for rule, _, put in rules:
+        words, _, pattern = rule.partition(" : ")
+        found.append((frozenset(words.split()), re.compile(rf"\b(?:{pattern})\b"), f"{put} "))
+    return found
 
 
 def _frame(tokens: list[Token]) -> list[str]:
     # `me` and `us` meet `I` and `we` here, so that the phrases need one form
-    text = " ".join({"me": "I", "i": "I", "us": "we"}.get(token.low, token.base) for token in tokens)
-    for pattern, put in _phrases():
-        text = pattern.sub(put, text)
+    words = [_PERSONS.get(token.low, token.base) for token in tokens]
+    text, there = " ".join(words), set(words)
+    for needed, pattern, put in _phrases():
+        if not needed.isdisjoint(there):
+            text, count = pattern.subn(put, text)
+            if count:
+                there = set(text.split())
     return [word for word in text.split() if word not in _ARTICLES and word != "please"]
 
 

@@ -9,6 +9,12 @@ from rtfs.caching.semantic.view import View
 def entity(pair: Alignment) -> str | None:
     """A name in one text that the other does not have in any form."""
     mine, theirs = _unmatched(pair.a, pair.b, pair), _unmatched(pair.b, pair.a, pair)
+    # a name in the plural is another name, unless it is a day's
+    temporal = pair.lexicon.classes["temporal"]
+    for base, written in sorted(pair.a.names.items()):
+        other = pair.b.names.get(base, written)
+        if base not in temporal and other.lower() != written.lower():
+            return f"`{min(written, other)}` against `{max(written, other)}`"
     if not mine and not theirs:
         return None
     first, second = ", ".join(f"`{name}`" for name in mine) or "none", ", ".join(f"`{name}`" for name in theirs) or "none"

@@ -7,8 +7,6 @@ two pairs of antonyms change two things.
 
 from __future__ import annotations
 
-from collections import Counter
-
 from rtfs.caching.semantic.alignment import Alignment
 from rtfs.caching.semantic.view import View
 
@@ -34,6 +32,12 @@ def _negators(view: View, pair: Alignment) -> list[str]:
 
 def antonyms(pair: Alignment) -> list[tuple[str, str]]:
     """Words only in `a` with their antonyms only in `b`."""
+    if pair.opposed is None:
+        pair.opposed = _antonyms(pair)
+    return pair.opposed
+
+
+def _antonyms(pair: Alignment) -> list[tuple[str, str]]:
     here, there = _more(pair.a, pair.b), _more(pair.b, pair.a)
     opposite = pair.lexicon.opposite
     negators = pair.lexicon.classes["negator"]
@@ -49,9 +53,9 @@ def antonyms(pair: Alignment) -> list[tuple[str, str]]:
 def _more(view: View, other: View) -> set[str]:
     """The words that a text has and the other has not, or less often: `hide hidden files` has one more `hide` than `show hidden
     files`."""
-    words = (view.bases | view.lows | set(view.frame)) - other.bases - other.lows - set(other.frame)
-    counts, others = Counter(token.base for token in view.tokens), Counter(token.base for token in other.tokens)
-    return {*words, *(counts - others)}
+    words = {*view.bases, *view.lows, *view.frame}.difference(other.bases, other.lows, other.frame)
+    words.update([word for word, count in view.counts.items() if count > other.counts.get(word, 0)])
+    return words
 
 
 def _degree(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:

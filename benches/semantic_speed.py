@@ -1,0 +1,195 @@
+"""How fast the semantic cache looks up: embedding, the whole look-up at 10,000 entries, and the index beyond.
+
+    python -m benches.semantic_speed                                             10,000 entries, vectors of the hashed embedder
+    python -m benches.semantic_speed --data FOLDER --minilm FOLDER               real questions and real vectors
+    python -m benches.semantic_speed --vectors FILE.npy --index 100000 --index 1000000
+
+Times are process time of one thread, so that what else runs on the machine hardly moves them; `--wall` measures the clock instead.
+`--vectors` keeps the embedded questions between runs.  Beyond the vectors that there are, further ones are normalised sums of two
+with a little noise, which is near what a text of two sentences has.  Recall is that of the nearest against the exact answer, for
+queries that are near-duplicates.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import random
+import resource
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
+
+from rtfs.caching import keys
+from rtfs.caching.layer import CacheConfig
+from rtfs.caching.question import Kept, Question
+from rtfs.caching.semantic.budget import BudgetSettings
+from rtfs.caching.semantic.embedding import Embedder, HashedEmbedder
+from rtfs.caching.semantic.index import Exact, Graph
+from rtfs.caching.semantic.layer import SemanticCache
+from rtfs.caching.semantic.masking import mask
+from rtfs.caching.semantic.minilm import MiniLM
+from rtfs.caching.stores.memory import MemoryStore
+from rtfs.models.protocol import ModelRequest, Parameter
+from rtfs.types.nodes import STRING
+
+_ENDS = (
+    "", "on my phone", "since yesterday", "in the new app", "for my business account", "while I am abroad", "for my daughter",
+    "with my other card", "after the update", "before the weekend", "at the airport", "in the branch",
+)  # fmt: skip
+_WORDS = "card account payment order refund ticket parcel phone password invoice flight hotel train house garden contract".split()
+clock = time.process_time
+
+
+class Remembered:
+    """An embedder that has the vectors already: what is left is the cost of everything else."""
+
+    def __init__(self, inner: Embedder) -> None:
+        self.identity, self.kind, self.dimensions = inner.identity, inner.kind, inner.dimensions
+        self._inner = inner
+        self.known: dict[str, Any] = {}
+
+    def covers(self, text: str) -> bool:
+        return True
+
+    def embed(self, texts: Any) -> Any:
+        missing = [text for text in texts if text not in self.known]
+        if missing:
+            self.known.update(zip(missing, self._inner.embed(missing)))
+        return np.array([self.known[text] for text in texts])
+
+
+def questions(data: Path | None, count: int) -> list[str]:
+    """Distinct questions: of BANKING77 with various endings, or made up."""
+    if data is not None:
+        with (data / "banking77" / "train.csv").open(encoding="utf-8") as stream:
+            rows = [row["text"] for row in csv.DictReader(stream)]
+        made = dict.fromkeys(f"{text.rstrip(' .?!')} {end}".strip() + "?" for end in _ENDS for text in rows)
+        return list(made)[:count]
+    rng = random.Random(0)
+    made = {}
+    while len(made) < count:
+        made[f"How do I {rng.choice(['find', 'change', 'cancel', 'print', 'move'])} the {' '.join(rng.choices(_WORDS, k=4))} of my {rng.choice(_WORDS)}?"] = None
+    return list(made)
+
+
+def quantiles(times: list[float]) -> str:
+    return f"p50 {np.quantile(times, 0.5) * 1e3:.3f} ms, p99 {np.quantile(times, 0.99) * 1e3:.3f} ms"
+
+
+def ask(text: str) -> Question:
+    request = ModelRequest(model="m", function="f", doc="Answers.", parameters=(Parameter(name="text", type=STRING, value=text),), result=STRING)
+    return Question(request, "p", "1", "", False, keys.key("L2", text), "semantic")
+
+
+def embedding(embedder: Embedder, texts: list[str]) -> None:
+    embedder.embed(texts[:1])
+    times = []
+    for text in texts[:200]:
+        start = clock()
+        embedder.embed([text])
+        times.append(clock() - start)
+    print(f"embedding one question ({embedder.kind}): {quantiles(times)}")
+
+
+def look_up(embedder: Embedder, texts: list[str], vectors: Any | None) -> None:
+    remembered = Remembered(embedder)
+    spoken = [mask(text).spoken() for text in texts]
+    if vectors is not None:
+        remembered.known.update(zip(spoken, vectors))
+    asked = [f"Please, {text[0].lower()}{text[1:]}" for text in texts[:: max(1, len(texts) // 1000)]]
+    remembered.embed([mask(text).spoken() for text in asked])
+    cache = SemanticCache(
+        MemoryStore(max_entries=10**6, max_bytes=2**33), remembered, CacheConfig(max_entries=10**6), budget=BudgetSettings(limit=0.5)
+    )
+    start, put = clock(), []
+    for text in texts:
+        begun = clock()
+        cache.store(ask(text), Kept("so"))
+        put.append(clock() - begun)
+    print(f"\n{len(texts)} entries put in {clock() - start:.1f} s, {quantiles(put)}")
+    for text in asked[:60]:
+        look = cache.look(ask(text))
+        if look is not None:
+            cache.checked(ask(text), look, Kept("so"))
+    times, hits = [], 0
+    for text in asked:
+        question = ask(text)
+        cache._embedded.clear()  # as for a question that was not asked before
+        start = clock()
+        look = cache.look(question)
+        times.append(clock() - start)
+        hits += look is not None and look.serve
+    print(f"look-up at {len(texts)} entries, embedding excluded: {quantiles(times)}; {hits} of {len(asked)} served")
+
+
+def index(vectors: Any, count: int) -> None:
+    rng = np.random.default_rng(0)
+    rows = np.asarray(vectors[:count], np.float32)
+    real = len(rows)
+    while len(rows) < count:
+        more = min(count - len(rows), 100_000)
+        one, two = rng.integers(0, real, more), rng.integers(0, real, more)
+        made = rows[one] + rows[two] + rng.normal(0, 0.01, (more, rows.shape[1])).astype(np.float32)
+        rows = np.concatenate([rows, made / np.linalg.norm(made, axis=1, keepdims=True)])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = clock()
+    graph = Graph.of(list(range(count)), rows)
+    built = clock() - start
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    picked = rng.integers(0, count, 1000)
+    queries = rows[picked] + rng.normal(0, 0.015, (1000, rows.shape[1])).astype(np.float32)
+    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    times, right = [], 0
+    best = np.concatenate([(rows @ queries[at : at + 50].T).argmax(0) for at in range(0, 1000, 50)])
+    for query, expected in zip(queries, best.tolist()):
+        start = clock()
+        found = graph.search(query, 4)
+        times.append(clock() - start)
+        right += found[0][0] == expected
+    exact = Exact(rows.shape[1])
+    exact._matrix, exact._numbers = rows, list(range(count))
+    brute = []
+    for query in queries[:50]:
+        start = clock()
+        exact.search(query, 4)
+        brute.append(clock() - start)
+    print(f"\nindex of {count} vectors ({real} real): graph {quantiles(times)}, recall@1 {right / 1000:.3f}, built in {built:.0f} s, +{grown:.0f} MB; exact {quantiles(brute)}")
+
+
+def main() -> None:
+    global clock
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minilm", type=Path, help="folder with model.safetensors and vocab.txt")
+    parser.add_argument("--data", type=Path, help="folder with banking77/train.csv")
+    parser.add_argument("--entries", type=int, default=10_000)
+    parser.add_argument("--vectors", type=Path, help="of the questions; written when it is not there")
+    parser.add_argument("--index", type=int, action="append", default=[], help="a size to build a graph of; may be repeated")
+    parser.add_argument("--wall", action="store_true")
+    options = parser.parse_args()
+    if options.wall:
+        clock = time.perf_counter
+    embedder: Embedder = MiniLM(options.minilm / "model.safetensors") if options.minilm else HashedEmbedder()
+    texts = questions(options.data, max(options.entries, 1000))
+    embedding(embedder, texts)
+    vectors = None
+    if options.vectors and options.vectors.is_file():
+        vectors = np.load(options.vectors).astype(np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    elif options.vectors or options.index:
+        vectors = embedder.embed([mask(text).spoken() for text in texts])
+        if options.vectors:
+            np.save(options.vectors, vectors.astype(np.float16))
+    look_up(embedder, texts[: options.entries], None if vectors is None or len(vectors) < options.entries else vectors)
+    for count in options.index:
+        index(vectors, count)
+
+
+if __name__ == "__main__":
+    main()
