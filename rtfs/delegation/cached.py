@@ -15,7 +15,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from rtfs.caching.question import Kept, Question
-from rtfs.delegation.budget import Amounts
+from rtfs.delegation.allowance import Amounts
 from rtfs.delegation.record import Attempt
 from rtfs.delegation.tags import PRIVATE, tags_of
 from rtfs.errors import LimitExceeded

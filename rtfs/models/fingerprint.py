@@ -1,7 +1,7 @@
 """Which weights a file holds, without reading all of it.
 
-The size, the beginning (a GGUF file's settings, vocabulary and list of tensors are there) and the end make the fingerprint: it is the
-same for copies of a file, and another one for another model, quantisation or fine-tuning.  Reading seven gigabytes for a whole
+The size, the beginning (a GGUF file's settings, vocabulary and list of tensors are there) and the end make the fingerprint: it is
+the same for copies of a file, and another one for another model, quantisation or fine-tuning.  Reading seven gigabytes for a whole
 checksum would take longer than most answers.
 """
 
