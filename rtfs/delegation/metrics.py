@@ -83,7 +83,7 @@ class Metrics:
         make("rtfs.cache.lookups", reading(*by_result), "{lookup}", "look-ups in caches")
         make("rtfs.cache.puts", reading(("puts", {})), "{entry}", "what was put into caches")
         make("rtfs.cache.saved", reading(("tokens", {})), "{token}", "tokens that hits made unnecessary")
-        make("rtfs.cache.saved.cost", reading(("cost_usd", {})), "USD", "money that hits made unnecessary, where prices are known")
+        make("rtfs.cache.saved.cost", reading(("cost_usd", {})), "USD", "money that hits made unnecessary, by known prices")
 
     @classmethod
     def exporting(cls) -> Metrics:

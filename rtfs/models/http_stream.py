@@ -1,8 +1,8 @@
 """A reply over HTTP while it is written: server-sent events as chunks, and last the whole reply.
 
 The adapter says what is in an event (`Collector`).  Here are the connection, the silence that is allowed, and the ways in which a
-stream ends early: it is cancelled, it stalls, its time is over, it breaks off.  For the first three, the connection is shut down under
-the thread that waits (`interrupting`).  What is known of the tokens used by then goes with the error.
+stream ends early: it is cancelled, it stalls, its time is over, it breaks off.  For the first three, the connection is shut down
+under the thread that waits (`interrupting`).  What is known of the tokens used by then goes with the error.
 """
 
 from __future__ import annotations
