@@ -53,7 +53,7 @@ def test_a_model_without_a_price_is_not_asked(tmp_path: Path, monkeypatch: pytes
         assert capsys.readouterr().out == '"ok"\n'
 
         (tmp_path / "prices.toml").write_text("[[price]]\nmodel = 5\n", encoding="utf-8")
-        assert main(["eval", "--budget", "usd=1", FAR + '(try (far "x") (catch _ e 1))']) == 2
+        assert main(["eval", "--budget", "usd=1", FAR + '(try (far "y") (catch _ e 1))']) == 2
         assert "prices.toml, entry 1: `model` must be the id of a model" in capsys.readouterr().err
         assert len(server.requests) == 1
-        assert main(["eval", FAR + '(far "x")']) == 0  # where money is not limited, the table does not matter
+        assert main(["eval", FAR + '(far "y")']) == 0  # where money is not limited, the table does not matter
