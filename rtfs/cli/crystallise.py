@@ -165,7 +165,7 @@ def _document(outcome: Outcome, key: bytes | None) -> dict[str, Any]:
     }
 
 
-_LEFT_OUT = ("without_arguments", "of_other_versions", "not_by_models", "unreadable", "unclear")
+_LEFT_OUT = ("without_arguments", "of_other_versions", "not_by_models", "unreadable", "repeated", "unclear")
 
 
 # --- what was published ---

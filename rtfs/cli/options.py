@@ -289,9 +289,10 @@ def published_code(options: Any, terminal: Terminal) -> str | None:
     """The file with published code, None when there is none or it is not to be used; most users have none, and load nothing for it.
 
     Raises:
-        ConfigError: `RTFS_CACHE` is neither `on` nor `off`.
+        ConfigError: as in `compile_cache`.
     """
-    if compile_cache(options, terminal) is None or getattr(options, "dry_run", False):
+    off = "code" in {*cache_layers(options.no_cache), *cache_layers(options.refresh)}
+    if off or not wants_caches(terminal) or getattr(options, "dry_run", False):
         return None
     path = os.path.join(data_folder(terminal.environ), "code.sqlite")  # as in `caching.code.opening`
     return path if os.path.isfile(path) else None

@@ -80,8 +80,9 @@ def show_summary(records: Records | None, terminal: Terminal) -> None:
         terminal.note("rtfs: no delegated calls")
         return
     totals = records.totals
+    by_code = f"{totals.by_code:,} by code, " if totals.by_code else ""
     lines = [
-        f"rtfs: {_count(totals.calls, 'delegated call')}: {totals.by_model:,} by model, {totals.by_body:,} by own body, "
+        f"rtfs: {_count(totals.calls, 'delegated call')}: {totals.by_model:,} by model, {by_code}{totals.by_body:,} by own body, "
         f"{totals.failed:,} failed",
     ]
     lines += [f"  {name}: {count:,}" for name, count in models_of(records).items()]

@@ -19,6 +19,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from rtfs.caching.wish import CacheWish
 from rtfs.delegation.asking import Answer, Asking, Trace, one_line, spoken
 from rtfs.delegation.breaker import Breakers
 from rtfs.delegation.budget import Budget
@@ -158,6 +159,8 @@ class ModelDelegate:
             self._ask(call, decision, targets, options, trace)
             return
         mine = self._by_code(call, first, trace)
+        if mine is not None:  # a check is for what the model says today
+            options = replace(options, cache=_ASKED_ANEW)
         try:
             self._ask(call, decision, targets[1:], options, trace)
         except DelegationError:
@@ -399,6 +402,7 @@ def _problem(error: BaseException) -> tuple[str, str]:
     return (error.message, error.kind) if isinstance(error, RtfsError) else (type(error).__name__, "interrupted")
 
 
+_ASKED_ANEW = CacheWish("none")
 #: What calls can be handed to.
 AnyTarget = ModelTarget | ContentAddressed
 

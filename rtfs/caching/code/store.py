@@ -15,6 +15,7 @@ import time
 
 from rtfs.caching.code.bounds import Drift
 from rtfs.caching.code.entries import CodeEntry, CodeRefused, Opened, open_envelope, seal
+from rtfs.caching.layer import CacheStats
 from rtfs.values.struct import Struct
 
 TYPE_CHECKING = False
@@ -182,6 +183,28 @@ class CodeStore:
         """Whether there was an entry."""
         self._store.delete(STATE, key)
         return self._store.delete(CODE, key)
+
+    # --- as a layer of cache ---
+
+    name = "L4"
+
+    def invalidate(self, key: bytes) -> bool:
+        return self.remove(key)
+
+    def clear(self) -> int:
+        """Remove everything; how much there was."""
+        return sum([self.remove(key) for key, _ in self.states()])
+
+    def stats(self) -> CacheStats:
+        """Hits are calls that code answered, misses those that it left to others; of all processes."""
+        states = [state for _, state in self.states()]
+        return CacheStats(
+            self.name,
+            hits=sum([state.uses for state in states]),
+            misses=sum([state.abstained + state.failed for state in states]),
+            puts=len(states),
+            size=sum([state.status == ACTIVE for state in states]),
+        )
 
     def close(self) -> None:
         self._store.close()

@@ -9,8 +9,10 @@ it wanted.  `^{:cache :none}` on a function keeps all code away from it.
 
 from __future__ import annotations
 
+from rtfs.caching.wish import CacheWish
 from rtfs.delegation.engine import Decision, Listeners
 from rtfs.delegation.targets import ContentAddressed, LocalPure
+from rtfs.errors import ConfigError
 from rtfs.ir.artefact.definitions import interface_hash, task_hash, task_text
 from rtfs.values.scalars import Keyword
 
@@ -28,6 +30,17 @@ if TYPE_CHECKING:
     from rtfs.types.nodes import Type
 
 LAYER = "L4"
+
+
+def is_left_alone(fn: ast.Fn) -> bool:
+    """Whether no code is to answer for a function: its author says so, or what a model would call for it does something."""
+    if fn.meta is None:
+        return False
+    try:
+        wish = CacheWish.of(fn.meta.get(Keyword("cache"), Keyword("exact")))
+    except ConfigError:  # told where it is called
+        return False
+    return wish.mode == "none" or fn.meta.get(Keyword("tools")) is not None
 
 
 class CodeEngine(Listeners):
@@ -54,7 +67,7 @@ class CodeEngine(Listeners):
     def defined(self, symbol: str, fn: ast.Fn, types: Callable[[str], Type | None]) -> None:
         """Take note of a function, in the place of an older one of its name."""
         self._asked.pop(symbol, None)
-        if fn.meta is not None and fn.meta.get(Keyword("cache")) == Keyword("none"):
+        if is_left_alone(fn):
             self._functions.pop(symbol, None)
         else:
             self._functions[symbol] = (fn, types)

@@ -15,7 +15,7 @@ from rtfs.delegation.crystallise.learners import Labelled, Learner
 from rtfs.values.struct import Struct
 
 FOLDS = 5
-#: Standard errors that are kept as room for luck, here and in what is held out: nine of ten chosen ones stand their verification.
+#: Standard errors that are kept as room for luck, here and in what is held out.
 _ROOM = 1.2816
 #: A simpler learner is taken when it covers this part of what the best one covers.
 _SIMPLER = 0.9

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from rtfs.caching.code.entries import CodeEntry, CodeRefused
 from rtfs.caching.code.publishing import Verification, make_entry
+from rtfs.delegation.code.engine import is_left_alone
 from rtfs.delegation.crystallise.induction import Aim, Candidate, induce, judge, split
 from rtfs.delegation.crystallise.proposing import SHOWN, program_in, question
 from rtfs.delegation.crystallise.samples import Sample, Samples, samples_of
@@ -81,6 +82,8 @@ def subject_of(workshop: Workshop, source: Source, name: str) -> Subject:
     if function.task is None or function.function is None:
         hint = "only functions with a hint `^:delegation :local-model` or `:remote` can become code"
         raise ConfigError(f"{name} asks no model", hint=hint)
+    if is_left_alone(function.function):
+        raise ConfigError(f"{name} has tools, or `:cache :none`: no code may answer for it")
     if "/" in name:
         raise ConfigError(f"{name} is in a module", hint="give the file in which it stands at the top")
     types = [
@@ -150,6 +153,7 @@ def too_few(samples: Samples, least: int) -> str:
             (samples.not_by_models, "that no model answered"),
             (samples.of_other_versions, "of the function as it was before"),
             (samples.unreadable, "that were cut off"),
+            (samples.repeated, "that a cache repeated"),
         )
         if count
     ]

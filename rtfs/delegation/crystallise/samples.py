@@ -1,9 +1,9 @@
 """Recorded answers of a model as examples: what was asked of a function as it is now, and what came of it.
 
-Only answers of models count: not those of the function's own body, of published code or of another cache, which would agree with
-themselves.  A record of the function as it was before (another docstring, other types or examples) is told by its request hash
-and left out.  Where a model answered the same question in several ways, the answer of more than half of the records counts, or
-none.
+Only answers of models count: not those of the function's own body or of published code, which would agree with themselves, nor
+those that a cache gave to a question that only means the same.  What a cache gives back to the very same question counts once.  A
+record of the function as it was before (another docstring, other types or examples) is told by its request hash and left out.
+Where a model answered the same question in several ways, the answer of more than half of the records counts, or none.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from rtfs.types.nodes import ANY, Type, VectorType
 from rtfs.values.scalars import Keyword
 from rtfs.values.sequences import Vector
 from rtfs.values.struct import Struct
+
+#: The layer of cache that gives back what the model answered to the very same question.
+_EXACT = "L2"
 
 
 class Sample(Struct):
@@ -46,7 +49,7 @@ class Samples(Struct):
         traffic: each answered call in the order of the log: (key, example).
         distinct: each question once, in the order in which they were first asked; those without a clear answer are left out.
         records: of the function in the log.
-        without_arguments, of_other_versions, not_by_models, unreadable: records that are no examples, and why.
+        without_arguments, of_other_versions, not_by_models, unreadable, repeated: records that are no examples, and why.
         unclear: questions to which there is no clear answer.
     """
 
@@ -57,6 +60,7 @@ class Samples(Struct):
     of_other_versions: int
     not_by_models: int
     unreadable: int
+    repeated: int
     unclear: int
 
     @property
@@ -81,7 +85,7 @@ def samples_of(function: Definition, types: Callable[[str], Type | None], record
     first: dict[tuple[str, str], Example] = {}
     for record in records:
         counts["records"] += 1
-        if record.get("source") != "model" or record.get("error") is not None or record.get("cache") is not None:
+        if record.get("source") != "model" or record.get("error") is not None or record.get("cache") not in (None, _EXACT):
             counts["not_by_models"] += 1
             continue
         if record.get("arguments") is None or record.get("value") is None:
@@ -97,6 +101,9 @@ def samples_of(function: Definition, types: Callable[[str], Type | None], record
             counts["of_other_versions"] += 1
             continue
         key, answer = record["arguments"], record["value"]
+        if record.get("cache") is not None and key in answers:  # the same answer once more, not another one
+            counts["repeated"] += 1
+            continue
         traffic.append((key, example))
         answers[key][answer] += 1
         first.setdefault((key, answer), example)
@@ -117,6 +124,7 @@ def samples_of(function: Definition, types: Callable[[str], Type | None], record
         counts["of_other_versions"],
         counts["not_by_models"],
         counts["unreadable"],
+        counts["repeated"],
         unclear,
     )
 

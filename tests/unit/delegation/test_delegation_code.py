@@ -399,6 +399,36 @@ def test_uses_are_noted(entry: Any) -> None:
     assert state.used_s > 0
 
 
+def test_figures_as_of_a_layer(entry: Any) -> None:
+    s = sampled(entry, 0.0)
+    for text in ("crash", "hello", "a crash"):
+        s.ask(text)
+    s.library.flush()
+    stats = s.publisher.store.stats()
+    assert (stats.layer, stats.hits, stats.misses, stats.size, round(stats.hit_rate, 2)) == ("L4", 2, 1, 1, 0.67)
+    assert s.publisher.store.clear() == 1
+    assert s.publisher.store.states() == []
+
+
+def test_a_check_asks_the_model_anew_whatever_is_cached(entry: Any) -> None:
+    s = sampled(entry, 1.0, caches=True)
+    s.model.answer = "bug"
+    for _ in range(3):
+        assert s.ask("crash") == "bug"
+    assert s.model.calls == 3
+    for _ in range(3):
+        s.ask("hello")  # code abstains: nothing is compared, and the cache may answer
+    assert s.model.calls == 4
+
+
+@pytest.mark.parametrize("option", [":cache :none", ":cache {:mode :none}", ":tools [:io.read-file]"])
+def test_functions_that_are_left_alone(entry: Any, option: str) -> None:
+    s = Setting(program=ASKING.replace('"What', f'^{{{option}}} "What'), allow=["io.*"])
+    s.publisher.publish(entry)
+    assert s.ask("it crashes") == "other"
+    assert s.last.source == "model"
+
+
 def test_a_store_that_fails_is_no_error(entry: Any) -> None:
     s = Setting()
     s.publisher.publish(entry)

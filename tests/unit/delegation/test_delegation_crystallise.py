@@ -135,7 +135,7 @@ def test_records_that_are_no_examples(tmp_path: Path) -> None:
         [
             {**good, "source": "body"},
             {**good, "source": "code", "cache": "L4"},
-            {**good, "cache": "L2"},
+            {**good, "cache": "L3"},
             {**good, "error": "no"},
             {**good, "arguments": None},
             {**good, "arguments": good["arguments"][:3] + "…"},
@@ -172,6 +172,13 @@ def test_a_log_without_arguments_says_so(tmp_path: Path) -> None:
 
 def test_too_few_answers(tmp_path: Path) -> None:
     assert "there are 20 answers" in outcome(recorded(tmp_path / "log", ASKING, messages(20))).problem
+
+
+def test_what_a_cache_repeats_counts_once(tmp_path: Path) -> None:
+    one, two = recorded(tmp_path / "log", ASKING, [("a", "bug"), ("b", "card")])
+    found = samples([one, {**one, "cache": "L2"}, {**two, "cache": "L2"}, {**two, "cache": "L2"}])
+    assert [(sample.key, sample.times) for sample in found.distinct] == [('["a"]', 1), ('["b"]', 1)]
+    assert (len(found.traffic), found.repeated, found.self_agreement) == (2, 2, None)
 
 
 # --- learning ---
@@ -214,9 +221,9 @@ def test_programs_do_what_was_learnt(learner: Any, labels: tuple[Any, ...]) -> N
 
 def test_the_choice_keeps_to_what_is_wanted() -> None:
     labelled = [(features_of(text), label) for text, label in messages(500, noise=0.15)]
-    found = choose(labelled, (PhraseLearner(), PointLearner()), wanted=0.8, confidence=0.95, held_out=200)
+    found = choose(labelled, (PhraseLearner(), PointLearner()), wanted=0.75, confidence=0.95, held_out=200)
     assert found is not None
-    assert found.agreement > 0.8
+    assert found.agreement > 0.8  # with room for luck
     assert choose(labelled, (PhraseLearner(), PointLearner()), wanted=0.95, confidence=0.95, held_out=200) is None
     one_label = [(features, "bug") for features, _ in labelled]
     assert choose(one_label, (PhraseLearner(), PointLearner()), wanted=0.8, confidence=0.95, held_out=200) is None
@@ -384,6 +391,7 @@ def test_programs_in_replies() -> None:
         ("(defn topic [x] x)", "topic", "asks no model"),
         ('(defn topic ^:delegation :local "?" [x] x)', "topic", "asks no model"),
         (f"(module m {ASKING})", "m/topic", "in a module"),
+        (ASKING.replace('"What', '^{:tools [:io.read-file]} "What'), "topic", "has tools"),
     ],
 )
 def test_functions_that_cannot_become_code(program: str, name: str, message: str) -> None:
