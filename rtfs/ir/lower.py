@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rtfs.ir import nodes as ir
-from rtfs.ir.scopes import refresh
+from rtfs.ir.standing import refresh
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
 from rtfs.types.nodes import AnyType

@@ -2,7 +2,7 @@
 
 A pass is a function `run(unit, facts) -> Counts` in a module of `rtfs.ir.passes`: it rewrites the unit in place and tells what it
 did, `{"what": how often}`.  After each pass that did something, what follows from where nodes stand is worked out again
-(`scopes.refresh`), and in debug runs the IR is verified.
+(`standing.refresh`), and in debug runs the IR is verified.
 
 What a pass takes for granted about global names it asks of `Facts`, which remembers the answers: code that relies on them is
 made anew when they change (`eval.compiled.rebinding`).
@@ -17,7 +17,7 @@ from importlib import import_module
 from rtfs.config import OPTIMIZATION_LEVELS as LEVELS
 from rtfs.errors import InternalError
 from rtfs.ir import nodes as ir
-from rtfs.ir.scopes import refresh
+from rtfs.ir.standing import refresh
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,6 +73,9 @@ PASSES: tuple[tuple[str, str], ...] = (
     ("ownership", "basic"),
 )
 
+#: Passes after which nothing has to be worked out again: they only put marks on nodes and variables, or have done it themselves.
+_SETTLED = frozenset(("pipelines", "kinds", "ownership"))
+
 
 class Report:
     """What passes did: pass -> what -> how often; and how long each took, in seconds of CPU time."""
@@ -116,7 +119,7 @@ def optimise(
             begun = process_time()
         try:
             counts = run(unit, facts)
-            if any(counts.values()):
+            if any(counts.values()) and name not in _SETTLED:
                 refresh(unit)
         except (RecursionError, InternalError):
             raise

@@ -1,8 +1,4 @@
-"""What can be read off the tree of a unit: which function a variable belongs to, who captures it, how often it is given a value.
-
-Lowering makes nodes and variables; passes move nodes about, from one function into another too.  `refresh` works out everything
-that follows from where nodes stand, so that neither has to keep it true.
-"""
+"""Walks over the tree of a unit: its nodes, the names of its patterns, which variables a node reads and stores."""
 
 from __future__ import annotations
 
@@ -14,16 +10,6 @@ from rtfs.syntax import nodes as ast
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-#: How many Python blocks a node nests inside a function; CPython allows twenty.
-_BLOCKS = {ir.Loop: 1, ir.Each: 1, ir.Times: 1, ir.Scan: 1, ir.Cases: 1, ir.Try: 3}
-_SPECIAL_BLOCKS = {"WithResource": 3, "Step": 3, "StepLoop": 3, "WithHints": 2}
-
-
-def refresh(unit: ir.Unit) -> None:
-    """Set what depends on where nodes stand: of variables `captured stores reads assigned function escapes boxed`, of functions
-    `free`, `loops` and `outer`, of the unit `functions calls depth blocks cleans`."""
-    _Refresh(unit).unit()
 
 
 def walk(unit: ir.Unit) -> Iterator[ir.Node]:
@@ -117,11 +103,11 @@ def bindings(pattern: ast.Pattern) -> list[ast.Binding]:
 
 def used(node: ir.Node) -> list[ir.Var]:
     """The variables that a node itself reads or stores, but for those of patterns."""
-    find = _USED.get(type(node))
+    find = USED.get(type(node))
     return find(node) if find is not None else []
 
 
-_USED: dict[type, Callable[[Any], list[ir.Var]]] = {
+USED: dict[type, Callable[[Any], list[ir.Var]]] = {
     **dict.fromkeys((ir.Get, ir.Set, ir.NoMatch, ir.Scan, ir.Times), lambda node: [node.var]),
     **dict.fromkeys((ir.Blank, ir.Loop), lambda node: list(node.vars)),
     **dict.fromkeys((ir.Emit, ir.Collect), lambda node: [node.into] if node.into is not None else []),
@@ -264,133 +250,3 @@ def rewritten(unit: ir.Unit, node: ir.Node, fn: ir.Fn, rewrite: Callable[[ir.Nod
         return rewrite(node, fn)
 
     return visit(node, fn)
-
-
-#: Nodes without parts and variables.
-_PLAIN = frozenset((ir.Const, ir.GlobalGet))
-
-
-class _Refresh:
-    """One walk over a unit."""
-
-    def __init__(self, unit: ir.Unit) -> None:
-        self.u = unit
-        self.seen: dict[ir.Var, None] = {}
-        self.depth = self.blocks = 0
-
-    def unit(self) -> None:
-        u = self.u
-        u.functions, u.calls = [], []
-        u.depth = u.blocks = 0
-        u.cleans = False
-        u.direct = None
-        self.fn(u.top)
-        u.functions.pop()
-        for var in self.seen:
-            if var.assigned or var.rebound or var.stores != 1 or (var.function is not None and is_delegated(var.function)):
-                var.function = None
-            if var.captured and (var.in_loop or var.owner.loops) and (var.assigned or var.early):
-                var.boxed = True
-                var.function = None
-
-    def fn(self, fn: ir.Fn) -> None:
-        fn.free = {}
-        blocks, self.blocks = self.blocks, 1
-        for var in fn.params:
-            self.use(var, fn)
-            var.stores += 1
-            var.rebound = fn.loops
-        for node in fn.prepare:
-            self.node(node, fn)
-        self.node(fn.body, fn)
-        self.blocks = blocks
-        self.u.functions.append(fn)
-
-    def use(self, var: ir.Var, fn: ir.Fn) -> None:
-        if var not in self.seen:
-            var.captured = var.assigned = var.escapes = var.boxed = var.rebound = False
-            var.stores = var.reads = 0
-            var.function = None
-            self.seen[var] = None
-        if var.owner is not fn:
-            var.captured = True
-            around: ir.Fn | None = fn
-            while around is not None and around is not var.owner:
-                around.free[var] = None
-                around = around.outer
-
-    def node(self, node: ir.Node, fn: ir.Fn) -> None:
-        self.depth += 1
-        self.u.depth = max(self.u.depth, self.depth)
-        blocks = _BLOCKS.get(type(node), 0)
-        if isinstance(node, ir.Special):
-            blocks = _SPECIAL_BLOCKS.get(type(node.form).__name__, 0)
-        self.blocks += blocks
-        self.u.blocks = max(self.u.blocks, self.blocks)
-        if isinstance(node, ir.Fn):
-            node.outer = fn
-            self.fn(node)
-        else:
-            self._visit(node, fn)
-        self.blocks -= blocks
-        self.depth -= 1
-
-    def _visit(self, node: ir.Node, fn: ir.Fn) -> None:
-        if type(node) in _PLAIN:
-            return
-        for var in used(node):
-            self.use(var, fn)
-        pattern = pattern_of(node)
-        if pattern is not None:
-            for binding in bindings(pattern):
-                var = self.u.vars[binding]
-                self.use(var, fn)
-                var.stores += 1
-            for inner in inner_nodes(self.u, pattern):
-                self.node(inner, fn)
-        if isinstance(node, ir.Set):
-            node.var.stores += 1
-            node.var.assigned = node.var.assigned or node.assigns
-            if isinstance(node.value, ir.Fn):
-                node.var.function = node.value
-        elif isinstance(node, (ir.Times, ir.Scan)):
-            node.var.stores += 1
-        elif isinstance(node, ir.Loop):
-            for var in node.vars:
-                var.rebound = True
-                var.reads += 1
-        elif isinstance(node, ir.Collect) and node.into is not None:
-            node.into.stores += 1
-        elif isinstance(node, ir.Update) and node.old is not None:
-            node.old.stores += 1
-        elif isinstance(node, ir.Special):
-            for special in node.vars:
-                if special is not None:
-                    special.stores += 1
-        elif isinstance(node, (ir.Get, ir.Cases, ir.NoMatch)):
-            for var in used(node):
-                var.escapes = True
-                var.reads += 1
-        elif isinstance(node, ir.Try):
-            self.u.cleans = self.u.cleans or node.final is not None
-            for clause in node.catches:
-                if clause.var is not None:
-                    self.use(clause.var, fn)
-                    clause.var.stores += 1
-        elif isinstance(node, ir.Call):
-            self.u.calls.append(node)
-            if isinstance(node.function, ir.Get):  # a name that is only called does not escape
-                self.use(node.function.var, fn)
-                node.function.var.reads += 1
-                for arg in node.args:
-                    self.node(arg, fn)
-                return
-        if isinstance(node, ir.Special) and isinstance(node.form, ast.WithResource):
-            self.u.cleans = True
-        for child in node.children():
-            self.node(child, fn)
-
-
-def is_delegated(fn: ir.Fn) -> bool:
-    """Whether calls of the function may be carried out by something else."""
-    return fn.ast is not None and fn.ast.hint is not None and fn.ast.hint.target != "local"

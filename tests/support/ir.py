@@ -9,7 +9,7 @@ from rtfs.ir import nodes as ir
 from rtfs.ir.lower import lower
 from rtfs.ir.optimise import Counts
 from rtfs.ir.printing import print_ir
-from rtfs.ir.scopes import refresh
+from rtfs.ir.standing import refresh
 from rtfs.ir.verify import verify
 from rtfs.runtime import Runtime
 from rtfs.source import Source

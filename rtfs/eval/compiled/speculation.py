@@ -115,7 +115,7 @@ def guess(g: Generator, nodes: list[ir.Node], bound: list[ir.Var]) -> dict[ir.Va
         for var in dict.fromkeys([*bound, *[v for v, count in stored.items() if v.stores > count]])
         if var in read and var.kind in (None, "num") and not (var.boxed or var.assigned or var.captured or var.early)
     ]
-    if not candidates:
+    if not candidates or not _meets(g, nodes, set(candidates)):
         return {}
     known: list[Any] = [(item, item.known) for item in [*nodes, *_both(stored, candidates)]]
     every = _both(stored, candidates)
@@ -134,6 +134,17 @@ def guess(g: Generator, nodes: list[ir.Node], bound: list[ir.Var]) -> dict[ir.Va
         item.known = value
     open_before = _open(g, nodes)
     return assumed if open_before - open_after > len(assumed) else {}
+
+
+def _meets(g: Generator, nodes: list[ir.Node], variables: set[ir.Var]) -> bool:
+    """Whether there is an operation that one of the variables is an operand of."""
+    return any(
+        isinstance(node, ir.Call)
+        and isinstance(node.function, ir.GlobalGet)
+        and node.function.name in OPERATIONS
+        and any(isinstance(arg, ir.Get) and arg.var in variables for arg in node.args)
+        for node in nodes
+    )
 
 
 def _both(some: Iterable[ir.Var], others: Iterable[ir.Var]) -> list[Any]:

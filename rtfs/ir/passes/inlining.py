@@ -13,7 +13,8 @@ from rtfs.ir.motion import applied, is_simple, takes
 from rtfs.ir.optimise import Counts
 from rtfs.ir.passes.kinds import direct_functions
 from rtfs.ir.passes.pipelines import fuse, make_loops
-from rtfs.ir.scopes import refresh, stores, transform, walk_function
+from rtfs.ir.scopes import stores, transform, walk_function
+from rtfs.ir.standing import refresh
 from rtfs.syntax import nodes as ast
 
 TYPE_CHECKING = False

@@ -13,7 +13,8 @@ from rtfs.ir import nodes as ir
 from rtfs.ir.motion import adopt, body_of
 from rtfs.ir.optimise import Counts
 from rtfs.ir.passes.purity import is_pure
-from rtfs.ir.scopes import reads, refresh, rewritten, transform
+from rtfs.ir.scopes import reads, rewritten, transform
+from rtfs.ir.standing import refresh
 from rtfs.syntax import nodes as ast
 from rtfs.values.sequences import Vector
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from rtfs.ir import nodes as ir
 from rtfs.ir.copies import forward
 from rtfs.ir.optimise import Counts
-from rtfs.ir.scopes import reads, refresh, transform, walk
+from rtfs.ir.scopes import reads, transform, walk
+from rtfs.ir.standing import refresh
 from rtfs.syntax import nodes as ast
 from rtfs.values.sequences import Vector
 
