@@ -115,7 +115,7 @@ def schemas(provider: LlamaCppProvider, count: int, seed: int = 0) -> dict[str, 
     for i in range(count):
         source = random.Random(f"{seed} {i}")
         type_ = random_type(source)
-        asked = request(type_, max_tokens=1800, temperature=1.5, seed=i)
+        asked = request(type_, max_tokens=7500, temperature=1.5, seed=i)
         try:
             reply = provider.complete(asked)
         except DelegationError as error:
@@ -210,7 +210,7 @@ def threads(provider: LlamaCppProvider, count: int) -> dict[str, Any]:
 def main(argv: list[str]) -> int:
     what, count = argv[0], int(argv[1])
     with tempfile.TemporaryDirectory() as folder:
-        path = write_tiny_gguf(Path(folder) / "tiny.gguf")
+        path = write_tiny_gguf(Path(folder) / "tiny.gguf", context_tokens=8192)
         provider = LlamaCppProvider(lambda model: path, cache_dir=Path(folder), pool_size=4)
         found = {"schemas": schemas, "threads": threads}[what](provider, count)
         provider.close()

@@ -103,7 +103,7 @@ def writing(
 
     Args:
         grammar: GBNF; the text is complete when the grammar is, or at a stop.
-        stops: texts that end the answer; the answer must have something else than blanks before one.
+        stops: texts that end the answer; without a grammar it must have something else than blanks before it ends.
         max_chars: the answer ends there, counted as complete.
     Raises:
         InvalidGrammar: before anything is written.
@@ -188,6 +188,8 @@ def _next(
             order = order[grammar.allowed(order)]
         for token in order.tolist():
             if weights.ends(token):
+                if blank and grammar is None:
+                    continue  # an answer of nothing
                 return None, ""
             piece = weights.piece(token)
             if not piece or b"\0" in piece:

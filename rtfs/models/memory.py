@@ -91,6 +91,7 @@ class PressureWatch:
     Args:
         relieve: gives some back, first what is cheapest to have again; False when it has nothing more.
         available: bytes, or None when nobody knows; then nothing happens.
+        floor: bytes; by default what `floor_bytes` says for this machine.
     """
 
     def __init__(
@@ -103,10 +104,16 @@ class PressureWatch:
     ) -> None:
         self._relieve = relieve
         self._available = available
-        self.floor = floor_bytes(total_bytes()) if floor is None else floor
+        self._floor = floor
         self._period_s = period_s
         self._lock = threading.Lock()
         self._end: threading.Event | None = None
+
+    @property
+    def floor(self) -> int:
+        if self._floor is None:
+            self._floor = floor_bytes(total_bytes())
+        return self._floor
 
     def start(self) -> None:
         """Watch, unless it does already."""
