@@ -53,7 +53,12 @@ if TYPE_CHECKING:
 
 _VALUES = (Keyword, Symbol, Timestamp, Uuid, ResourceHandle, ErrorValue, Vector, List, Map, Function, Builtin)
 
+#: Classes of JSON, which most data is of: told from values of ours with one look.
+_PLAIN = frozenset({dict, list, tuple, str, int, bool, float, type(None)})
+
 _NOTHING: Any = object()
+#: What a name may stand for that could lead back to it for the same value.
+_TRANSPARENT = frozenset({TypeRef, UnionType, IntersectionType, RefinedType})
 
 
 class Reader:
@@ -81,7 +86,7 @@ class Reader:
     def read(self, data: Any, type: Type, path: Path, depth: int) -> Any:
         if depth > MAX_DEPTH:
             raise CoercionError(f"the value is nested more than {MAX_DEPTH} deep")
-        if isinstance(data, _VALUES):
+        if data.__class__ not in _PLAIN and isinstance(data, _VALUES):
             if matches(type, data, self.lookup):
                 return data
             raise must(path, type, data, self.lookup)
@@ -286,7 +291,7 @@ class Reader:
 
     def read_reference(self, data: Any, type: TypeRef, path: Path, depth: int) -> Any:
         target = self.lookup(type.name)
-        if target is None or is_circular(type.name, self.lookup):
+        if target is None or (target.__class__ in _TRANSPARENT and is_circular(type.name, self.lookup)):
             raise CoercionError(f"{place(path)} has the type {type.name}, which is not a known type", path, wanted=type.name)
         return self.read(data, target, path, depth)
 
