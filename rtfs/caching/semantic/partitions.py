@@ -18,7 +18,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from rtfs.caching.encoding import Malformed, decode, encode
-from rtfs.caching.semantic.index import GRAPH_FROM, Exact, Graph, Index, faiss_there
+from rtfs.caching.semantic.index import GRAPH_FROM, Exact, Graph, Growing, Index, faiss_there
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,17 +100,13 @@ class Partitions:
         if index is None:
             index = buckets[bucket] = Exact(self._dimensions)
         index.add(self._number(key, partition, bucket), vector)
-        if index.kind == "graph":
+        if isinstance(index, Graph):
             self._unsaved.add((partition, bucket))
-        elif len(index) >= self._graph_from:
-            buckets[bucket] = self._grown(index)
+        elif isinstance(index, Growing) and index.done:
+            buckets[bucket] = index.graph
             self._unsaved.add((partition, bucket))
-
-    def _grown(self, index: Index) -> Graph:
-        import numpy as np
-
-        items = list(index.items())
-        return Graph.of([number for number, _ in items], np.array([vector for _, vector in items], np.float32))
+        elif isinstance(index, Exact) and len(index) >= self._graph_from:
+            buckets[bucket] = Growing(index)
 
     def remove(self, key: bytes) -> bool:
         """Forget an entry; whether it was known."""
