@@ -1,9 +1,9 @@
 """Recorded answers of a model as examples: what was asked of a function as it is now, and what came of it.
 
-Only answers of models count: not those of the function's own body, of published code or of another cache, which would agree with
-themselves.  A record of the function as it was before (another docstring, other types or examples) is told by its request hash
-and left out.  Where a model answered the same question in several ways, the answer of more than half of the records counts, or
-none.
+Only answers of models count: not those of the function's own body, of published code or of a cache by meaning, which would agree
+with themselves; an answer that a model gave to the very question before (L2) counts once.  A record of the function as it was before
+(another docstring, other types or examples) is told by its request hash and left out.  Where a model answered the same question in
+several ways, the answer of more than half of the records counts, or none.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from rtfs.types.nodes import ANY, Type, VectorType
 from rtfs.values.scalars import Keyword
 from rtfs.values.sequences import Vector
 from rtfs.values.struct import Struct
+
+#: Layers of cache whose answers are those of the model itself to the same question.
+_OF_MODELS = (None, "L2")
 
 
 class Sample(Struct):
@@ -81,7 +84,7 @@ def samples_of(function: Definition, types: Callable[[str], Type | None], record
     first: dict[tuple[str, str], Example] = {}
     for record in records:
         counts["records"] += 1
-        if record.get("source") != "model" or record.get("error") is not None or record.get("cache") is not None:
+        if record.get("source") != "model" or record.get("error") is not None or record.get("cache") not in _OF_MODELS:
             counts["not_by_models"] += 1
             continue
         if record.get("arguments") is None or record.get("value") is None:
@@ -98,7 +101,8 @@ def samples_of(function: Definition, types: Callable[[str], Type | None], record
             continue
         key, answer = record["arguments"], record["value"]
         traffic.append((key, example))
-        answers[key][answer] += 1
+        if record.get("cache") is None or answer not in answers[key]:
+            answers[key][answer] += 1
         first.setdefault((key, answer), example)
     distinct = []
     unclear = 0
