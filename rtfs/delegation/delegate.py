@@ -19,6 +19,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from rtfs.caching.wish import CacheWish
 from rtfs.delegation.asking import Answer, Asking, Trace, one_line, spoken
 from rtfs.delegation.breaker import Breakers
 from rtfs.delegation.budget import Budget
@@ -45,6 +46,9 @@ from rtfs.values.sequences import Vector
 if TYPE_CHECKING:
     from rtfs.delegation.cached import CachedReplies
     from rtfs.delegation.code.calls import CodeCalls
+
+
+_ANEW = CacheWish("none")
 
 
 class ModelDelegate:
@@ -158,8 +162,8 @@ class ModelDelegate:
             self._ask(call, decision, targets, options, trace)
             return
         mine = self._by_code(call, first, trace)
-        try:
-            self._ask(call, decision, targets[1:], options, trace)
+        try:  # the model itself: what it said before is what the code was made from
+            self._ask(call, decision, targets[1:], replace(options, cache=_ANEW), trace)
         except DelegationError:
             if mine is None:
                 raise

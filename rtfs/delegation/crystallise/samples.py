@@ -1,9 +1,9 @@
 """Recorded answers of a model as examples: what was asked of a function as it is now, and what came of it.
 
 Only answers of models count: not those of the function's own body, of published code or of a cache by meaning, which would agree
-with themselves; an answer that a model gave to the very question before (L2) counts once.  A record of the function as it was before
-(another docstring, other types or examples) is told by its request hash and left out.  Where a model answered the same question in
-several ways, the answer of more than half of the records counts, or none.
+with themselves; an answer that a model gave to the very question before (L2) counts once.  A record of the function as it was
+before (another docstring, other types or examples) is told by its request hash and left out.  Where a model answered the same
+question in several ways, the answer of more than half of the records counts, or none.
 """
 
 from __future__ import annotations
