@@ -6,7 +6,7 @@ rtfs cache ls [LAYER]                   the last entries, a line each: of answer
 rtfs cache show KEY                     all that is known of one entry
 rtfs cache why KEY                      what the key stands for, and in what it differs from the entries that are like it
 rtfs cache why FIRST SECOND             whether an answer to one text would be served for the other, and which guard refuses
-rtfs cache clear [LAYER…]               remove what is kept: of all layers when none is named
+rtfs cache clear [LAYER…]               remove what is kept: of all layers but published code when none is named
 rtfs cache verify [LAYER…]              look whether everything is as it was written; what is not is removed
 rtfs cache export FILE [LAYER]          all entries as JSON lines; - writes them to standard output
 
@@ -65,6 +65,8 @@ def execute(options: Any, terminal: Terminal) -> int:
 
     if action in ("stats", "clear", "verify"):
         views = cache_layers.views(words or list(CACHE_LAYERS), terminal)
+        if action == "clear" and not words:
+            views = [view for view in views if view.fills_itself]
         run = {"stats": stats, "clear": clear, "verify": verify}[action]
         return _closing(views, lambda: run(views, options, terminal))
     if action == "why" and len(words) == 2:

@@ -33,6 +33,8 @@ class View:
 
     word = ""
     thing = "entry", "entries"
+    #: Whether what is in it comes back by itself; else it is only cleared by name.
+    fills_itself = True
 
     def __init__(self, folder: str, environ: Any) -> None:
         self.folder, self.environ = folder, environ
@@ -337,9 +339,54 @@ class Semantic(Stored):
 
 
 class Code(Stored):
-    """Code under the hash of its content."""
+    """Code under the hash of its content. It was published, and does not come back by itself: `rtfs code` manages it."""
 
-    word, layer, file = "code", "L4", "code.sqlite"
+    word, layer = "code", "code"
+    thing = "published function", "published functions"
+    fills_itself = False
+
+    @property
+    def store(self) -> Store | None:
+        from rtfs.caching.code.opening import code_path
+
+        path = code_path(self.environ)
+        if self._opened is None and os.path.exists(path):
+            from rtfs.caching.stores.sqlite import SQLiteStore
+
+            self._opened = SQLiteStore(path)
+        return self._opened
+
+    def _states(self) -> Iterator[tuple[bytes, Any]]:
+        from rtfs.caching.code.store import STATE, CodeState
+
+        for key, data in () if self.store is None else self.store.items(STATE):
+            state = CodeState.of(data)
+            if state is not None:
+                yield key, state
+
+    def stats(self) -> dict[str, Any]:
+        states = [state for _, state in self._states()]
+        hits, misses = sum([state.uses for state in states]), sum([state.abstained + state.failed for state in states])
+        rate = round(hits / (hits + misses), 4) if hits + misses else 0.0
+        return {**super().stats(), "layer": "L4", "hits": hits, "misses": misses, "hit_rate": rate, "saved_seconds": None}
+
+    def entries(self, function: str | None, model: str | None) -> Iterator[dict[str, Any]]:
+        for key, state in self._states():
+            if function is None or state.name == function:
+                yield {"key": key.hex(), **state.to_dict()}
+
+    def entry(self, key: bytes) -> dict[str, Any]:
+        return next(entry for entry in self.entries(None, None) if entry["key"] == key.hex())
+
+    def row(self, entry: dict[str, Any]) -> list[str]:
+        uses = f"{entry['uses']:,} uses"
+        return [entry["key"][:_KEY_DIGITS], time_text(entry["created_s"]), shown(entry["name"]), entry["status"], uses]
+
+    def why(self, key: bytes) -> list[str]:
+        entry = self.entry(key)
+        said = f", {entry['why']}" if entry['why'] else ''
+        name = f"{key.hex()[:_KEY_DIGITS]}  {shown(entry['name'])}"
+        return [f"{name} is {entry['status']}{said}; `rtfs code show` checks its signature"]
 
 
 _VIEWS: dict[str, type[View]] = {view.word: view for view in (Compiled, Plans, Replies, Semantic, Code)}

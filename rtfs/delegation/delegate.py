@@ -174,9 +174,7 @@ class ModelDelegate:
     def _by_code(self, call: DelegatedCall, target: ContentAddressed, trace: Trace) -> Answer | None:
         return None if self._code is None else self._code.answer(call, target, trace)
 
-    def _ask(
-        self, call: DelegatedCall, decision: Decision, targets: list[AnyTarget], options: CallOptions, trace: Trace
-    ) -> None:
+    def _ask(self, call: DelegatedCall, decision: Decision, targets: list[AnyTarget], options: CallOptions, trace: Trace) -> None:
         settings = decision.settings
         failure: DelegationError | None = None
         while targets:

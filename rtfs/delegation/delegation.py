@@ -220,12 +220,20 @@ class Delegation:
         if equip is not None:
             equip(self._past, self._price)
         engine = engine or StaticEngine()
+        from rtfs.delegation.cached_engine import CachedEngine
+
+        plans = self._plan_cache()
+        cached = None if plans is None else CachedEngine(engine, plans)
+        decider: DelegationEngine = cached or engine
         if self.library is not None:
             from rtfs.delegation.code.engine import CodeEngine
 
-            if not isinstance(engine, CodeEngine):
-                engine = CodeEngine(engine, self.library)
-        linker = Linker(engine, self._tenant, self._surroundings, self._plan_cache())
+            if isinstance(engine, CodeEngine):  # it was linked before, or is somebody's own
+                decider = engine
+                cached = engine.inner if type(engine.inner) is CachedEngine else None
+            else:  # in front of L1: code comes and goes
+                engine = decider = CodeEngine(decider, self.library)
+        linker = Linker(engine, self._tenant, self._surroundings, cached, decider)
         for known in (namespace, *self._machine.loaded_namespaces()):
             if before is None:
                 linker.adopt(known)

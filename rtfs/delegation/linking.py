@@ -7,7 +7,6 @@ functions are defined anew.
 
 from __future__ import annotations
 
-from rtfs.delegation.cached_engine import CachedEngine
 from rtfs.delegation.context import CallContext, DelegationMetadata, fingerprint, hash_64, prompt_text, semantic_hash, text_length
 from rtfs.delegation.engine import Decision, DelegationEngine
 from rtfs.delegation.tags import tags_of
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
-    from rtfs.caching.plans import PlanCache
+    from rtfs.delegation.cached_engine import CachedEngine
     from rtfs.semantics.namespace import Namespace
 
 #: Types all of whose values are of one kind (`values.equality.kind_of`), and have nothing inside.
@@ -36,19 +35,24 @@ class Linker:
     Args:
         tenant: on whose behalf its programs run.
         surroundings: what else is true of all its calls, such as permissions: hashed into their contexts.
-        plans: keeps the engine's decisions (L1); None: it is asked each time.
+        cached: keeps decisions (L1), of the engine or of the one behind it; None: it is asked each time.
+        decider: what is asked about each call; the engine itself when None.
     """
 
     def __init__(
-        self, engine: DelegationEngine, tenant: str = "", surroundings: Iterable[str] = (), plans: PlanCache | None = None
+        self,
+        engine: DelegationEngine,
+        tenant: str = "",
+        surroundings: Iterable[str] = (),
+        cached: CachedEngine | None = None,
+        decider: DelegationEngine | None = None,
     ) -> None:
         self.engine = engine
-        self.cached = None if plans is None else CachedEngine(engine, plans)
-        #: What is asked about each call.
-        self.decider: DelegationEngine = self.cached or engine
+        self.cached = cached
+        self.decider = decider or engine
         self._shortcuts: list[Shortcut] = []
-        if plans is not None:
-            plans.also_hits.append(lambda: sum([shortcut.taken for shortcut in self._shortcuts]))
+        if cached is not None:
+            cached.plans.also_hits.append(lambda: sum([shortcut.taken for shortcut in self._shortcuts]))
         self.tenant = tenant
         self.runtime = hash_64(tenant, *surroundings)
         self.stale = False

@@ -153,7 +153,7 @@ def test_clearing_removes_what_is_named(program: str, run: Any) -> None:
     assert "3 answers removed" in run("cache", "clear", "reply")[1]
     assert stats(run)["size"] == 0
     assert "from the cache" not in run("run", program)[1]
-    run("cache", "clear")
+    assert "published" not in run("cache", "clear")[1], "that does not come back by itself"
     assert stats(run)["size"] == 0
 
 

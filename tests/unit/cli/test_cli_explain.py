@@ -25,7 +25,7 @@ def test_every_kind_is_explained():
 @pytest.mark.parametrize("kind", [kind for kind, text in EXPLANATIONS.items() if not text.shown_only])
 def test_the_example_fails_in_that_way(kind):
     warnings = []
-    runtime = Runtime(environ={}, allow=["thread.sleep"])
+    runtime = Runtime(environ={}, allow=["system.sleep-ms"])
     runtime.on_analysis_warning = warnings.append
     found = None
     try:
