@@ -85,6 +85,7 @@ class _DryProvider:
         self, provider: ModelProvider, spending: Spending, show: Callable[[dict[str, Any]], None], *, local: bool
     ) -> None:
         self.name = provider.name
+        self.calls_tools = getattr(provider, "calls_tools", False)
         self._provider = provider
         self._spending = spending
         self._show = show

@@ -1,4 +1,4 @@
-"""Alarms for threads that wait for a server: one thread looks after all of them, and exists only while there are some.
+"""Alarms for threads that wait for a server: one thread looks after all of them, and ends a while after the last one.
 
 An HTTP library has a timeout for each read, set when the request is sent.  How long a server may be silent changes on the way, and
 bytes that drip are never late for the library; so somebody else has to end the wait.
@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 TICK_S = 0.05
+_IDLE_TICKS = 100  # that the thread stays without alarms: to begin one costs as much as a hundred alarms
 
 
 class Alarm:
@@ -53,11 +54,13 @@ class Alarms:
             self._set.discard(alarm)
 
     def _look(self) -> None:
+        idle = 0
         while True:
             time.sleep(TICK_S)
             now = time.monotonic()
             with self._lock:
-                if not self._set:
+                idle = 0 if self._set else idle + 1
+                if idle > _IDLE_TICKS:
                     self._thread = None
                     return
                 due = [alarm for alarm in self._set if alarm.until <= now]

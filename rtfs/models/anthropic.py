@@ -93,12 +93,21 @@ def _round_turns(done: Round) -> list[dict[str, Any]]:
     """Calls of tools and their results."""
     own = done.message.get("anthropic") if isinstance(done.message, dict) else None
     said = [{"type": "text", "text": done.text}] if done.text.strip() else []
-    asked = own or [*said, *[{"type": "tool_use", "id": c.id, "name": c.name, "input": _operands(c.arguments)} for c in done.calls]]
+    asked = own or [
+        *said,
+        *[{"type": "tool_use", "id": _own_id(c.id), "name": c.name, "input": _operands(c.arguments)} for c in done.calls],
+    ]
     given = []
     for result in done.results:
-        block = {"type": "tool_result", "tool_use_id": result.id, "content": result.text}
+        id = result.id if own else _own_id(result.id)
+        block = {"type": "tool_result", "tool_use_id": id, "content": result.text}
         given.append({**block, "is_error": True} if result.failed else block)
     return [{"role": "assistant", "content": asked}, {"role": "user", "content": given}]
+
+
+def _own_id(id: str) -> str:
+    """The id of a call that another server made, as the API takes it: letters, digits, `_` and `-`."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", id) or "call"
 
 
 def _operands(arguments: str) -> Any:

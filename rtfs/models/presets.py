@@ -93,7 +93,7 @@ PRESETS = (
         url_variable="OPENAI_BASE_URL",
         key_variable="OPENAI_API_KEY",
         example="gpt-4o-mini",
-        dialect={"tokens": "max_completion_tokens"},
+        dialect={"tokens": "max_completion_tokens", "format_with_tools": True},
         quirks="the limit is sent as `max_completion_tokens`, which its reasoning models want",
     ),
     Preset(

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from rtfs.errors import DelegationError
-from rtfs.models.protocol import ModelProvider, ModelReply, ModelRequest, Parameter, PreviousTry
+from rtfs.models.prompt import ReplyShape
+from rtfs.models.protocol import Chunk, ModelProvider, ModelReply, ModelRequest, Parameter, PreviousTry
 from rtfs.types.coercion import coerce
+from rtfs.types.coercion.partial import Partial
 from rtfs.types.matching import matches
 from rtfs.types.nodes import (
     ANY,
@@ -144,6 +146,22 @@ def test_a_reply_says_where_it_is_from(provider: ModelProvider) -> None:
         assert count is None or (isinstance(count, int) and count >= 0)
     for share in (reply.score, reply.label_mass):
         assert share is None or 0.0 <= share <= 1.0 + 1e-6
+
+
+@pytest.mark.parametrize("result", [STRING, *STRUCTURED], ids=str)
+def test_a_reply_that_is_watched_is_the_same(provider: ModelProvider, result: Type) -> None:
+    """And its chunks lead there: whatever is known on the way is not taken back."""
+    if not hasattr(provider, "stream"):
+        pytest.skip("it gives replies in one piece only")
+    *chunks, reply = provider.stream(question(result))
+    assert isinstance(reply, ModelReply)
+    assert reply.text == provider.complete(question(result)).text
+    final = coerce(reply.text, result, names=ALIASES).value
+    partial = Partial(result, ALIASES.get, wrapped=ReplyShape.of(result, ALIASES.get).wrapped)
+    for chunk in chunks:
+        assert isinstance(chunk, Chunk)
+        if partial.feed(chunk.text) and isinstance(final, Map):
+            assert all(final[key] == value or str(final[key]).startswith(str(value)) for key, value in partial.value.items())
 
 
 def test_the_same_request_has_the_same_reply(provider: ModelProvider) -> None:

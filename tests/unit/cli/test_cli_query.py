@@ -168,3 +168,13 @@ def test_a_failure_after_some_text_is_an_error_on_a_line_of_its_own(server, envi
     shown = capsys.readouterr()
     assert shown.out == "A quiet\n"
     assert "refused the request" in shown.err
+
+
+def test_a_dry_run_shows_the_tools(server, environ, capsys, tmp_path) -> None:
+    program = '(defn look [id :int] "x") (defn f ^:delegation :remote "openai:m" ^{:tools [look]} [x :string] :-> :string x) (f "a")'
+    (tmp_path / "p.rtfs").write_text(program, encoding="utf-8")
+    assert main(["run", "--dry-run", "--json", "p.rtfs"], environ) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [tool["function"]["name"] for tool in found["request"]["body"]["tools"]] == ["look"]
+    assert found["estimate"]["prompt_tokens"] > 100
+    assert server.requests == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -386,3 +388,65 @@ def test_echo_answers_at_once(make: Make) -> None:
 
     runtime, _ = make(EchoProvider())
     assert runtime.run(LOOKUP + ask() + '(answer "x")') == "text: x"
+
+
+# --- with the rest of the language -----------------------------------------------------------
+
+
+class Thinking:
+    """Looks up the number in the text, then says what it was told; each request takes a moment, and several go on at once."""
+
+    name = "thinking"
+    calls_tools = True
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.under_way = self.most = 0
+
+    def complete(self, request: ModelRequest) -> ModelReply:
+        with self.lock:
+            self.under_way += 1
+            self.most = max(self.most, self.under_way)
+        time.sleep(0.03)
+        with self.lock:
+            self.under_way -= 1
+        if not request.rounds:
+            arguments = json.dumps({"id": int(request.parameters[0].value)})
+            return ModelReply(text="", calls=(ToolCall(id="1", name="look", arguments=arguments),), usage=Usage(prompt_tokens=1, completion_tokens=1))
+        return ModelReply(text=request.rounds[0].results[0].text, usage=Usage(prompt_tokens=1, completion_tokens=1))
+
+    def availability(self, model: str) -> Availability:
+        return Availability(usable=True, detail="a test")
+
+    def close(self) -> None:
+        pass
+
+
+def test_tools_run_in_turn_while_requests_wait_together(make: Make) -> None:
+    model = Thinking()
+    runtime, _ = make(model)
+    runtime.run("(def seen (atom [])) (defn look [id :int] (swap! seen conj id) (str (* id id)))" + ask("[look]"))
+    assert runtime.run('(pmap answer ["1" "2" "3" "4" "5" "6"])') == ["1", "4", "9", "16", "25", "36"]
+    assert sorted(runtime.run("(deref seen)")) == [1, 2, 3, 4, 5, 6]
+    assert model.most > 1
+
+
+def test_tools_of_a_compiled_program(make: Make, tmp_path: Any) -> None:
+    from rtfs.source import Source
+
+    program = LOOKUP + ask() + '(answer "x")'
+    model = Scripted([("lookup-order", {"id": 7})], "compiled")
+    runtime, _ = make(model)
+    path = tmp_path / "program.rtfsc"
+    path.write_bytes(runtime.compile(Source("program.rtfs", program)))
+    other, _ = make(model)
+    assert other.run_file(path) == "compiled"
+    assert json.loads(model.results[0])["days"] == 2
+
+
+def test_tools_of_a_module(make: Make, tmp_path: Any) -> None:
+    (tmp_path / "shop.rtfs").write_text('(module shop (defn stock "How many." [what :string] :-> :int (count what)))', encoding="utf-8")
+    model = Scripted([("shop_stock", {"what": "tea"})], "done")
+    runtime, _ = make(model, module_path=[tmp_path])
+    assert runtime.run("(import shop)" + ask("[shop/stock]") + '(answer "x")') == "done"
+    assert model.results == ["3"]

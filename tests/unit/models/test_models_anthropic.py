@@ -225,7 +225,8 @@ def test_an_unreachable_server_is_named() -> None:
 def test_nothing_is_sent_without_a_key(server: AnthropicServer) -> None:
     provider = AnthropicProvider.from_env({"ANTHROPIC_BASE_URL": server.base_url + "/v1/"})
     error = failure(provider)
-    assert (error.kind, error.hint) == ("model-unavailable", "set ANTHROPIC_API_KEY")
+    assert error.kind == "model-unavailable"
+    assert (error.hint or "").startswith("set ANTHROPIC_API_KEY")
     assert not provider.availability("claude-x").usable
     assert server.requests == []
     assert provider.address == server.base_url
