@@ -142,13 +142,15 @@ def capabilities() -> str:
     rows = []
     for found in runtime.capabilities.all():
         allowed = "yes" if runtime.host.permissions.permits(found) else "no"
-        rows.append((f"`:{found.name}`", operands(found.low, found.high), ", ".join(found.effects), allowed, found.doc))
+        takes = f"`{found.type}`" if found.type else operands(found.low, found.high)
+        rows.append((f"`:{found.name}`", takes, ", ".join(found.effects), allowed, found.doc))
     return "\n".join(
         [
             NOTE,
             "# Capabilities\n",
             "What `(call :id operands…)` reaches. *Unasked* says whether a program in a `Runtime()` may use it when nobody said "
-            "otherwise; `rtfs run` also lets a program read files in its own folder and the current one.\n",
+            "otherwise; `rtfs run` also lets a program read files in its own folder and the current one. Where "
+            "a type is declared, models that may have the capability called ([tools](../tools.md)) get it as a schema.\n",
             table(("id", "takes", "effects", "unasked", "what it does"), rows),
         ]
     )

@@ -22,6 +22,7 @@ from rtfs.values.struct import Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 #: Stands for a capability whose id is worked out while the program runs.
@@ -145,6 +146,16 @@ class CallGraph:
         for spec in calls:
             direct = direct.joined(self.of(spec, names))
         return direct
+
+    def read_by_tools(self, spec: ast.Fn, names: Globals, is_closed: Callable[[Any], bool]) -> frozenset[str]:
+        """Capabilities whose text may come to the model of a delegated function through its tools, unless a closed result is
+        between them."""
+        direct, called = _of_tools(spec, names)
+        found = direct.capabilities
+        for tool in called:
+            if not is_closed(tool.result):
+                found |= self.of(tool, names).capabilities
+        return found
 
     def reaches(self, spec: ast.Fn, names: Globals) -> bool:
         """Whether a function may come to call itself."""

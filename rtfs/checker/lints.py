@@ -7,7 +7,7 @@ from rtfs.checker.globals import Globals
 from rtfs.checker.problems import Problems
 from rtfs.checker.repeating import repeated
 from rtfs.checker.shapes import gives_up
-from rtfs.checker.taint import SECRET, UNTRUSTED, Labels, Taint, is_closed
+from rtfs.checker.taint import FOREIGN, SECRET, UNTRUSTED, Labels, Taint, is_closed
 from rtfs.checker.walking import descend
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
@@ -78,6 +78,13 @@ class Lints:
         if spec.hint.target == "remote" and gives_up(spec.body) and not self._is_meant(spec):
             message = f"{name} has no answer of its own when {spec.hint.model} cannot be reached"
             self.problems.report("missing-fallback", message, _head(spec), "let the body give a value that callers can live with")
+
+        foreign = sorted([c for c in self.graph.read_by_tools(spec, self.names, is_closed) if FOREIGN.search(c)])
+        if foreign and not is_closed(spec.result):
+            what = ", ".join([f":{capability}" for capability in foreign])
+            message = f"the model of {name} may have {what} called, and its answer is free text: it may obey what the text says"
+            hint = "give the function a closed result type, such as [:enum …], or tools that give no free text"
+            self.problems.report("untrusted-prompt", message, _head(spec), hint)
 
     def _is_meant(self, spec: ast.Fn) -> bool:
         """Whether an error was asked for, or nil is among the results that were declared."""

@@ -32,7 +32,7 @@ NONE: Labels = frozenset()
 SECRET, UNTRUSTED, PARAM = "secret ", "text from ", "parameter "
 
 #: Capabilities whose answers are text that others wrote.
-_FOREIGN = re.compile(r"network\.|mcp\.|web\.|http|fetch|search|browser|mail")
+FOREIGN = re.compile(r"network\.|mcp\.|web\.|http|fetch|search|browser|mail")
 #: Names of environment variables and context values that hold secrets.
 _SECRET_NAME = re.compile(r"(?i)(^|[-_.])(api[-_]?key|key|token|secret|password|passwd|credential)s?$")
 #: Names of parameters that do; a mere `key` or `token` may be that of a map or of a parser.
@@ -213,7 +213,7 @@ class Taint:
         if known is None:
             given = self.names.builtin(arg.name)
             name = PRELUDE[given.name][0] if given is not None and given.name in PRELUDE else ""
-            return frozenset({f"{UNTRUSTED}:{name}"}) if _FOREIGN.search(name) else NONE
+            return frozenset({f"{UNTRUSTED}:{name}"}) if FOREIGN.search(name) else NONE
         if known.spec.hint is not None and known.spec.hint.target != "local":
             self._tell(node.span, known.spec, whole)
             return NONE
@@ -240,7 +240,7 @@ class Taint:
         if name.endswith("get-env"):
             wanted = args[0].value if args and isinstance(args[0], ast.Const) else ""
             return frozenset({f"{SECRET}{wanted}"}) if isinstance(wanted, str) and _SECRET_NAME.search(wanted) else NONE
-        return frozenset({f"{UNTRUSTED}:{name}"}) if _FOREIGN.search(name) else NONE
+        return frozenset({f"{UNTRUSTED}:{name}"}) if FOREIGN.search(name) else NONE
 
     def _summary(self, spec: ast.Fn) -> Labels:
         """The labels of a function's result; `parameter N` for what its operands carry."""
