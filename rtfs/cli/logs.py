@@ -186,6 +186,8 @@ def facts(entry: Entry) -> list[tuple[str, str]]:
         lines.append(("considered", f"{other['target']}{score}{', rejected: ' + other['rejected'] if other['rejected'] else ''}"))
     for attempt in record["attempts"]:
         lines.append(("attempt", attempt_text(attempt)))
+    for use in record.get("tools", []):  # records of earlier versions have none
+        lines.append(("called", f"{use['name']}: {use['outcome']}, {seconds_text(use['latency_s'])}"))
     who = f"{record['answered_by']}"
     sources = {"model": who, "code": who, "body": "the function's own body", "none": "nobody"}
     lines += [

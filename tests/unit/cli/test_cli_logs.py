@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import rtfs
 from rtfs.cli.main import main
 from rtfs.delegation.log import CallLog
 from rtfs.delegation.log_queries import failing_targets, point_in_time
@@ -314,3 +315,33 @@ def test_an_answer_ends_a_streak(state: Path):
     log.add(record(started=5.0, attempts=(outcome("answered"),)))
     log.close()
     assert failing_targets(str(path), 0.0) == []
+
+
+def test_what_a_model_had_called_is_shown(capsys: pytest.CaptureFixture[str]):
+    from rtfs.models.protocol import Availability, ModelReply, ToolCall
+    from rtfs.models.registry import ModelRegistry
+
+    class Caller:
+        name = "caller"
+        calls_tools = True
+
+        def complete(self, request):
+            if request.rounds:
+                return ModelReply(text="done")
+            return ModelReply(text="", calls=(ToolCall(id="1", name="twice", arguments='{"x": 1}'), ToolCall(id="2", name="thrice", arguments="{}")))
+
+        def availability(self, model):
+            return Availability(usable=True, detail="a test")
+
+        def close(self):
+            pass
+
+    models = ModelRegistry()
+    models.register("caller", Caller())
+    with rtfs.Runtime(models=models, log=True) as runtime:
+        runtime.run('(defn twice [x :int] (* 2 x)) (defn f ^:delegation :local-model "caller" ^{:tools [twice]} [s :string] :-> :string s) (f "a")')
+    assert main(["logs", "show", "1"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip().startswith("called")]
+    assert [line[1:3] for line in lines] == [["twice:", "ok,"], ["thrice:", "unknown-tool,"]]
+    assert main(["logs", "show", "1", "--json"]) == 0
+    assert [use["outcome"] for use in json.loads(capsys.readouterr().out)["tools"]] == ["ok", "unknown-tool"]
