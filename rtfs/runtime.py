@@ -405,8 +405,13 @@ class Runtime:
         Args:
             raw: take and give RTFS values unconverted.
         Raises:
-            ConfigError: the name is not bound, or not to a function. Errors of the call are raised by the iteration.
+            ConfigError: the name is not bound, or not to a function; a program of this runtime is running, and calls its host.
+                Errors of the call are raised by the iteration.
         """
+        branches = self.machine.branches
+        owned: bool = self._lock._is_owned()  # type: ignore[attr-defined]
+        if owned or (branches is not None and branches.here() is not None):  # the thread of the call would wait for this one
+            raise ConfigError("Runtime.stream was called by a function that a program of the same runtime called")
         from rtfs.delegation.watching import ValueStream
         from rtfs.semantics.calls import call
 

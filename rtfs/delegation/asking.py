@@ -23,9 +23,9 @@ from rtfs.delegation.settings import CallSettings
 from rtfs.delegation.spending import Charge, Spending
 from rtfs.delegation.targets import ContentAddressed, ModelTarget
 from rtfs.delegation.tools import ToolBox
-from rtfs.delegation.watching import Watcher
+from rtfs.delegation.watching import Watcher, watched
 from rtfs.errors import DelegationError, LimitExceeded, RtfsError
-from rtfs.models.protocol import Chunk, ModelProvider, ModelReply, ModelRequest, Parameter, PreviousTry, ToolsRefused
+from rtfs.models.protocol import ModelProvider, ModelReply, ModelRequest, Parameter, PreviousTry, ToolsRefused
 from rtfs.models.registry import ModelRegistry
 from rtfs.models.typed_tools import by_types, step_of
 from rtfs.semantics.protocols import DelegatedCall
@@ -353,47 +353,6 @@ class Asking:
 
     def _calls_tools(self, provider: ModelProvider, model: str) -> bool:
         return getattr(provider, "calls_tools", False) and (provider.name, model) not in self._without_tools
-
-
-def watched(provider: ModelProvider, request: ModelRequest, watcher: Watcher, charge: Charge) -> ModelReply:
-    """The reply to a request, told piece by piece where the provider can; else in one.
-
-    Raises:
-        DelegationError: also when a stream ends without a reply. Stopped: the watcher has seen enough.
-    """
-    watcher.stop.check()
-    watcher.begin(request)
-    start = getattr(provider, "stream", None)
-    if start is None:
-        reply = provider.complete(request)
-        if not reply.calls:
-            watcher.take(Chunk(text=reply.text))
-        return reply
-    coming = start(request)
-    cancel = getattr(coming, "cancel", lambda: None)
-    stops = [watcher.stop] if request.stop is None else [watcher.stop, request.stop]
-    forgets = [stop.tell(cancel) for stop in stops]
-    last: ModelReply | None = None
-    try:
-        for item in coming:
-            for stop in stops:
-                stop.check()
-            if isinstance(item, Chunk):
-                charge.received(item)
-                watcher.take(item)
-            else:
-                last = item
-    except DelegationError:
-        for stop in stops:
-            stop.check()  # which is why it broke off
-        raise
-    finally:
-        for forget in forgets:
-            forget()
-        coming.close()
-    if last is None:
-        raise DelegationError(f"the stream of {provider.name} ended without a reply", retryable=True)
-    return last
 
 
 def request_of(

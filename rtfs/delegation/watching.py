@@ -10,8 +10,10 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from rtfs.delegation.spending import Charge
+from rtfs.errors import DelegationError
 from rtfs.models.prompt import ReplyShape
-from rtfs.models.protocol import Chunk, ModelRequest
+from rtfs.models.protocol import Chunk, ModelProvider, ModelReply, ModelRequest
 from rtfs.semantics.stopping import Stop, Stopped
 from rtfs.types.coercion.partial import NOTHING, Partial
 from rtfs.values.equality import equal
@@ -52,6 +54,47 @@ class Watcher:
             if value is not NOTHING and (self._told is NOTHING or not equal(value, self._told)):
                 self._told = value
                 self._tell(value)
+
+
+def watched(provider: ModelProvider, request: ModelRequest, watcher: Watcher, charge: Charge) -> ModelReply:
+    """The reply to a request, told piece by piece where the provider can; else in one.
+
+    Raises:
+        DelegationError: also when a stream ends without a reply. Stopped: the watcher has seen enough.
+    """
+    watcher.stop.check()
+    watcher.begin(request)
+    start = getattr(provider, "stream", None)
+    if start is None:
+        reply = provider.complete(request)
+        if not reply.calls:
+            watcher.take(Chunk(text=reply.text))
+        return reply
+    coming = start(request)
+    cancel = getattr(coming, "cancel", lambda: None)
+    stops = [watcher.stop] if request.stop is None else [watcher.stop, request.stop]
+    forgets = [stop.tell(cancel) for stop in stops]
+    last: ModelReply | None = None
+    try:
+        for item in coming:
+            for stop in stops:
+                stop.check()
+            if isinstance(item, Chunk):
+                charge.received(item)
+                watcher.take(item)
+            else:
+                last = item
+    except DelegationError:
+        for stop in stops:
+            stop.check()  # which is why it broke off
+        raise
+    finally:
+        for forget in forgets:
+            forget()
+        coming.close()
+    if last is None:
+        raise DelegationError(f"the stream of {provider.name} ended without a reply", retryable=True)
+    return last
 
 
 class _Handover:

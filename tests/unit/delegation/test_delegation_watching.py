@@ -244,3 +244,12 @@ def test_tools_are_called_in_a_stream_too(server: OpenAIServer, remote: Any) -> 
     server.script(Say(None, "tool_calls", message={"role": "assistant", "content": None, "tool_calls": [call]}), Say("It is noon."))
     assert [*remote.stream("ask", "x")][-1] == "It is noon."
     assert server.requests[1].json["messages"][-1] == {"role": "tool", "tool_call_id": "c1", "content": "noon"}
+
+
+@pytest.mark.parametrize("how", ["(show)", "(pmap (fn [x] (show)) [1 2])"])
+def test_a_host_that_is_called_by_a_program_cannot_stream_from_it(how: str) -> None:
+    model = Slow(*"abc")
+    with runtime_of(model) as runtime:
+        runtime.define("show", lambda: list(runtime.stream("say", "x")))
+        with pytest.raises(rtfs.RtfsError, match="called by a function"):
+            runtime.run(how)
