@@ -26,15 +26,22 @@ class Progress:
     Args:
         before: the totals when the run began; None when these are its first calls.
         clock: seconds, monotonic.
+        under_way: how many calls wait for an answer now.
     """
 
     def __init__(
-        self, terminal: Terminal, records: Records, before: Totals | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        terminal: Terminal,
+        records: Records,
+        before: Totals | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        under_way: Callable[[], int] = int,
     ) -> None:
         self._terminal = terminal
         self._records = records
         self._before = before
         self._clock = clock
+        self._under_way = under_way
         self._screen = terminal.is_screen(terminal.stderr)
         calls = records.calls
         self._begin = clock() - (calls[-1].latency_s if calls else 0.0)
@@ -44,7 +51,7 @@ class Progress:
         now = self._clock()
         if now < self._next:
             return
-        text = progress_text(self._records.totals, self._before, now - self._begin)
+        text = progress_text(self._records.totals, self._before, now - self._begin, self._under_way())
         if self._screen:
             self._terminal.status(text)
             self._next = now + SCREEN_EVERY_S
@@ -53,12 +60,14 @@ class Progress:
             self._next = now + LINE_EVERY_S
 
 
-def progress_text(totals: Totals, before: Totals | None, elapsed_s: float) -> str:
+def progress_text(totals: Totals, before: Totals | None, elapsed_s: float, under_way: int = 0) -> str:
     calls, by_body, failed = totals.calls, totals.by_body, totals.failed
     if before is not None:
         calls, by_body, failed = calls - before.calls, by_body - before.by_body, failed - before.failed
     rate = calls / elapsed_s if elapsed_s > 0 else 0.0
     text = f"rtfs: {calls:,} delegated calls in {elapsed_s:.0f} s, {rate:.3g}/s"
+    if under_way:
+        text += f"; {under_way:,} under way"
     if by_body:
         text += f"; {by_body:,} answered by the function's own body"
     if failed:

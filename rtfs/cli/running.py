@@ -123,7 +123,9 @@ class Delegations:
             from rtfs.cli.progress import Progress
 
             self._warnings.flush()  # from here on it may take long
-            self._progress = Progress(self._terminal, self._runtime.records, self._before)
+            machine = self._runtime.machine
+            under_way = lambda: 0 if machine.branches is None else machine.branches.in_flight  # noqa: E731
+            self._progress = Progress(self._terminal, self._runtime.records, self._before, under_way=under_way)
         self._progress.called()
 
     def end(self) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rtfs.ir.optimise import Report
 
 _REPEATING = (ast.Fn, ast.Loop, ast.For, ast.Dotimes, ast.StepLoop)
-_REPEATING_CALLS = frozenset(("map", "filter", "remove", "reduce"))
+_REPEATING_CALLS = frozenset(("map", "pmap", "filter", "remove", "reduce"))
 
 
 class HybridEvaluator:

@@ -112,3 +112,14 @@ class Single:
     def following(self) -> Branch | None:
         branch, self._branch = self._branch, None
         return branch
+
+
+class Worker:
+    """A thread, and the branch that it is to carry out next; None when it may go."""
+
+    __slots__ = ("branch", "gate")
+
+    def __init__(self, branch: Branch) -> None:
+        self.branch: Branch | None = branch
+        self.gate = allocate_lock()
+        self.gate.acquire()

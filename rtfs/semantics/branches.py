@@ -10,9 +10,9 @@ gives the turn away while it waits for the outside (`away`) or for other branche
 own: depth, hints, budget.  So evaluators and built-ins know nothing of threads, and a program in which nothing waits runs strictly
 in order.  Branches begin in the order in which they were made; those that have waited go on in the order in which answers arrive.
 
-A thread is made when a branch begins while all others wait, and never more than `most_active` branches have begun, have not ended
-and do not wait for others.  A branch that is not wanted any more is told by its `stop`: its waiting ends with `Stopped`, which no
-program catches, and on the way of that its `finally` forms run, in a turn.
+A thread is made when a branch begins while all others wait. None begins while `most_active` others have begun, have not ended and
+do not wait for branches, and no more than that are outside at once.  A branch that is not wanted any more is told by its `stop`:
+its waiting ends with `Stopped`, which no program catches, and on the way of that its `finally` forms run, in a turn.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from collections.abc import Callable
 
 from rtfs.errors import EvalError, LimitExceeded
 from rtfs.semantics import calls
-from rtfs.semantics.branch import Branch, Single
+from rtfs.semantics.branch import Branch, Single, Worker
+from rtfs.semantics.outside import Outside
 from rtfs.semantics.stopping import Stop, Stopped
 from rtfs.values.meter import metered
 
@@ -38,28 +39,16 @@ if TYPE_CHECKING:
 
 #: Branches inside branches; what goes deeper is computed in the branch that makes it.
 MAX_NESTING = 8
-#: Seconds that branches which are called off have to unwind. Only a provider that cannot be interrupted takes longer; its thread is
-#: left to itself then.
+#: Seconds that branches which are called off have to unwind; a thread that cannot be interrupted is left to itself then.
 GRACE_S = 1.0
 _IDLE_S = 2.0  # after which a thread without work ends
-
-
-class _Worker:
-    """A thread, and the branch that it is to carry out next; None when it may go."""
-
-    __slots__ = ("branch", "gate")
-
-    def __init__(self, branch: Branch) -> None:
-        self.branch: Branch | None = branch
-        self.gate = allocate_lock()
-        self.gate.acquire()
 
 
 class Branches:
     """The branches of one machine; made when a program first has some.
 
     Args:
-        most_active: how many may have begun that neither have ended nor wait for others.
+        most_active: how many may have begun that neither have ended nor wait for others, and how many may be outside.
     """
 
     def __init__(self, machine: Machine, most_active: int) -> None:
@@ -70,11 +59,12 @@ class Branches:
         self._ready: deque[Branch] = deque()  # have waited, and want the turn
         self._sources: list[Source] = []  # the newest last: what is deeper inside comes first
         self._active = 0
-        self._outside = 0
+        self._outside = 0  # that are away, or about to be
+        self._flights = Outside(most_active)
         self._waiting: dict[Branch, tuple[threading.Event, bool]] = {}  # for other branches: until when, and whether for ever
         self._working: set[Branch] = set()  # those with a thread
         self._unwound = threading.Event()
-        self._idle: list[_Worker] = []
+        self._idle: list[Worker] = []
         self._here: dict[int, Branch] = {}  # thread -> branch
         #: What runs the program itself; None between runs.
         self.root: Branch | None = None
@@ -115,7 +105,7 @@ class Branches:
     @property
     def in_flight(self) -> int:
         """How many branches wait for the outside now."""
-        return self._outside
+        return self._flights.count
 
     # --- making branches ---
 
@@ -166,22 +156,30 @@ class Branches:
         """See `Branch.away`; called by the branch, which has the turn."""
         branch.stop.check()
         self._leave(branch)
+        went = False
         try:
-            return work()
+            went = self._flights.enter(branch.stop, self._machine.remaining_s())
+            return work() if went else None
         except KeyboardInterrupt:
             self.interrupt()
             raise
         finally:
+            if went:
+                self._flights.leave()
             self._take_turn(branch, outside=1)
             branch.stop.check()
+            if not went:  # the time of the run was over before
+                self._machine.fuel.look()
 
     def back(self, branch: Branch, work: Callable[[], Any]) -> Any:
         """See `Branch.back`."""
+        self._flights.leave()
         self._take_turn(branch, outside=1)
         try:
             return work()
         finally:
             self._leave(branch)
+            self._flights.again()
 
     def wait(self, event: threading.Event, timeout_s: float | None = None) -> bool:
         """Wait for what other branches do; whether it has happened. It may come back early without it.
@@ -292,7 +290,7 @@ class Branches:
             worker.gate.release()
             return True
         try:
-            threading.Thread(target=self._work, args=(_Worker(branch),), name="rtfs-branch", daemon=True).start()
+            threading.Thread(target=self._work, args=(Worker(branch),), name="rtfs-branch", daemon=True).start()
         except (RuntimeError, MemoryError):
             self._turn = None
             self._active -= 1
@@ -351,7 +349,7 @@ class Branches:
 
     # --- threads ---
 
-    def _work(self, worker: _Worker) -> None:
+    def _work(self, worker: Worker) -> None:
         """What a thread does: one branch after the other."""
         while (branch := worker.branch) is not None:
             try:

@@ -72,3 +72,15 @@ def test_output_wipes_the_status_line_away():
     terminal.result("more")
     assert len(err.getvalue()) == length, "nothing to wipe any more"
     assert out.getvalue() == "printedmore\n"
+
+
+def test_calls_that_are_under_way_are_counted():
+    records = Records()
+    records.add(record())
+    assert progress_text(records.totals, None, 2.0, 16) == "rtfs: 1 delegated calls in 2 s, 0.5/s; 16 under way"
+    err = Screen()
+    clock = Clock()
+    progress = Progress(Terminal({}, stderr=err), records, None, clock, under_way=lambda: 3)
+    clock.now = 110
+    progress.called()
+    assert "; 3 under way" in err.getvalue()

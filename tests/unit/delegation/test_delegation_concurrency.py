@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from rtfs.config import Limits
-from rtfs.errors import DelegationError, EvalError, LimitExceeded, MacroError
+from rtfs.errors import ConfigError, DelegationError, EvalError, LimitExceeded, MacroError
+from rtfs.runtime import Runtime
 from rtfs.source import Source
 from tests.support.waiting_models import Waiting, runtime_with
 
@@ -423,3 +424,19 @@ def test_macros_make_no_tickets(strategy: str) -> None:
 def test_mistakes(strategy: str, text: str, message: str) -> None:
     with runtime_with(Waiting(), strategy) as runtime, pytest.raises(EvalError, match=message):
         runtime.run(text)
+
+
+def test_no_more_are_outside_than_may_be_whoever_asks(strategy: str) -> None:
+    model = Waiting(lambda n: 5)
+    with runtime_with(model, strategy, max_in_flight=2) as runtime:
+        text = "(let [ts (map (fn [n] (delegate-async (+ (await (delegate-async (ask n))) (ask (+ 20 n))))) (range 0 6))] (ask 50) (await-all ts))"
+        assert runtime.run(text) == [4 * n + 40 for n in range(6)]
+        assert model.most == 2
+        model.during = lambda n: runtime.run("(ask 99)") if n != 99 else None  # as a provider may do that asks another model
+        assert runtime.run("(pmap ask [1 2 3])") == [2, 4, 6]
+
+
+@pytest.mark.parametrize("most", [0, -1, 2.5, True])
+def test_how_many_may_be_in_flight_is_a_positive_integer(strategy: str, most: Any) -> None:
+    with pytest.raises(ConfigError, match="is not a positive integer"):
+        Runtime(strategy=strategy, max_in_flight=most)
