@@ -113,10 +113,10 @@ class Pool:
 
     def shed_contexts(self) -> bool:
         """Free the contexts that nobody uses; whether there were any."""
-        with self._changed:
+        with self._changed:  # until they are gone: the weights must not go first, in another thread
             idle, self._idle = self._idle, []
-        for session in idle:
-            session.close()
+            for session in idle:
+                session.close()
         return bool(idle)
 
     def unload(self) -> bool:
