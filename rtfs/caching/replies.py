@@ -132,22 +132,40 @@ def _rules_parts(rules: Rules | None) -> Any:
 _RULES: dict[int, tuple[Any, bytes]] = {}
 
 
-def parts_of(question: Question) -> dict[str, str]:
-    """part -> 12 hexadecimal digits: what tells afterwards in which parts two questions differ."""
+def parts_of(question: Question, input_tag: str) -> str:
+    """`part=digits` for each part, 12 hexadecimal digits: what tells afterwards in which parts two questions differ."""
+    return f"{_fixed_parts(question)} operands={input_tag[6:18]}"
+
+
+def _fixed_parts(question: Question) -> str:
+    """Those of them that all questions about a function have in common; written once for it."""
     request = question.request
-    parts: dict[str, Any] = {
-        "tenant": question.tenant,
-        "model": (question.provider, request.model),
-        "version": question.version,
-        "function": request.function,
-        "docstring": request.doc,
-        "types": ([(p.name, str(p.type)) for p in request.parameters], str(request.result), _aliases(request.aliases)),
-        "examples": request.examples,
-        "rules": None if request.rules is None else rules_key(request.rules),
-        "sampling": (request.max_tokens, float(request.temperature), request.seed),
-        "operands": tuple([p.value for p in request.parameters]),
-    }
-    return {name: keys.key("part", part).hex()[:12] for name, part in parts.items()}
+    held = (request.result, request.aliases, request.examples, request.rules, *[p.type for p in request.parameters])
+    about = (question.tenant, question.provider, request.model, question.version, request.function, request.doc)
+    sampling = (request.max_tokens, float(request.temperature), request.seed)
+    fixed = (*about, *sampling, *[p.name for p in request.parameters], *map(id, held))
+    known = _FIXED_PARTS.get(fixed)
+    if known is None:
+        parts: dict[str, Any] = {
+            "tenant": question.tenant,
+            "model": (question.provider, request.model),
+            "version": question.version,
+            "function": request.function,
+            "docstring": request.doc,
+            "types": ([(p.name, str(p.type)) for p in request.parameters], str(request.result), _aliases(request.aliases)),
+            "examples": request.examples,
+            "rules": None if request.rules is None else rules_key(request.rules),
+            "sampling": sampling,
+        }
+        if len(_FIXED_PARTS) >= _MOST_BEGINNINGS:
+            _FIXED_PARTS.clear()
+        known = " ".join([f"{name}={keys.key('part', part).hex()[:12]}" for name, part in parts.items()]), held
+        _FIXED_PARTS[fixed] = known
+    return known[0]
+
+
+#: what all questions about a function have in common -> (its parts as a text, the objects that are in the key by identity)
+_FIXED_PARTS: dict[tuple[Any, ...], tuple[str, tuple[Any, ...]]] = {}
 
 
 def parts_in(kept: Kept) -> dict[str, str]:
@@ -312,10 +330,10 @@ class ReplyCache:
     def keep(self, question: Question, key: bytes, reply: Kept) -> bool:
         """Keep a reply, so that it is found by model, function and operands as well."""
         request = question.request
-        tags = (f"model:{request.model}", f"function:{request.function}", input_tag(request))
+        asked_about = input_tag(request)
+        tags = (f"model:{request.model}", f"function:{request.function}", asked_about)
         asked = {"function": request.function, "provider": question.provider, "asked": request.model}
-        parts = " ".join([f"{name}={digits}" for name, digits in parts_of(question).items()])  # quicker to read than a map
-        about = {**reply.metadata, **asked, "parts": parts}
+        about = {**reply.metadata, **asked, "parts": parts_of(question, asked_about)}  # a text is quicker to read than a map
         return self.put(
             key,
             reply.replace(metadata=about),

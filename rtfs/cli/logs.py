@@ -143,7 +143,7 @@ def line_of(entry: Entry) -> list[str]:
         seconds_text(record["latency_s"]),
         f"{tokens(record)} tok",
         cost_text(record["cost_usd"]),
-        "  ".join(filter(None, (sureness_text(record), record["outcome"]))),
+        "  ".join(filter(None, (sureness_text(record), record["outcome"], record["cache"] and f"from {record['cache']}"))),
     ]
 
 
@@ -224,6 +224,8 @@ def attempt_text(attempt: dict[str, Any]) -> str:
         parts.append(f"{attempt['prompt_tokens'] or 0} + {attempt['completion_tokens'] or 0} tokens")
     if attempt["problem"]:
         parts.append(attempt["problem"])
+    elif sureness_text(attempt):
+        parts.append(sureness_text(attempt))
     return ", ".join(parts)
 
 
@@ -246,7 +248,7 @@ def cost_text(usd: float | None) -> str:
 
 def sureness_text(record: dict[str, Any]) -> str:
     """A number that was fitted to outcomes is a confidence, any other one a score."""
-    if record["confidence"] is not None:
+    if record.get("confidence") is not None:
         return f"confidence {record['confidence']:.2f}"
     return f"score {record['score']:.2f}" if record["score"] is not None else ""
 

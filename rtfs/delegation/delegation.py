@@ -301,7 +301,9 @@ class Delegation:
 
             with self._making:
                 if self._accounts is None:
-                    self._accounts = Accounts(*self._limits, self._environ)
+                    accounts = Accounts(*self._limits, self._environ)
+                    accounts.spending.report = self._warn
+                    self._accounts = accounts
         return self._accounts
 
     def start_run(self) -> None:

@@ -14,6 +14,7 @@ from rtfs.delegation.confidence import Judged
 from rtfs.delegation.log_file import LogFile
 from rtfs.delegation.log_queries import Entry, Selection, entry
 from rtfs.delegation.requests import hash_of
+from rtfs.delegation.targets import model_target
 from rtfs.errors import ConfigError
 from rtfs.values.struct import Struct
 
@@ -89,7 +90,7 @@ def answers_of(record: dict[str, Any]) -> list[tuple[str, float, bool]]:
             found[attempt["target"]] = attempt["target"], score, answer == expected
         elif answer == final or outcome == "right":
             found[attempt["target"]] = attempt["target"], score, answer == final and outcome == "right"
-    target = f"{'local_model' if record['target'] == 'local-model' else 'remote_model'}:{record['model']}"
-    if record["score"] is not None:
+    target = model_target(record["target"], record["model"])
+    if record["score"] is not None and target is not None:
         found[target] = target, record["score"], outcome == "right"
     return list(found.values())

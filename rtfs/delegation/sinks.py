@@ -7,6 +7,7 @@ from typing import Any
 
 from rtfs.delegation.record import CallRecord, Records, RecordSink
 from rtfs.delegation.requests import hash_of
+from rtfs.delegation.targets import model_target
 from rtfs.folders import log_path
 
 
@@ -72,8 +73,9 @@ class Sinks:
         if note is not None:
             note(record, right, hash_of(expected) if known else None)
         learn = getattr(self._engine(), "judged", None)
-        if learn is not None:
-            learn(record.function, f"{'local' if record.target == 'local-model' else 'remote'}:{record.model}", right)
+        target = model_target(record.target, record.model)
+        if learn is not None and target is not None:
+            learn(record.function, target, right)
 
     def close(self) -> None:
         for close in self._closing:

@@ -36,6 +36,9 @@ class Spending:
     def __init__(self, prices: Callable[[], PriceTable]) -> None:
         self._load = prices
         self._table: PriceTable | None = None
+        #: Told, once, that costs are not known since the user's table is wrong; where money is limited, that is an error instead.
+        self.report: Callable[[str], None] = lambda text: None
+        self._told = False
         self._estimates = Estimates()
 
     @property
@@ -71,6 +74,13 @@ class Spending:
             money = price.cost(prompt, request.max_tokens) if price is not None else 0
             estimate = Amounts(money, prompt + request.max_tokens, 1)
         return Charge(self, provider, request, budget.reserve(estimate, patience_s=request.timeout_s if patient else 0.0), free)
+
+    def tell(self, problem: ConfigError) -> None:
+        """What is wrong with the table, once."""
+        if not self._told:
+            self._told = True
+            place = f" ({problem.span})" if problem.span is not None else ""
+            self.report(f"rtfs: {problem.message}{place}; what calls cost is not known")
 
     def cost(self, provider: ModelProvider, model: str, usage: Usage) -> int | None:
         """Billionths of a dollar that a request has cost; None where the price or the use is not known."""
@@ -167,7 +177,8 @@ class Charge:
         try:
             cost = self._spending.cost(self._provider, answered_by, usage) if answered_by else None
             return cost if cost is not None else self._spending.cost(self._provider, self._request.model, usage)
-        except ConfigError:  # the table cannot be read, which matters only where money is limited, and there it was read before
+        except ConfigError as problem:  # where money is limited it was read before
+            self._spending.tell(problem)
             return None
 
 

@@ -93,6 +93,13 @@ def of_hint(hint: Hint) -> ExecTarget:
     return (LocalModel if hint.target == "local-model" else RemoteModel)(hint.model or "")
 
 
+def model_target(kind: str, model: str) -> str | None:
+    """The target of a model as it is printed, from what a record has: `local-model` or `remote`, and the id; None for any other."""
+    if kind == "local-model":
+        return LocalModel(model).printed
+    return RemoteModel(model).printed if kind == "remote" else None
+
+
 def parse_target(text: str) -> ExecTarget:
     """A target as it is printed, and as policies and command lines write it: `local`, `local:smollm2`, `remote:gpt-4o-mini`,
     `code:` with a content hash.

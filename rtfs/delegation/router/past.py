@@ -12,7 +12,7 @@ from rtfs.delegation.prices import PriceTable
 from rtfs.delegation.record import Attempt, CallRecord
 from rtfs.delegation.router.experience import QUALITY, Experience
 from rtfs.delegation.spending import server_of
-from rtfs.delegation.targets import ModelTarget
+from rtfs.delegation.targets import ModelTarget, model_target
 from rtfs.errors import DelegationError
 
 #: Calls of a log that are looked at, the last ones; some fifty milliseconds.
@@ -35,8 +35,9 @@ def experience_of(path: str, most: int = MOST_CALLS) -> Experience:
             found.learn(record)
             continue
         found.learn(record, quality=False)
-        target = f"{'local_model' if record.target == 'local-model' else 'remote_model'}:{record.model}"
-        found.observe(QUALITY, record.function, target, float(outcome == "right"))
+        target = model_target(record.target, record.model)
+        if target is not None:
+            found.observe(QUALITY, record.function, target, float(outcome == "right"))
     return found
 
 

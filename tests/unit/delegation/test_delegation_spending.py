@@ -546,3 +546,17 @@ def test_a_table_of_prices_of_ones_own(tmp_path: Path, server: OpenAIServer):
     used = runtime.budget.spent
     assert 10 <= used.calls == len(server.requests) < 100
     assert used.nano_usd == used.calls * (12 * 1000 + 3 * 2000) * 1000 <= 1.5 * NANO
+
+
+def test_a_table_of_prices_that_is_wrong_is_told_once_where_money_is_not_limited(tmp_path: Path):
+    (tmp_path / "prices.toml").write_text("[[price]]\nmodel = 5\n", encoding="utf-8")
+    registry = ModelRegistry()
+    registry.register("m", Scripted("yes"), kind="remote")
+    said: list[str] = []
+    environ = {"RTFS_PRICES": str(tmp_path / "prices.toml")}
+    with rtfs.Runtime(environ=environ, models=registry, on_warning=lambda message, span: said.append(message)) as runtime:
+        assert runtime.run('(defn ask ^:delegation :remote "m" [n :int] :-> :string "") (map ask [1 2 3])') == ["yes"] * 3
+        assert [record.cost_usd for record in runtime.records.calls] == [None] * 3
+    assert len(said) == 1
+    assert "prices.toml, entry 1: `model` must be the id of a model" in said[0]
+    assert said[0].endswith("prices.toml:2:9); what calls cost is not known")
