@@ -105,10 +105,10 @@ def embedder_here(environ: Mapping[str, str]) -> Embedder:
 
     from rtfs.caching.semantic.embedding import HashedEmbedder
     from rtfs.caching.semantic.minilm import MiniLM
+    from rtfs.models.embedders import DEFAULT_EMBEDDER, locate
 
-    weights = Path(data_folder(environ)) / "models" / "minilm" / "model.safetensors"
-    found = weights.is_file() and weights.with_name("vocab.txt").is_file()
-    return MiniLM(weights) if found else HashedEmbedder()
+    weights = locate(DEFAULT_EMBEDDER, Path(data_folder(environ)))
+    return HashedEmbedder() if weights is None else MiniLM(weights)
 
 
 def layer_names(words: Any) -> frozenset[str]:
