@@ -288,12 +288,14 @@ def test_an_object_store_that_cannot_be_reached_is_a_miss(tmp_path: Path, server
 
 
 def test_addresses_hide_their_passwords() -> None:
+    pytest.importorskip("redis")
     assert RedisStore("redis://me:secret@127.0.0.1:6399/3").place == "redis://127.0.0.1:6399/3"
     with pytest.raises(ConfigError):
         RedisStore("http://127.0.0.1")
 
 
 def test_a_manager_lives_without_its_server(tmp_path: Path) -> None:
+    pytest.importorskip("redis")
     told: list[str] = []
     caches = open_caches({"store": str(tmp_path), "shared": "redis://127.0.0.1:9/0"}, told.append)
     assert isinstance(caches, CacheManager)

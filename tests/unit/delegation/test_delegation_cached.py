@@ -507,6 +507,20 @@ def test_a_runtime_keeps_answers_when_it_is_told_to(tmp_path: Path) -> None:
             assert rt.records.totals.by_cache == by_cache
 
 
+def test_a_function_may_ask_for_the_layer_of_meaning(tmp_path: Path) -> None:
+    pytest.importorskip("numpy")
+    program = '(defn f ^:delegation :local-model "echo" ^{:cache :semantic} "Say it." [x :string] :-> :string "body")'
+    with rtfs.Runtime(caches=tmp_path, environ={"RTFS_DATA_DIR": str(tmp_path)}) as rt:
+        rt.run(program + '(f "How do I open an account?") (f "How do I close an account?") (f "How do I open an account?")')
+        assert [record.cache for record in rt.records.calls] == [None, None, "L2"]
+        layers = {stats.layer: stats for stats in rt.delegation.caches.stats()}
+        assert (layers["L3"].puts, layers["L3"].hits) == (2, 0), "nothing is served before it is shown to be safe"
+    assert (tmp_path / "semantic.sqlite").exists()
+    with rtfs.Runtime(caches={"off": ["semantic"]}) as rt:
+        rt.run(program + '(f "x")')
+        assert [stats.layer for stats in rt.delegation.caches.stats()] == ["L2"]
+
+
 def test_a_given_manager_stays_open() -> None:
     caches = CacheManager(ReplyCache(MemoryStore()))
     for number in range(2):
