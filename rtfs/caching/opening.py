@@ -63,6 +63,8 @@ def open_caches(
     default = settings.get("default", "exact")
     if default not in MODES:
         raise ConfigError(f"`{default}` is no way to use caches", hint=f"choose from: {', '.join(MODES)}")
+    if {"L2", "L3"} <= off:
+        return None
     named = {name: settings[name] for name in CacheConfig._fields if name in settings}
     config = CacheConfig(**named).check()
     place, shared = os.fspath(settings.get("store", "memory")), settings.get("shared")

@@ -200,3 +200,17 @@ def test_plans_count_over_runs(program: str, run: Any, tmp_path: Path) -> None:
     figures = stats(run, "plan")
     assert figures["size"] is None
     assert figures["hits"] == 3, "of texts the second, of numbers the second and the third"
+
+
+@pytest.mark.parametrize("off, asked", [((), 1), (("--no-cache=plan",), 0), (("--no-cache",), 0), (("--no-cache=reply",), 1)])
+def test_plans_are_a_layer_that_can_be_left_out(
+    off: tuple[str, ...], asked: int, program: str, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rtfs.caching.plans import PlanCache
+
+    made: list[PlanCache] = []
+    begin = PlanCache.__init__
+    monkeypatch.setattr(PlanCache, "__init__", lambda self, *args, **named: (made.append(self), begin(self, *args, **named))[1])
+    (tmp_path / "delegation.toml").write_text('[[rules]]\nsymbol = "label"\ntarget = "local:echo"\n', encoding="utf-8")
+    run("run", *off, program)
+    assert len(made) == asked
