@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rtfs.cli.main import main
+from tests.support.servers import Redis
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = """
@@ -214,3 +215,27 @@ def test_plans_are_a_layer_that_can_be_left_out(
     (tmp_path / "delegation.toml").write_text('[[rules]]\nsymbol = "label"\ntarget = "local:echo"\n', encoding="utf-8")
     run("run", *off, program)
     assert len(made) == asked
+
+
+def test_machines_share_answers_but_not_private_ones(program: str, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Redis(tmp_path)
+    server.start()
+    try:
+        Path(program).write_text(
+            PROGRAM + '(defn secret ^:delegation :local-model "echo" ^{:private true} "?" [x :string] :-> :string "b") (secret "a")',
+            encoding="utf-8",
+        )
+        monkeypatch.setenv("RTFS_CACHE_STORE", server.address)
+        assert "from the cache" not in run("run", program)[1]
+        monkeypatch.setenv("RTFS_CACHE_DIR", str(tmp_path / "another machine"))
+        assert "3 of 4 answers from the cache" in run("run", program)[1]
+        assert stats(run)["size"] == 4
+        server.stop()
+        assert "4 of 4 answers from the cache" in run("run", program)[1]
+        monkeypatch.setenv("RTFS_CACHE_DIR", str(tmp_path / "a third one"))
+        _, said = run("run", program)
+        assert "from the cache," not in said
+        assert said.count("\n") == 1, "one line: the shared cache does not answer"
+        assert "does not answer" in said
+    finally:
+        server.stop()
