@@ -144,12 +144,18 @@ def layer_store(layer: str, place: str, shared: str | None, config: CacheConfig,
     except StoreUnavailable as error:  # a file of a later RTFS, a folder that cannot be written: the program runs without it
         notice(f"{error.message}: replies are kept in memory only")
         store = MemoryStore(max_entries=config.max_entries, max_bytes=config.max_bytes, ttl_s=config.ttl_s, policy=config.policy)
+    hot: Store = store if store.name == "memory" else GuardedStore(store, notice=notice)
     if shared is None:
-        return store if store.name == "memory" else GuardedStore(store, notice=notice)
+        return hot
     from rtfs.caching.stores.tiered import TieredStore
 
-    cold = open_store(layer, shared, config, notice)
-    return TieredStore(store, GuardedStore(cold, notice=notice), write_behind=config.write_behind)
+    cold = GuardedStore(open_store(layer, shared, config, notice), notice=notice)
+    try:
+        tiered = TieredStore(hot, cold, write_behind=config.write_behind)
+    except StoreUnavailable as error:
+        notice(f"{error.message}: answers go to {cold.place} as they come")
+        tiered = TieredStore(hot, cold, write_behind=False, journal=MemoryStore())
+    return GuardedStore(tiered, notice=notice)
 
 
 def open_store(layer: str, place: str, config: CacheConfig, notice: Callable[[str], None] = lambda text: None) -> Store:

@@ -309,6 +309,19 @@ def test_a_manager_lives_without_its_server(tmp_path: Path) -> None:
     again.close()
 
 
+@pytest.mark.parametrize("broken", ["replies.sqlite", "replies-behind.sqlite"])
+def test_a_file_that_cannot_be_used_costs_a_line_and_no_answer(broken: str, tmp_path: Path) -> None:
+    pytest.importorskip("redis")
+    (tmp_path / broken).mkdir()
+    told: list[str] = []
+    store = layer_store("L2", str(tmp_path), "redis://127.0.0.1:9/0", CacheConfig(), told.append)
+    assert store.put("L2", KEYS[0], b"x")
+    assert store.get("L2", KEYS[0]) == b"x"
+    assert store.get("L2", KEYS[1]) is None
+    assert broken in told[0]
+    store.close()
+
+
 def test_entries_of_a_batch_keep_what_they_say() -> None:
     store = TieredStore(MemoryStore(), Failing())
     assert store.put_many("a", [Entry(KEYS[0], b"x", 50.0, ("t",)), Entry(KEYS[1], b"y")]) == 2

@@ -375,6 +375,26 @@ def test_a_stampede_makes_one_call() -> None:
     assert (stats.hits, stats.misses) == (199, 1)
 
 
+def test_who_wants_more_is_not_served_with_what_is_made_for_others() -> None:
+    started, go = threading.Event(), threading.Event()
+
+    def slow(request: ModelRequest) -> ModelReply:
+        started.set()
+        go.wait(30)
+        return ModelReply(text="praise", score=0.5)
+
+    bench = Bench(slow, ModelReply(text="complaint", score=0.9))
+    values: list[Any] = []
+    first = threading.Thread(target=lambda: values.append(bench()))
+    first.start()
+    started.wait(30)
+    wish = Map([(Keyword("min-confidence"), 0.8)])
+    assert bench(options=options(cache=wish)) == "complaint"
+    go.set()
+    first.join(30)
+    assert (values, bench.asked) == (["praise"], 2)
+
+
 def test_a_damaged_reply_is_asked_for_anew() -> None:
     now = [1_000.0]
     bench = Bench("praise", "complaint", clock=lambda: now[0])
