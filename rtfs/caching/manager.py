@@ -130,7 +130,7 @@ class CacheManager:
 
         try:
             patience_s = request.timeout_s if timeout_s is None else timeout_s
-            answered, own = self._flights.run((key, question.private), work, timeout_s=patience_s, stop=request.stop)
+            answered, own = self._flights.run((key, *question.terms), work, timeout_s=patience_s, stop=request.stop)
         except TimeoutError:
             message = "the same question was asked by another call, which had no answer in time"
             raise DelegationError(message, kind="model-unavailable", retryable=True) from None

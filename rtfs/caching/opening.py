@@ -63,6 +63,8 @@ def open_caches(
     default = settings.get("default", "exact")
     if default not in MODES:
         raise ConfigError(f"`{default}` is no way to use caches", hint=f"choose from: {', '.join(MODES)}")
+    if {"L2", "L3"} <= off:
+        return None
     named = {name: settings[name] for name in CacheConfig._fields if name in settings}
     config = CacheConfig(**named).check()
     place, shared = os.fspath(settings.get("store", "memory")), settings.get("shared")
@@ -105,10 +107,10 @@ def embedder_here(environ: Mapping[str, str]) -> Embedder:
 
     from rtfs.caching.semantic.embedding import HashedEmbedder
     from rtfs.caching.semantic.minilm import MiniLM
+    from rtfs.models.embedders import DEFAULT_EMBEDDER, locate
 
-    weights = Path(data_folder(environ)) / "models" / "minilm" / "model.safetensors"
-    found = weights.is_file() and weights.with_name("vocab.txt").is_file()
-    return MiniLM(weights) if found else HashedEmbedder()
+    weights = locate(DEFAULT_EMBEDDER, Path(data_folder(environ)))
+    return HashedEmbedder() if weights is None else MiniLM(weights)
 
 
 def layer_names(words: Any) -> frozenset[str]:
@@ -142,12 +144,18 @@ def layer_store(layer: str, place: str, shared: str | None, config: CacheConfig,
     except StoreUnavailable as error:  # a file of a later RTFS, a folder that cannot be written: the program runs without it
         notice(f"{error.message}: replies are kept in memory only")
         store = MemoryStore(max_entries=config.max_entries, max_bytes=config.max_bytes, ttl_s=config.ttl_s, policy=config.policy)
+    hot: Store = store if store.name == "memory" else GuardedStore(store, notice=notice)
     if shared is None:
-        return store if store.name == "memory" else GuardedStore(store, notice=notice)
+        return hot
     from rtfs.caching.stores.tiered import TieredStore
 
-    cold = open_store(layer, shared, config, notice)
-    return TieredStore(store, GuardedStore(cold, notice=notice), write_behind=config.write_behind)
+    cold = GuardedStore(open_store(layer, shared, config, notice), notice=notice)
+    try:
+        tiered = TieredStore(hot, cold, write_behind=config.write_behind)
+    except StoreUnavailable as error:
+        notice(f"{error.message}: answers go to {cold.place} as they come")
+        tiered = TieredStore(hot, cold, write_behind=False, journal=MemoryStore())
+    return GuardedStore(tiered, notice=notice)
 
 
 def open_store(layer: str, place: str, config: CacheConfig, notice: Callable[[str], None] = lambda text: None) -> Store:

@@ -43,6 +43,11 @@ class Question(Struct):
     min_confidence: float = 0.0
     ttl_s: float | None = None
 
+    @property
+    def terms(self) -> tuple[Any, ...]:
+        """On what terms a reply is wanted: who asks the same on others is not served with it while it is made."""
+        return self.private, self.mode, self.min_confidence
+
 
 class Kept(Struct):
     """A reply with what it took to get it.

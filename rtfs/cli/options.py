@@ -235,15 +235,15 @@ def compile_cache(options: Any, terminal: Terminal) -> str | None:
     return compile_cache_folder(terminal.environ)
 
 
-def answer_caches(options: Any, terminal: Terminal) -> dict[str, Any] | None:
-    """The settings of the caches of answers, for `caching.opening.open_caches`; None when there is to be none.
+def answer_caches(options: Any, terminal: Terminal) -> dict[str, Any]:
+    """The settings of plans and answers, for `caching.opening.open_caches`.
 
     Raises:
         ConfigError: as in `compile_cache`.
     """
     off = cache_layers(options.no_cache)
-    if getattr(options, "dry_run", False) or not wants_caches(terminal) or {"reply", "semantic", "code"} <= set(off):
-        return None
+    if getattr(options, "dry_run", False) or not wants_caches(terminal):
+        off = list(CACHE_LAYERS)
     settings: dict[str, Any] = {
         "store": answer_cache_folder(terminal.environ),
         "off": [layer for layer in off if layer != "compile"],

@@ -85,6 +85,8 @@ class Delegation:
         if code is not None and code is not False:
             self.library = self._open_code(code, load_code)
         machine.make_budget = self._make_budget
+        if hasattr(models, "listen"):
+            models.listen(self._models_changed)
         if models is not None:
             machine.delegate = self
 
@@ -112,13 +114,22 @@ class Delegation:
             self._models = default_registry(
                 self._environ, weights.default_data_dir(self._environ), weights.default_cache_dir(self._environ)
             )
+            self._models.listen(self._models_changed)
         return self._models
+
+    def _models_changed(self) -> None:
+        """Plans are forgotten: an engine may have others for other models."""
+        if self._machine.engine is not None:
+            self._machine.engine.forget()
 
     def replace_models(self, registry: Any) -> None:
         """See `runtime.Runtime.replace_models`."""
         if self._delegate is not None:
             raise ConfigError("models are replaced before the first delegated call")
         self._models = registry
+        if hasattr(registry, "listen"):
+            registry.listen(self._models_changed)
+        self._models_changed()
 
     def delegate(self, call: DelegatedCall) -> Any:
         """Carry out a delegated call; see `delegation.delegate`, which is made with the first one."""

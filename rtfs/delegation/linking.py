@@ -90,6 +90,12 @@ class Linker:
         for shortcut in self._shortcuts:
             shortcut.local.clear()
 
+    def forget(self) -> None:
+        """Decide everything anew, as other models are there than before."""
+        if self.cached is not None:
+            self.cached.flush()
+        self._changed()
+
     def retire(self) -> None:
         """Decide nothing any more: what calls know by heart is forgotten, and they ask the machine's linker, which is another."""
         for shortcut in self._shortcuts:

@@ -63,6 +63,11 @@ class ModelRegistry:
         self._entries: dict[str, _Entry] = {}
         self._lock = threading.Lock()
         self._closed = False
+        self._listeners: list[Callable[[], None]] = []
+
+    def listen(self, changed: Callable[[], None]) -> None:
+        """Have `changed` called after each registration: what was decided with others may be decided otherwise."""
+        self._listeners.append(changed)
 
     def register(
         self,
@@ -131,6 +136,8 @@ class ModelRegistry:
             with previous.lock:
                 if previous.provider is not None and id(previous.provider) not in shared:
                     previous.provider.close()
+        for changed in list(self._listeners):
+            changed()
 
     def resolve(self, target: str, model: str) -> ModelProvider:
         """The provider that answers for `model` when the hint says `target` (`local-model` or `remote`).

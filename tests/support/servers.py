@@ -34,6 +34,7 @@ class Servers:
 
     def s3(self, bucket: str) -> dict[str, str]:
         """What `ObjectStore` needs to know of it; the bucket is there."""
+        pytest.importorskip("obstore", reason="the package obstore is not installed: pip install 'rtfs-lang[s3]'")
         moto = pytest.importorskip("moto.server", reason="moto is not installed: no server that speaks S3")
         if self._s3 is None:
             self._s3 = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -66,6 +67,7 @@ class Redis:
     """A server of its own, that keeps everything it is given; it can be stopped and started again on the same port."""
 
     def __init__(self, folder: Path) -> None:
+        pytest.importorskip("redis", reason="the package redis is not installed: pip install 'rtfs-lang[redis]'")
         binary = shutil.which("redis-server")
         if binary is None:
             pytest.skip("there is no redis-server here")

@@ -288,12 +288,14 @@ def test_an_object_store_that_cannot_be_reached_is_a_miss(tmp_path: Path, server
 
 
 def test_addresses_hide_their_passwords() -> None:
+    pytest.importorskip("redis")
     assert RedisStore("redis://me:secret@127.0.0.1:6399/3").place == "redis://127.0.0.1:6399/3"
     with pytest.raises(ConfigError):
         RedisStore("http://127.0.0.1")
 
 
 def test_a_manager_lives_without_its_server(tmp_path: Path) -> None:
+    pytest.importorskip("redis")
     told: list[str] = []
     caches = open_caches({"store": str(tmp_path), "shared": "redis://127.0.0.1:9/0"}, told.append)
     assert isinstance(caches, CacheManager)
@@ -305,6 +307,19 @@ def test_a_manager_lives_without_its_server(tmp_path: Path) -> None:
     again = layer_store("L2", str(tmp_path), None, CacheConfig(), told.append)
     assert again.get("L2", KEYS[0]) == b"x"
     again.close()
+
+
+@pytest.mark.parametrize("broken", ["replies.sqlite", "replies-behind.sqlite"])
+def test_a_file_that_cannot_be_used_costs_a_line_and_no_answer(broken: str, tmp_path: Path) -> None:
+    pytest.importorskip("redis")
+    (tmp_path / broken).mkdir()
+    told: list[str] = []
+    store = layer_store("L2", str(tmp_path), "redis://127.0.0.1:9/0", CacheConfig(), told.append)
+    assert store.put("L2", KEYS[0], b"x")
+    assert store.get("L2", KEYS[0]) == b"x"
+    assert store.get("L2", KEYS[1]) is None
+    assert broken in told[0]
+    store.close()
 
 
 def test_entries_of_a_batch_keep_what_they_say() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rtfs.cli.main import main
+from tests.support.servers import Redis
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = """
@@ -200,3 +201,41 @@ def test_plans_count_over_runs(program: str, run: Any, tmp_path: Path) -> None:
     figures = stats(run, "plan")
     assert figures["size"] is None
     assert figures["hits"] == 3, "of texts the second, of numbers the second and the third"
+
+
+@pytest.mark.parametrize("off, asked", [((), 1), (("--no-cache=plan",), 0), (("--no-cache",), 0), (("--no-cache=reply",), 1)])
+def test_plans_are_a_layer_that_can_be_left_out(
+    off: tuple[str, ...], asked: int, program: str, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rtfs.caching.plans import PlanCache
+
+    made: list[PlanCache] = []
+    begin = PlanCache.__init__
+    monkeypatch.setattr(PlanCache, "__init__", lambda self, *args, **named: (made.append(self), begin(self, *args, **named))[1])
+    (tmp_path / "delegation.toml").write_text('[[rules]]\nsymbol = "label"\ntarget = "local:echo"\n', encoding="utf-8")
+    run("run", *off, program)
+    assert len(made) == asked
+
+
+def test_machines_share_answers_but_not_private_ones(program: str, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Redis(tmp_path)
+    server.start()
+    try:
+        Path(program).write_text(
+            PROGRAM + '(defn secret ^:delegation :local-model "echo" ^{:private true} "?" [x :string] :-> :string "b") (secret "a")',
+            encoding="utf-8",
+        )
+        monkeypatch.setenv("RTFS_CACHE_STORE", server.address)
+        assert "from the cache" not in run("run", program)[1]
+        monkeypatch.setenv("RTFS_CACHE_DIR", str(tmp_path / "another machine"))
+        assert "3 of 4 answers from the cache" in run("run", program)[1]
+        assert stats(run)["size"] == 4
+        server.stop()
+        assert "4 of 4 answers from the cache" in run("run", program)[1]
+        monkeypatch.setenv("RTFS_CACHE_DIR", str(tmp_path / "a third one"))
+        _, said = run("run", program)
+        assert "from the cache," not in said
+        assert said.count("\n") == 1, "one line: the shared cache does not answer"
+        assert "does not answer" in said
+    finally:
+        server.stop()

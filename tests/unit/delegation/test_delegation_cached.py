@@ -375,6 +375,26 @@ def test_a_stampede_makes_one_call() -> None:
     assert (stats.hits, stats.misses) == (199, 1)
 
 
+def test_who_wants_more_is_not_served_with_what_is_made_for_others() -> None:
+    started, go = threading.Event(), threading.Event()
+
+    def slow(request: ModelRequest) -> ModelReply:
+        started.set()
+        go.wait(30)
+        return ModelReply(text="praise", score=0.5)
+
+    bench = Bench(slow, ModelReply(text="complaint", score=0.9))
+    values: list[Any] = []
+    first = threading.Thread(target=lambda: values.append(bench()))
+    first.start()
+    started.wait(30)
+    wish = Map([(Keyword("min-confidence"), 0.8)])
+    assert bench(options=options(cache=wish)) == "complaint"
+    go.set()
+    first.join(30)
+    assert (values, bench.asked) == (["praise"], 2)
+
+
 def test_a_damaged_reply_is_asked_for_anew() -> None:
     now = [1_000.0]
     bench = Bench("praise", "complaint", clock=lambda: now[0])
@@ -505,6 +525,20 @@ def test_a_runtime_keeps_answers_when_it_is_told_to(tmp_path: Path) -> None:
             rt.run(PROGRAM)
             rt.run('(f "a")')
             assert rt.records.totals.by_cache == by_cache
+
+
+def test_a_function_may_ask_for_the_layer_of_meaning(tmp_path: Path) -> None:
+    pytest.importorskip("numpy")
+    program = '(defn f ^:delegation :local-model "echo" ^{:cache :semantic} "Say it." [x :string] :-> :string "body")'
+    with rtfs.Runtime(caches=tmp_path, environ={"RTFS_DATA_DIR": str(tmp_path)}) as rt:
+        rt.run(program + '(f "How do I open an account?") (f "How do I close an account?") (f "How do I open an account?")')
+        assert [record.cache for record in rt.records.calls] == [None, None, "L2"]
+        layers = {stats.layer: stats for stats in rt.delegation.caches.stats()}
+        assert (layers["L3"].puts, layers["L3"].hits) == (2, 0), "nothing is served before it is shown to be safe"
+    assert (tmp_path / "semantic.sqlite").exists()
+    with rtfs.Runtime(caches={"off": ["semantic"]}) as rt:
+        rt.run(program + '(f "x")')
+        assert [stats.layer for stats in rt.delegation.caches.stats()] == ["L2"]
 
 
 def test_a_given_manager_stays_open() -> None:

@@ -14,6 +14,7 @@ from rtfs.delegation.cached_engine import LOOK_EVERY_S, CachedEngine
 from rtfs.delegation.context import CallContext
 from rtfs.delegation.engine import Decision, Listeners
 from rtfs.delegation.targets import LOCAL, RemoteModel
+from rtfs.models.echo import EchoProvider
 from rtfs.semantics.shortcuts import LONG_WAY
 
 REMOTE = Decision(RemoteModel("echo"), "because", 0.75, engine="test")
@@ -311,6 +312,19 @@ def test_errors_and_depth_are_those_of_a_plain_call(strategy: str) -> None:
                     except rtfs.RtfsError as error:
                         outcomes.append((error.kind, error.message, str(error.span)))
             assert len(set(outcomes)) == 1, form
+
+
+def test_other_models_are_a_reason_to_decide_anew(strategy: str) -> None:
+    engine = Engine(HERE)
+    with rtfs.Runtime(strategy=strategy, engine=engine) as rt:
+        rt.run(PROGRAM)
+        rt.run("(f 1)")
+        rt.run("(f 1)")
+        assert engine.asked == 1
+        rt.models.register("new", EchoProvider())
+        assert rt.delegation.plans.stats().size == 0
+        rt.run("(f 1)")
+        assert engine.asked == 2
 
 
 def test_threads_share_what_is_known() -> None:
