@@ -43,7 +43,7 @@ _ENDS = (
     "", "on my phone", "since yesterday", "in the new app", "for my business account", "while I am abroad", "for my daughter",
     "with my other card", "after the update", "before the weekend", "at the airport", "in the branch",
 )  # fmt: skip
-_WORDS = "card account payment order refund ticket parcel phone password invoice flight hotel train house garden contract".split()
+_WORDS = "card account payment order refund ticket parcel phone password invoice flight hotel train house garden contract".split()  # noqa: SIM905
 clock = time.process_time
 
 
@@ -75,7 +75,8 @@ def questions(data: Path | None, count: int) -> list[str]:
     rng = random.Random(0)
     made = {}
     while len(made) < count:
-        made[f"How do I {rng.choice(['find', 'change', 'cancel', 'print', 'move'])} the {' '.join(rng.choices(_WORDS, k=4))} of my {rng.choice(_WORDS)}?"] = None
+        verb = rng.choice(["find", "change", "cancel", "print", "move"])
+        made[f"How do I {verb} the {' '.join(rng.choices(_WORDS, k=4))} of my {rng.choice(_WORDS)}?"] = None
     return list(made)
 
 
@@ -84,7 +85,8 @@ def quantiles(times: list[float]) -> str:
 
 
 def ask(text: str) -> Question:
-    request = ModelRequest(model="m", function="f", doc="Answers.", parameters=(Parameter(name="text", type=STRING, value=text),), result=STRING)
+    text_ = Parameter(name="text", type=STRING, value=text)
+    request = ModelRequest(model="m", function="f", doc="Answers.", parameters=(text_,), result=STRING)
     return Question(request, "p", "1", "", False, keys.key("L2", text), "semantic")
 
 
@@ -105,9 +107,8 @@ def look_up(embedder: Embedder, texts: list[str], vectors: Any | None) -> None:
         remembered.known.update(zip(spoken, vectors))
     asked = [f"Please, {text[0].lower()}{text[1:]}" for text in texts[:: max(1, len(texts) // 1000)]]
     remembered.embed([mask(text).spoken() for text in asked])
-    cache = SemanticCache(
-        MemoryStore(max_entries=10**6, max_bytes=2**33), remembered, CacheConfig(max_entries=10**6), budget=BudgetSettings(limit=0.5)
-    )
+    store = MemoryStore(max_entries=10**6, max_bytes=2**33)
+    cache = SemanticCache(store, remembered, CacheConfig(max_entries=10**6), budget=BudgetSettings(limit=0.5))
     start, put = clock(), []
     for text in texts:
         begun = clock()
@@ -160,7 +161,8 @@ def index(vectors: Any, count: int) -> None:
         start = clock()
         exact.search(query, 4)
         brute.append(clock() - start)
-    print(f"\nindex of {count} vectors ({real} real): graph {quantiles(times)}, recall@1 {right / 1000:.3f}, built in {built:.0f} s, +{grown:.0f} MB; exact {quantiles(brute)}")
+    print(f"\nindex of {count} vectors ({real} real): graph {quantiles(times)}, recall@1 {right / 1000:.3f}", end="")
+    print(f", built in {built:.0f} s, +{grown:.0f} MB; exact {quantiles(brute)}", flush=True)
 
 
 def main() -> None:
