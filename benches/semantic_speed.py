@@ -16,7 +16,6 @@ import argparse
 import csv
 import os
 import random
-import resource
 import time
 from pathlib import Path
 from typing import Any
@@ -90,6 +89,14 @@ def ask(text: str) -> Question:
     return Question(request, "p", "1", "", False, keys.key("L2", text), "semantic")
 
 
+def resident() -> int:
+    """Bytes of memory in use; 0 where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
 def embedding(embedder: Embedder, texts: list[str]) -> None:
     embedder.embed(texts[:1])
     times = []
@@ -139,11 +146,11 @@ def index(vectors: Any, count: int) -> None:
         one, two = rng.integers(0, real, more), rng.integers(0, real, more)
         made = rows[one] + rows[two] + rng.normal(0, 0.01, (more, rows.shape[1])).astype(np.float32)
         rows = np.concatenate([rows, made / np.linalg.norm(made, axis=1, keepdims=True)])
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = resident()
     start = clock()
     graph = Graph.of(list(range(count)), rows)
     built = clock() - start
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    grown = (resident() - before) / 2**20
     picked = rng.integers(0, count, 1000)
     queries = rows[picked] + rng.normal(0, 0.015, (1000, rows.shape[1])).astype(np.float32)
     queries /= np.linalg.norm(queries, axis=1, keepdims=True)
