@@ -16,7 +16,6 @@ import argparse
 import csv
 import os
 import random
-import resource
 import time
 from pathlib import Path
 from typing import Any
@@ -43,7 +42,7 @@ _ENDS = (
     "", "on my phone", "since yesterday", "in the new app", "for my business account", "while I am abroad", "for my daughter",
     "with my other card", "after the update", "before the weekend", "at the airport", "in the branch",
 )  # fmt: skip
-_WORDS = "card account payment order refund ticket parcel phone password invoice flight hotel train house garden contract".split()
+_WORDS = "card account payment order refund ticket parcel phone password invoice flight hotel train house garden contract".split()  # noqa: SIM905
 clock = time.process_time
 
 
@@ -75,7 +74,8 @@ def questions(data: Path | None, count: int) -> list[str]:
     rng = random.Random(0)
     made = {}
     while len(made) < count:
-        made[f"How do I {rng.choice(['find', 'change', 'cancel', 'print', 'move'])} the {' '.join(rng.choices(_WORDS, k=4))} of my {rng.choice(_WORDS)}?"] = None
+        verb = rng.choice(["find", "change", "cancel", "print", "move"])
+        made[f"How do I {verb} the {' '.join(rng.choices(_WORDS, k=4))} of my {rng.choice(_WORDS)}?"] = None
     return list(made)
 
 
@@ -84,8 +84,17 @@ def quantiles(times: list[float]) -> str:
 
 
 def ask(text: str) -> Question:
-    request = ModelRequest(model="m", function="f", doc="Answers.", parameters=(Parameter(name="text", type=STRING, value=text),), result=STRING)
+    text_ = Parameter(name="text", type=STRING, value=text)
+    request = ModelRequest(model="m", function="f", doc="Answers.", parameters=(text_,), result=STRING)
     return Question(request, "p", "1", "", False, keys.key("L2", text), "semantic")
+
+
+def resident() -> int:
+    """Bytes of memory in use; 0 where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
 
 
 def embedding(embedder: Embedder, texts: list[str]) -> None:
@@ -105,9 +114,8 @@ def look_up(embedder: Embedder, texts: list[str], vectors: Any | None) -> None:
         remembered.known.update(zip(spoken, vectors))
     asked = [f"Please, {text[0].lower()}{text[1:]}" for text in texts[:: max(1, len(texts) // 1000)]]
     remembered.embed([mask(text).spoken() for text in asked])
-    cache = SemanticCache(
-        MemoryStore(max_entries=10**6, max_bytes=2**33), remembered, CacheConfig(max_entries=10**6), budget=BudgetSettings(limit=0.5)
-    )
+    store = MemoryStore(max_entries=10**6, max_bytes=2**33)
+    cache = SemanticCache(store, remembered, CacheConfig(max_entries=10**6), budget=BudgetSettings(limit=0.5))
     start, put = clock(), []
     for text in texts:
         begun = clock()
@@ -138,11 +146,11 @@ def index(vectors: Any, count: int) -> None:
         one, two = rng.integers(0, real, more), rng.integers(0, real, more)
         made = rows[one] + rows[two] + rng.normal(0, 0.01, (more, rows.shape[1])).astype(np.float32)
         rows = np.concatenate([rows, made / np.linalg.norm(made, axis=1, keepdims=True)])
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = resident()
     start = clock()
     graph = Graph.of(list(range(count)), rows)
     built = clock() - start
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    grown = (resident() - before) / 2**20
     picked = rng.integers(0, count, 1000)
     queries = rows[picked] + rng.normal(0, 0.015, (1000, rows.shape[1])).astype(np.float32)
     queries /= np.linalg.norm(queries, axis=1, keepdims=True)
@@ -160,7 +168,8 @@ def index(vectors: Any, count: int) -> None:
         start = clock()
         exact.search(query, 4)
         brute.append(clock() - start)
-    print(f"\nindex of {count} vectors ({real} real): graph {quantiles(times)}, recall@1 {right / 1000:.3f}, built in {built:.0f} s, +{grown:.0f} MB; exact {quantiles(brute)}")
+    print(f"\nindex of {count} vectors ({real} real): graph {quantiles(times)}, recall@1 {right / 1000:.3f}", end="")
+    print(f", built in {built:.0f} s, +{grown:.0f} MB; exact {quantiles(brute)}", flush=True)
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ _FILES = {"L2": REPLIES_FILE, "L3": SEMANTIC_FILE, "L4": CODE_FILE}
 
 _SETTINGS = (
     "store", "shared", "off", "refresh", "default", "samples", "ttl_s", "max_entries", "max_bytes", "policy", "min_confidence",
-    "write_behind",
+    "write_behind", "semantic",
 )  # fmt: skip
 
 
@@ -46,7 +46,8 @@ def open_caches(
             or `s3://…`: there. A `CacheManager`: that one. A map: `store` (one of these), `shared` (an address behind it, for what
             several machines share), `off` and `refresh` (names of layers: `reply`, `semantic` …), `default` (the mode of functions
             that say nothing), and the settings of L2: `samples`, `ttl_s`, `max_entries`, `max_bytes`, `policy`, `min_confidence`,
-            `write_behind`.
+            `write_behind`; those of L3 in a map `semantic`: `embedder` (`auto`, `minilm`, `hashed`, a GGUF file), `limit` (the
+            share of hits that may be false), `confidence` and `check_share`.
         notice: takes a sentence for the person who runs the program.
         environ: where the folder of models is looked for; the process's own when None.
     Raises:
@@ -75,19 +76,27 @@ def open_caches(
 
 
     def semantic() -> SemanticLayer | None:
-        return open_semantic(place, shared, config, notice, os.environ if environ is None else environ)
+        named = settings.get("semantic", {})
+        return open_semantic(place, shared, config, notice, os.environ if environ is None else environ, named)
 
     samples = int(settings.get("samples", 5))
     return CacheManager(replies, None if "L3" in off else semantic, default=default, refresh=refresh, samples=samples)
 
 
 def open_semantic(
-    place: str, shared: str | None, config: CacheConfig, notice: Callable[[str], None], environ: Mapping[str, str]
+    place: str,
+    shared: str | None,
+    config: CacheConfig,
+    notice: Callable[[str], None],
+    environ: Mapping[str, str],
+    semantic: Mapping[str, Any],
 ) -> SemanticLayer | None:
-    """L3, with the best embedder that is installed here; None, and a notice, where numpy is not.
+    """L3, with the best embedder that is installed here unless one is named; None, and a notice, where numpy is not.
 
+    Args:
+        semantic: `embedder`, and what `BudgetSettings` has.
     Raises:
-        ConfigError: as `layer_store`.
+        ConfigError: as `layer_store`; a setting that there is not, or that makes no sense.
     """
     from importlib.util import find_spec
     from pathlib import Path
@@ -95,22 +104,27 @@ def open_semantic(
     if find_spec("numpy") is None:
         notice('caches by meaning need the package `numpy`, which is not installed: pip install "rtfs-lang[semantic]"')
         return None
+    from rtfs.caching.semantic.budget import BudgetSettings
     from rtfs.caching.semantic.layer import SemanticCache
+    from rtfs.caching.semantic.opening import EMBEDDERS, open_embedder
 
-    folder = None if place == "memory" or "://" in place else Path(place)
-    return SemanticCache(layer_store("L3", place, shared, config, notice), embedder_here(environ), config, folder=folder)
+    for name in semantic:
+        if name not in ("embedder", *BudgetSettings.__dataclass_fields__):
+            raise ConfigError(f"caches by meaning have no setting `{name}`", hint="known: embedder, limit, confidence, check_share")
+    named = dict(semantic)
+    embedder = open_embedder(os.fspath(named.pop("embedder", EMBEDDERS[0])), Path(data_folder(environ)), notice)
+    budget = BudgetSettings(**{name: float(value) for name, value in named.items()}).check()
+    folder = None if place == "memory" or "://" in place else Path(place) / "graphs"
+    return SemanticCache(layer_store("L3", place, shared, config, notice), embedder, config, budget=budget, folder=folder)
 
 
 def embedder_here(environ: Mapping[str, str]) -> Embedder:
     """MiniLM where its weights have been added, else what needs none; numpy is installed."""
     from pathlib import Path
 
-    from rtfs.caching.semantic.embedding import HashedEmbedder
-    from rtfs.caching.semantic.minilm import MiniLM
-    from rtfs.models.embedders import DEFAULT_EMBEDDER, locate
+    from rtfs.caching.semantic.opening import open_embedder
 
-    weights = locate(DEFAULT_EMBEDDER, Path(data_folder(environ)))
-    return HashedEmbedder() if weights is None else MiniLM(weights)
+    return open_embedder("auto", Path(data_folder(environ)))
 
 
 def layer_names(words: Any) -> frozenset[str]:

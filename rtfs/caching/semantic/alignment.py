@@ -24,7 +24,20 @@ class Change:
 class Alignment:
     """The comparison of two views."""
 
-    __slots__ = ("a", "b", "changes", "lexicon", "likeness", "opposed", "only_a", "only_b", "order_a", "order_b", "renamed", "shared")
+    __slots__ = (
+        "a",
+        "b",
+        "changes",
+        "lexicon",
+        "likeness",
+        "opposed",
+        "only_a",
+        "only_b",
+        "order_a",
+        "order_b",
+        "renamed",
+        "shared",
+    )
 
     def __init__(self, a: View, b: View, lexicon: Lexicon | None = None) -> None:
         self.lexicon = lexicon or english()

@@ -1,7 +1,7 @@
 """Embedders in GGUF files, by llama.cpp: other models, or MiniLM two to three times as fast for one text (extra `local`).
 
-Pooling and the marks of begin and end are those that the file says; the context runs one thread, as several fight with whatever else
-runs on the machine.
+Pooling and the marks of begin and end are those that the file says; the context runs one thread, as several fight with whatever
+else runs on the machine.
 """
 
 from __future__ import annotations

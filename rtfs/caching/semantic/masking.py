@@ -140,7 +140,9 @@ def normalise(text: str) -> str:
 _SIGNS_OF_SLOTS = re.compile(r"""[\d"“«`/@_$#\\~(]|\w\.\w|\bwww\.|(?<![\w'])'|(?<!\w)-""")
 _WORD = re.compile(r"[a-z]+")
 _SLOT_WORDS = frozenset(
-    word.lower() for table in (numerals.ONES, numerals.TENS, numerals.SCALES, numerals.ORDINALS, numerals.COUNTS, numerals.ROMAN) for word in table
+    word.lower()
+    for table in (numerals.ONES, numerals.TENS, numerals.SCALES, numerals.ORDINALS, numerals.COUNTS, numerals.ROMAN)
+    for word in table
 )
 
 

@@ -89,22 +89,23 @@ def _safetensors(path: Path) -> dict[str, Array]:
     """The arrays of a file, mapped, not read.  Source: the format's description, 8 bytes of length, JSON, data."""
     import numpy as np
 
-    with path.open("rb") as stream:
-        try:
+    kinds = {"F32": np.float32, "F16": np.float16, "I64": np.int64}
+    arrays: dict[str, Array] = {}
+    try:
+        with path.open("rb") as stream:
             (length,) = struct.unpack("<Q", stream.read(8))
             table = json.loads(stream.read(length))
             data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-        except (struct.error, ValueError, OSError, MemoryError, OverflowError) as error:
-            raise ConfigError(f"{path} is not a safetensors file", hint="run: rtfs models add minilm") from error
-    kinds = {"F32": np.float32, "F16": np.float16, "I64": np.int64}
-    arrays = {}
-    for name, entry in table.items():
-        if name == "__metadata__" or entry["dtype"] not in kinds:
-            continue
-        kind = np.dtype(kinds[entry["dtype"]])
-        start, end = entry["data_offsets"]
-        array = np.frombuffer(data, kind, (end - start) // kind.itemsize, 8 + length + start)
-        arrays[name] = array.reshape(entry["shape"])
+        for name, entry in table.items():
+            if name == "__metadata__" or entry["dtype"] not in kinds:
+                continue
+            kind = np.dtype(kinds[entry["dtype"]])
+            start, end = entry["data_offsets"]
+            array = np.frombuffer(data, kind, (end - start) // kind.itemsize, 8 + length + start)
+            arrays[name] = array.reshape(entry["shape"])
+    except (struct.error, ValueError, OSError, MemoryError, OverflowError, AttributeError, KeyError, TypeError) as error:
+        # the table may say anything
+        raise ConfigError(f"{path} is not a safetensors file", hint="run: rtfs models add minilm") from error
     return arrays
 
 
