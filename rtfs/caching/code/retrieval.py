@@ -49,6 +49,10 @@ class TextEmbedder(Protocol):
         """A vector of length 1."""
         ...
 
+    def refusal(self, one: str, other: str) -> str | None:
+        """Why two texts are not one task, however near they are; None when nothing speaks against it."""
+        ...
+
 
 class Found(Struct):
     """An entry that may answer.
@@ -174,7 +178,8 @@ class CodeLibrary:
                 if other is not None:
                     vector = vector or self._embedder.embed(wanted)
                     score = sum(a * b for a, b in zip(vector, other, strict=True)) if len(vector) == len(other) else 0.0
-                    if score >= self._threshold and (best is None or score > best[0]):
+                    nearest = score >= self._threshold and (best is None or score > best[0])
+                    if nearest and self._embedder.refusal(text, state.text) is None:
                         best = score, key, state
         return None if best is None else Found(best[1], bytes.fromhex(best[2].content), f"meaning {best[0]:.3f}")
 

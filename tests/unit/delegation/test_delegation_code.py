@@ -11,9 +11,11 @@ import pytest
 pytest.importorskip("cryptography")
 
 import rtfs
+from rtfs.caching.code.meaning import Meaning, installed_meaning
 from rtfs.caching.code.retrieval import CodeLibrary, vector_bytes
 from rtfs.caching.code.signing import Signer
 from rtfs.caching.code.store import CODE as ENVELOPES
+from rtfs.caching.semantic.embedding import HashedEmbedder
 from rtfs.delegation.engine import StaticEngine
 from rtfs.delegation.targets import ContentAddressed, parse_target
 from rtfs.errors import ConfigError
@@ -269,16 +271,30 @@ class Embedder:
     name = "two words"
 
     def embed(self, text: str) -> list[float]:
-        return {"what is it about": [1.0, 0.0], "what is the topic": [0.99, 0.141], "what is it not about": [0.5, 0.866]}[text]
+        near = [0.99, 0.141]
+        vectors = {"about": [1.0, 0.0], "topic": near, "not about": near, "old": [0.5, 0.866]}
+        return next(vector for words, vector in reversed(vectors.items()) if text.endswith(words))
+
+    def refusal(self, one: str, other: str) -> str | None:
+        return Meaning(HashedEmbedder()).refusal(one, other)
 
 
-@pytest.mark.parametrize(("question", "source"), [("What is the topic?", "code"), ("What is it not about?", "model")])
+@pytest.mark.parametrize(("question", "source"), [("What is the topic?", "code"), ("What is it not about?", "model"), ("How old?", "model")])
 def test_tasks_in_other_words(question: str, source: str, entry: Any) -> None:
     s = Setting(program=ASKING.replace("What is it about?", question), library={"embedder": Embedder()})
     s.publisher.publish(entry.replace(embedding=("two words", vector_bytes([1.0, 0.0]))))
     s.ask("it crashes")
     assert s.last.source == source
     assert source == "model" or "meaning 0.99" in s.last.decision.reasoning
+
+
+def test_the_guards_of_the_semantic_cache_hold_here_too(tmp_path: Any) -> None:
+    meaning = Meaning(HashedEmbedder())
+    assert sum(value * value for value in meaning.embed("some text")) == pytest.approx(1.0)
+    assert "negation" in (meaning.refusal("Is the order late?", "Is the order not late?") or "")
+    assert meaning.refusal("Answer in 2 sentences", "Answer in 3 sentences") is not None
+    assert meaning.refusal("What is the topic of the message?", "What is the message about?") is None
+    assert installed_meaning(tmp_path) is None
 
 
 def test_embeddings_of_another_embedder_say_nothing(entry: Any) -> None:
@@ -323,6 +339,24 @@ def test_functions_without_a_hint_go_to_code_when_an_engine_sends_them_away(entr
     s.runtime.engine = StaticEngine()  # they stay here: their own body is code already
     assert s.ask("it crashes") == "other"
     assert len(s.runtime.records.calls) == 2
+
+
+def test_plans_are_kept_behind_code_and_not_in_front_of_it(entry: Any) -> None:
+    """A plan that was made before there was code does not keep it away, and none keeps it when it is gone."""
+    now = [0.0]
+    program = '(defn topic "What is it about?" [message :string] :-> [:enum "bug" "other"] "other")'
+    s = Setting(program=program, engine=StaticEngine({"topic": "local:echo"}), library={"timer": lambda: now[0], "random": Random(2)})
+    for _ in range(3):
+        assert s.ask("it crashes") == "other"
+    key = s.publisher.publish(entry, sampling=0.3, level=0.9)
+    now[0] = 5.0
+    assert "bug" in [s.ask("it crashes") for _ in range(8)]
+    for _ in range(200):
+        s.ask("it crashes")
+    state = s.publisher.store.state(key)
+    assert state is not None
+    assert state.status == "demoted"
+    assert s.ask("it crashes") == "other"
 
 
 def test_learning_engines_do_not_learn_from_code(entry: Any) -> None:
