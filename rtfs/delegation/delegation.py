@@ -219,7 +219,6 @@ class Delegation:
         equip = getattr(engine, "equip", None)
         if equip is not None:
             equip(self._past, self._price)
-<<<<<<< HEAD
         engine = engine or StaticEngine()
         from rtfs.delegation.cached_engine import CachedEngine
 
@@ -235,12 +234,6 @@ class Delegation:
             else:  # in front of L1: code comes and goes
                 engine = decider = CodeEngine(decider, self.library)
         linker = Linker(engine, self._tenant, self._surroundings, cached, decider)
-=======
-        engine, plans = engine or StaticEngine(), self._plan_cache()
-        if self.library is not None:
-            engine, plans = self._with_code(engine, plans), None  # behind it: code comes and goes, and is checked by chance
-        linker = Linker(engine, self._tenant, self._surroundings, plans)
->>>>>>> d8afcd5 (L1 stands behind published code; rtfs cache shows it; tasks in other words pass the guards of the semantic cache)
         for known in (namespace, *self._machine.loaded_namespaces()):
             if before is None:
                 linker.adopt(known)
@@ -249,15 +242,6 @@ class Delegation:
         if before is not None:
             linker.take_over(before)
         self._machine.engine = linker
-
-    def _with_code(self, engine: DelegationEngine, plans: Any) -> DelegationEngine:
-        """L4 in front of an engine, and L1 between them."""
-        from rtfs.delegation.cached_engine import CachedEngine
-        from rtfs.delegation.code.engine import CodeEngine
-
-        if isinstance(engine, CodeEngine):
-            return engine
-        return CodeEngine(engine if plans is None else CachedEngine(engine, plans), self.library)
 
     def _plan_cache(self) -> Any:
         """L1: one for all engines of this runtime, so that its figures are those of the runtime; None when there is to be none."""
