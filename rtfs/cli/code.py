@@ -14,7 +14,7 @@ code:HASH.
 
 from __future__ import annotations
 
-from rtfs.cli.crystallise import opened, state_lines
+from rtfs.cli.crystallise import opened, state_lines, with_embedding
 from rtfs.cli.options import add_output, analysis_runtime, folder_of, read_program
 from rtfs.cli.terminal import json_line
 from rtfs.errors import ConfigError
@@ -157,7 +157,7 @@ def publish(name: str, options: Any, terminal: Terminal) -> int:
     )
     signer = own_signer(config_folder(terminal.environ))
     store = opened(terminal)
-    store.put(entry, signer)
+    store.put(with_embedding(entry, terminal), signer)
     store.close()
     document = {"hash": entry.content.hex(), "tests": found.examples}
     terminal.result(json_line(document) if options.json else f"{name}: {found}; published as {entry.content.hex()}")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from rtfs.caching.code.entries import CodeEntry
     from rtfs.caching.code.store import CodeState, CodeStore
     from rtfs.cli.terminal import Terminal
     from rtfs.delegation.crystallise.crystallising import Outcome
@@ -95,6 +96,8 @@ def crystallise(name: str, options: Any, terminal: Terminal) -> int:
 
         store = opened(terminal)
         signer = own_signer(config_folder(terminal.environ))
+        outcome = outcome.replace(entry=with_embedding(outcome.entry, terminal))
+        assert outcome.entry is not None
         key = store.put(outcome.entry, signer, sampling=options.sample, level=options.agreement)
         store.close()
     terminal.result(json_line(_document(outcome, key)) if options.json else _report(name, outcome, key, options))
@@ -166,6 +169,19 @@ def _document(outcome: Outcome, key: bytes | None) -> dict[str, Any]:
 
 
 _LEFT_OUT = ("without_arguments", "of_other_versions", "not_by_models", "unreadable", "repeated", "unclear")
+
+
+def with_embedding(entry: CodeEntry, terminal: Terminal) -> CodeEntry:
+    """The entry with the embedding of its task, where MiniLM is installed: it is then found for a task in other words too."""
+    from rtfs.caching.code.meaning import installed_meaning
+    from rtfs.caching.code.retrieval import normalised, vector_bytes
+    from rtfs.models.weights import default_data_dir
+
+    meaning = installed_meaning(default_data_dir(terminal.environ))
+    if meaning is None:
+        return entry
+    made: CodeEntry = entry.replace(embedding=(meaning.name, vector_bytes(meaning.embed(normalised(entry.text)))))
+    return made
 
 
 # --- what was published ---

@@ -8,6 +8,7 @@ agree often enough: not the part that agrees counts but its lower confidence bou
 
 from __future__ import annotations
 
+import os
 import time
 
 from rtfs.caching.code.bounds import lower_bound
@@ -24,6 +25,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
+
+    from rtfs.source import Source
 
     Run = Callable[[tuple[Any, ...]], Any]
     Load = Callable[[Program, str], Run]
@@ -138,6 +141,19 @@ def part_of(program: Program, name: str) -> tuple[Program, Definition]:
     return part, again
 
 
+def _shown(part: Program, source: Source) -> tuple[str, str]:
+    """What is published of a source: of the program's own text the forms that are, at their places, and blanks for all others."""
+    name = os.path.basename(source.name)
+    if source is not part.sources[0]:
+        return name, source.text
+    text = [sign if sign == "\n" else " " for sign in source.text]
+    for form in part.forms:
+        span = form.node.span
+        if span is not None and span.source is source:
+            text[span.start : span.end] = source.text[span.start : span.end]
+    return name, "".join(text)
+
+
 def _alone(form: Prepared) -> Prepared:
     """A form without what only matters in its text."""
     return Prepared(form.node, (), form.declared, form.declared_types, fresh=form.fresh, modules=form.modules)
@@ -215,7 +231,7 @@ def make_entry(
         interface=function.interface,
         task=task,
         text=words,
-        artefact=encode(part),
+        artefact=encode(part, lambda source: _shown(part, source)),
         validation=found.to_plain(),
         created_s=int(clock()),
         embedding=None if embed is None else embed(words),

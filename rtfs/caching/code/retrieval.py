@@ -19,7 +19,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from rtfs.caching.code.bounds import Drift
-from rtfs.caching.code.entries import CodeRefused, Opened
+from rtfs.caching.code.entries import CodeEntry, CodeRefused, Opened
 from rtfs.caching.code.store import ACTIVE, CodeState, CodeStore
 from rtfs.errors import ConfigError
 from rtfs.values.struct import Struct
@@ -49,17 +49,35 @@ class TextEmbedder(Protocol):
         """A vector of length 1."""
         ...
 
+    def refusal(self, one: str, other: str) -> str | None:
+        """Why two texts are not one task, however near they are; None when nothing speaks against it."""
+        ...
+
 
 class Found(Struct):
-    """An entry that may answer.
+    """An entry that may answer, as the index says; `is_for` says whether the signed entry agrees.
 
     Attributes:
         how: `content`, `task`, `text`, or `meaning 0.983`.
+        task, interface, text: what was looked for; `text` is that of the entry where it was found by its meaning.
     """
 
     key: bytes
     content: bytes
     how: str
+    task: bytes = b""
+    interface: bytes = b""
+    text: str = ""
+
+    def is_for(self, entry: CodeEntry) -> bool:
+        """Whether an entry is what was looked for."""
+        if entry.content != self.content:
+            return False
+        if self.how == "content":
+            return True
+        if entry.interface != self.interface or entry.task is None:
+            return False
+        return entry.task == self.task if self.how == "task" else normalised(entry.text) == normalised(self.text)
 
 
 class _Loaded:
@@ -160,7 +178,7 @@ class CodeLibrary:
 
     def _look(self, task: bytes, interface: bytes, text: str) -> Found | None:
         for key, state in self.store.active(f"task:{task.hex()}"):
-            return Found(key, bytes.fromhex(state.content), "task")
+            return Found(key, bytes.fromhex(state.content), "task", task, interface)
         wanted = normalised(text)
         best: tuple[float, bytes, CodeState] | None = None
         vector: list[float] | None = None
@@ -168,15 +186,18 @@ class CodeLibrary:
             if not state.task:  # published for its own sake: it answers to its hash only
                 continue
             if normalised(state.text) == wanted:
-                return Found(key, bytes.fromhex(state.content), "text")
+                return Found(key, bytes.fromhex(state.content), "text", task, interface, text)
             if self._embedder is not None:
                 other = self._vector(key)
                 if other is not None:
                     vector = vector or self._embedder.embed(wanted)
                     score = sum(a * b for a, b in zip(vector, other, strict=True)) if len(vector) == len(other) else 0.0
-                    if score >= self._threshold and (best is None or score > best[0]):
+                    nearest = score >= self._threshold and (best is None or score > best[0])
+                    if nearest and self._embedder.refusal(text, state.text) is None:
                         best = score, key, state
-        return None if best is None else Found(best[1], bytes.fromhex(best[2].content), f"meaning {best[0]:.3f}")
+        if best is None:
+            return None
+        return Found(best[1], bytes.fromhex(best[2].content), f"meaning {best[0]:.3f}", task, interface, best[2].text)
 
     def _vector(self, key: bytes) -> list[float] | None:
         """The embedding in the signed entry, if it is of the embedder that is used here."""
@@ -210,7 +231,7 @@ class CodeLibrary:
     def _ready(self, found: Found) -> _Loaded:
         with self._lock:
             loaded = self._loaded.get(found.key)
-            if loaded is not None:
+            if loaded is not None and found.is_for(loaded.opened.entry):
                 return loaded
             before = self._refused.get(found.key)
             if before is not None:
@@ -232,8 +253,8 @@ class CodeLibrary:
         state = self._state(found.key)
         if opened is None or state is None or state.status != ACTIVE:
             raise CodeRefused("published code is not there any more", reason="not-there")
-        if opened.entry.content != found.content:
-            raise CodeRefused("published code is another than the index says", reason="other-code")
+        if not found.is_for(opened.entry):
+            raise CodeRefused("published code is another, or for another task, than the index says", reason="other-code")
         try:
             return _Loaded(opened, self._load(opened.program, opened.entry.name), state)
         except CodeRefused:

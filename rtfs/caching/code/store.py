@@ -16,6 +16,7 @@ import time
 from rtfs.caching.code.bounds import Drift
 from rtfs.caching.code.entries import CodeEntry, CodeRefused, Opened, open_envelope, seal
 from rtfs.caching.layer import CacheStats
+from rtfs.ir.artefact.hashing import HASH_BYTES
 from rtfs.values.struct import Struct
 
 TYPE_CHECKING = False
@@ -78,15 +79,41 @@ class CodeState(Struct):
 
     @classmethod
     def of(cls, data: bytes) -> CodeState | None:
-        """The state that bytes stand for; None when they are damaged."""
+        """The state that bytes stand for; None when they are damaged, or are what nobody here has written."""
         try:
             found = json.loads(data)
             drift = found.pop("drift")
-            state = cls(**found, drift=Drift(**{**drift, "stakes": tuple(map(float, drift["stakes"]))}))
-            sound = len(state.drift.stakes) == len(Drift(0.9).stakes) and state.status in (ACTIVE, DEMOTED)
-        except (ValueError, TypeError, KeyError, AttributeError):
+            state = cls(**found, drift=Drift(**{**drift, "stakes": tuple(drift["stakes"])}))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
-        return state if sound else None
+        return state if _is_sound(state) else None
+
+
+def _is_sound(state: CodeState) -> bool:
+    """Whether everything is of its kind: it is shown, compared and counted on without another look."""
+    drift = state.drift
+    figures = (state.created_s, state.used_s, state.uses, state.abstained, state.failed, drift.checks, drift.agreed, *drift.stakes)
+    return (
+        all(type(text) is str and text.isprintable() for text in (state.name, state.text, state.why))
+        and all(_is_hash(text) for text in (state.content, state.interface, *([state.task] if state.task != "" else [])))
+        and all(type(figure) in (int, float) and 0 <= figure < _MOST for figure in figures)
+        and all(type(part) in (int, float) and 0 <= part <= 1 for part in (state.sampling, drift.level))
+        and len(drift.stakes) == len(Drift(0.9).stakes)
+        and drift.agreed <= drift.checks
+        and state.status in (ACTIVE, DEMOTED)
+    )
+
+
+_MOST = 1e15
+
+
+def _is_hash(text: Any) -> bool:
+    return type(text) is str and len(text) == 2 * HASH_BYTES and not text.strip("0123456789abcdef")
+
+
+def shown(text: str) -> str:
+    """A text that does nothing to a terminal."""
+    return "".join([sign if sign.isprintable() else " " for sign in text])
 
 
 class CodeStore:
@@ -114,8 +141,8 @@ class CodeStore:
             tags.append(f"task:{entry.task.hex()}")
         self._store.put(CODE, entry.key, seal(entry, signer), tags=tuple(tags))
         state = CodeState(
-            name=entry.name,
-            text=entry.text,
+            name=shown(entry.name),
+            text=shown(entry.text),
             content=entry.content.hex(),
             interface=entry.interface.hex(),
             task="" if entry.task is None else entry.task.hex(),
@@ -162,7 +189,7 @@ class CodeStore:
         """Use an entry no more."""
         state = self.state(key)
         if state is not None:
-            self.set_state(key, state.replace(status=DEMOTED, why=why))
+            self.set_state(key, state.replace(status=DEMOTED, why=shown(why)))
 
     def used(self, key: bytes, *, uses: int = 0, abstained: int = 0, failed: int = 0, drift: Drift | None = None) -> None:
         """Note what calls have come to since this was told last."""

@@ -25,6 +25,7 @@ from rtfs.source import ARTEFACT_MAGIC, Source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 _HASH_BYTES = 32
@@ -32,8 +33,12 @@ _HEAD_BYTES = len(ARTEFACT_MAGIC) + 2 + _HASH_BYTES
 _AGAIN = "compile it again from its source: rtfs compile FILE"
 
 
-def encode(program: Program) -> bytes:
-    """The artefact of a program; the same bytes for the same program."""
+def encode(program: Program, shown: Callable[[Source], tuple[str, str]] = lambda source: (source.name, source.text)) -> bytes:
+    """The artefact of a program; the same bytes for the same program.
+
+    Args:
+        shown: the name and the text that are kept of a source, for excerpts in errors; the text has the length of the whole one.
+    """
     import cbor2
 
     from rtfs.ir.artefact.hashing import program_hash
@@ -44,7 +49,7 @@ def encode(program: Program) -> bytes:
     payload = cbor2.dumps(
         {
             "content": program_hash(program),
-            "sources": [[_bytes(source.name), _bytes(source.text)] for source in writer.sources],
+            "sources": [[_bytes(part) for part in shown(source)] for source in writer.sources],
             "texts": [_bytes(text) for text in writer.texts],
             "integers": [_integer_bytes(value) for value in writer.integers],
             "floats": b"".join(writer.floats),

@@ -136,6 +136,13 @@ def test_publishing_what_one_has_written(rtfs: Home) -> None:
     data = rtfs.write("data", "a crash\nhello")
     assert rtfs("run", rtfs.write("run.rtfs", RUN), data)[1] == "bug\nother\n"
     assert [record["source"] for record in records(rtfs)] == ["code", "model"]
+    assert "by-words  active" in rtfs("cache", "ls", "code")[1]
+    assert json.loads(rtfs("cache", "stats", "code", "--json")[1])["code"]["hits"] == 1
+    assert rtfs("cache", "verify", "code")[1].endswith(" whole, 0 not\n")
+    rtfs("cache", "clear")
+    assert rtfs("run", "--no-cache=code", str(rtfs.folder / "run.rtfs"), data)[1] == "bug\nother\n"
+    assert [record["source"] for record in records(rtfs)][2:] == ["model", "model"]
+    assert len(rtfs("code")[1].splitlines()) == 1
     for words in (("by-words", "--tests", good), ("by-words", "--file", program)):
         assert rtfs("code", "publish", *words)[0] == 2
     assert rtfs("code", "publish", "by-words", "--file", program, "--tests", good, "--for", "nobody")[0] == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from random import Random
 from typing import Any
 
@@ -11,14 +12,19 @@ import pytest
 pytest.importorskip("cryptography")
 
 import rtfs
+from rtfs.caching.code.meaning import Meaning, installed_meaning
+from rtfs.caching.code.publishing import Example
 from rtfs.caching.code.retrieval import CodeLibrary, vector_bytes
 from rtfs.caching.code.signing import Signer
 from rtfs.caching.code.store import CODE as ENVELOPES
+from rtfs.caching.semantic.embedding import HashedEmbedder
+from rtfs.cli.crystallise import state_lines
 from rtfs.delegation.engine import StaticEngine
 from rtfs.delegation.targets import ContentAddressed, parse_target
 from rtfs.errors import ConfigError
 from rtfs.models.protocol import Availability, ModelReply
 from rtfs.runtime import Runtime
+from rtfs.source import Source
 from tests.support.published import ASKING, CODE, Publisher, entry_of, workshop
 
 
@@ -102,24 +108,27 @@ def test_types_of_operands_are_checked_first(entry: Any) -> None:
     assert s.runtime.records is None
 
 
-def without_types(code: str) -> Any:
-    """An entry that says it has the right interface."""
-    return entry_of(code, interface=None, task=entry_of().task, wanted=0.0)
-
-
 def test_results_of_another_type_are_no_answers() -> None:
     s = Setting()
-    s.publisher.publish(without_types('(defn topic [message] (if (= message "crash number 1") "bug" "nonsense"))'))
-    assert s.ask("crash") == "other"
+    s.publisher.publish(entry_of(CODE.replace('(throw :abstain "no rule")', '"nonsense"')))
+    assert s.ask("hello") == "other"
     assert [a.outcome for a in s.last.attempts] == ["failed", "answered"]
-    assert "does not fit" in s.last.attempts[0].problem
 
 
-def test_results_that_are_no_data_are_no_answers() -> None:
-    s = Setting(program=ASKING.replace('[:enum "bug" "other"]', ":any"))
-    s.publisher.publish(entry_of('(defn topic [message] (if (= message "crash number 1") "bug" inc))', ASKING.replace('[:enum "bug" "other"]', ":any"), interface=None, wanted=0.0))
-    assert s.ask("crash") == "other"
-    assert "no data" in s.last.attempts[0].problem
+@pytest.mark.parametrize(("body", "result", "problem"), [('"nonsense"', '[:enum "bug"]', "does not fit"), ("inc", ":any", "no data")])
+def test_code_by_its_hash_gives_what_the_function_wants_or_nothing(body: str, result: str, problem: str) -> None:
+    """Its own types may be others."""
+    s = Setting()
+    code = f'(defn any-of [message] (if (= message "x") "bug" {body}))'
+    entry = entry_of(code, None, "any-of", kind="tests", examples=[Example(("x",), "bug")])
+    s.publisher.publish(entry)
+    s.runtime.engine = StaticEngine({"kind": f"code:{entry.content.hex()}"})
+    s.runtime.run(f'(defn kind [message :string] :-> {result} "bug")')
+    assert s.ask("x", "kind") == "bug"
+    assert s.last.source == "code"
+    assert s.ask("y", "kind") == "bug"
+    assert s.last.source == "body"
+    assert problem in s.last.attempts[0].problem
 
 
 def test_operands_that_are_no_data_do_not_reach_code() -> None:
@@ -198,6 +207,46 @@ def test_refused_code_is_told_once_and_the_model_answers(reason: str, entry: Any
     assert (s.last.source, s.model.calls, len(s.warnings)) == ("model", 2, 1)
 
 
+def test_an_index_that_lies_is_not_believed(entry: Any) -> None:
+    """What is signed says what it is for; tags and states, which anybody with the store can write, do not."""
+    other = entry_of(CODE.replace("crash", "c"), ASKING.replace("about?", "for?"))
+    for field, task in (("task", entry.task.hex()), ("text", other.task.hex())):
+        s = Setting()
+        key = s.publisher.publish(other)
+        state = s.publisher.store.state(key)
+        assert state is not None
+        s.publisher.store.set_state(key, state.replace(task=task, text="What is it about?"))
+        assert s.ask("it crashes") == "other", field
+        assert s.last.attempts[0].problem.startswith("other-code: ")
+    s = Setting(program=ASKING.replace("message :string", "message"))  # of another interface
+    key = s.publisher.publish(entry)
+    state = s.publisher.store.state(key)
+    assert state is not None
+    asked = workshop().definitions(Source("p", ASKING.replace("message :string", "message")))[0]
+    s.publisher.store.set_state(key, state.replace(task=asked.task.hex(), interface=asked.interface.hex()))
+    assert s.ask("it crashes") == "other"
+    assert s.last.attempts[0].problem.startswith("other-code: ")
+
+
+def test_states_that_somebody_made_up_are_harmless(entry: Any) -> None:
+    s = Setting()
+    key = s.publisher.publish(entry)
+    good = json.loads(s.publisher.memory.get("code-state", key))
+    random = Random(4)
+    bad: tuple[Any, ...] = (None, -1, 2, 1e308, float("inf"), "x", "\x1b[2J", [], {}, ["a"], True, "0" * 64, {"level": "x"})
+    tags = tuple([f"{name}:{good[name]}" for name in ("task", "interface", "content")])
+    for _ in range(400):
+        state = json.loads(json.dumps(good))
+        for _ in range(random.choice((1, 1, 2))):
+            where = random.choice((state, state["drift"])) if isinstance(state.get("drift"), dict) else state
+            where[random.choice([*where, "more"])] = random.choice(bad)
+        s.publisher.memory.put("code-state", key, json.dumps(state).encode(), tags=tags)
+        for _, found in s.publisher.store.states():
+            assert all(line.isprintable() for line in state_lines(found, long=True))
+        fresh = Setting(publisher=s.publisher)
+        assert fresh.ask("it crashes") in ("bug", "other")
+
+
 def test_a_key_that_is_trusted_later(entry: Any) -> None:
     now = [0.0]
     s = Setting(library={"timer": lambda: now[0]})
@@ -269,16 +318,30 @@ class Embedder:
     name = "two words"
 
     def embed(self, text: str) -> list[float]:
-        return {"what is it about": [1.0, 0.0], "what is the topic": [0.99, 0.141], "what is it not about": [0.5, 0.866]}[text]
+        near = [0.99, 0.141]
+        vectors = {"about": [1.0, 0.0], "topic": near, "not about": near, "old": [0.5, 0.866]}
+        return next(vector for words, vector in reversed(vectors.items()) if text.endswith(words))
+
+    def refusal(self, one: str, other: str) -> str | None:
+        return Meaning(HashedEmbedder()).refusal(one, other)
 
 
-@pytest.mark.parametrize(("question", "source"), [("What is the topic?", "code"), ("What is it not about?", "model")])
+@pytest.mark.parametrize(("question", "source"), [("What is the topic?", "code"), ("What is it not about?", "model"), ("How old?", "model")])
 def test_tasks_in_other_words(question: str, source: str, entry: Any) -> None:
     s = Setting(program=ASKING.replace("What is it about?", question), library={"embedder": Embedder()})
     s.publisher.publish(entry.replace(embedding=("two words", vector_bytes([1.0, 0.0]))))
     s.ask("it crashes")
     assert s.last.source == source
     assert source == "model" or "meaning 0.99" in s.last.decision.reasoning
+
+
+def test_the_guards_of_the_semantic_cache_hold_here_too(tmp_path: Any) -> None:
+    meaning = Meaning(HashedEmbedder())
+    assert sum(value * value for value in meaning.embed("some text")) == pytest.approx(1.0)
+    assert "negation" in (meaning.refusal("Is the order late?", "Is the order not late?") or "")
+    assert meaning.refusal("Answer in 2 sentences", "Answer in 3 sentences") is not None
+    assert meaning.refusal("What is the topic of the message?", "What is the message about?") is None
+    assert installed_meaning(tmp_path) is None
 
 
 def test_embeddings_of_another_embedder_say_nothing(entry: Any) -> None:
@@ -323,6 +386,24 @@ def test_functions_without_a_hint_go_to_code_when_an_engine_sends_them_away(entr
     s.runtime.engine = StaticEngine()  # they stay here: their own body is code already
     assert s.ask("it crashes") == "other"
     assert len(s.runtime.records.calls) == 2
+
+
+def test_plans_are_kept_behind_code_and_not_in_front_of_it(entry: Any) -> None:
+    """A plan that was made before there was code does not keep it away, and none keeps it when it is gone."""
+    now = [0.0]
+    program = '(defn topic "What is it about?" [message :string] :-> [:enum "bug" "other"] "other")'
+    s = Setting(program=program, engine=StaticEngine({"topic": "local:echo"}), library={"timer": lambda: now[0], "random": Random(2)})
+    for _ in range(3):
+        assert s.ask("it crashes") == "other"
+    key = s.publisher.publish(entry, sampling=0.3, level=0.9)
+    now[0] = 5.0
+    assert "bug" in [s.ask("it crashes") for _ in range(8)]
+    for _ in range(200):
+        s.ask("it crashes")
+    state = s.publisher.store.state(key)
+    assert state is not None
+    assert state.status == "demoted"
+    assert s.ask("it crashes") == "other"
 
 
 def test_learning_engines_do_not_learn_from_code(entry: Any) -> None:

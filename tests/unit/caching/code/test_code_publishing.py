@@ -127,6 +127,27 @@ def test_the_same_code_is_the_same_entry() -> None:
     assert entry_of(other.replace("crash", "Crash"), examples=[e.replace(args=("Crash",)) for e in EXAMPLES]).key != entry_of().key
 
 
+def test_nothing_else_of_the_file_is_published() -> None:
+    text = f'(def password "hunter2") ; a secret remark\n{CODE}\n(println password)\n(defn other [] password)'
+    entry = entry_of(text)
+    assert entry.content == entry_of().content
+    for word in (b"hunter2", b"secret", b"println", b"password"):
+        assert word not in entry.artefact
+    assert b"string-contains message word" in entry.artefact
+
+
+def test_errors_of_published_code_show_their_place() -> None:
+    from rtfs.errors import RtfsError
+    from rtfs.ir.artefact.container import decode
+
+    entry = entry_of("(def unused 1)\n" + CODE.replace('(throw :abstain "no rule")', "(/ 1 0)"))
+    with pytest.raises(RtfsError) as caught:
+        workshop().sandboxed(decode(entry.artefact, "a"), "topic")(("hello",))
+    assert caught.value.span is not None
+    assert caught.value.span.source.text[caught.value.span.start : caught.value.span.end] == "(/ 1 0)"
+    assert caught.value.span.source.name == "code.rtfs"
+
+
 def test_entries_without_a_task() -> None:
     runtime = workshop()
     program = runtime.prepared(Source("text", '(defn double "Twice a number." [n :int] :-> int (* 2 n))'))
