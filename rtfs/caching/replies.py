@@ -336,7 +336,7 @@ class ReplyCache:
         about = {**reply.metadata, **asked, "parts": parts_of(question, asked_about)}  # a text is quicker to read than a map
         return self.put(
             key,
-            Kept(*[getattr(reply, field) for field in Kept._fields[:-1]], about),
+            reply.with_metadata(about),
             private=question.private,
             min_confidence=question.min_confidence,
             ttl_s=question.ttl_s,
