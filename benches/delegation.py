@@ -14,6 +14,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,14 @@ PROGRAM = """
 (deftype Triage [:map [:topic [:enum :card :cash]] [:urgent bool]])
 (defn triage ^:delegation :remote "echo" "What is it about?" [text :string] :-> Triage {:topic :card :urgent false})
 (defn triages [n] (loop [i 0] (if (< i n) (do (triage "my card is lost") (recur (inc i))) i)))
+(defn others [from n] (loop [i from] (if (< i (+ from n)) (do (triage (str "my card is lost " i)) (recur (inc i))) i)))
 """
 BUDGET = {"usd": 1_000_000, "tokens": 10**12, "calls": 10**9, "seconds": 10**6}
 CALLS = 500
 #: Microseconds over the bare provider, with record, log, budget and schema.
 MOST_US = 150.0
 BARE, WHOLE = "the bare provider", "a typed call, with budget and log"
+HIT, MISS = "the same, from the cache in memory", "the same, new to that cache"
 
 
 class Listening(EchoProvider):
@@ -60,15 +63,19 @@ def measure(plan: Plan, folder: Path) -> dict[str, Timing]:
     provider, request = EchoProvider(), request_of_a_call()
     runtimes: list[Runtime] = []
 
-    def calls(**settings: Any) -> Callable[[], float]:
+    def calls(*, new: bool = False, **settings: Any) -> Callable[[], float]:
         runtime = Runtime(environ={}, **settings)
         runtimes.append(runtime)
         runtime.run(PROGRAM)
-        loop = runtime.function("triages")
-        loop(1)
+        same, others = runtime.function("triages"), runtime.function("others")
+        same(1)
+        numbers = count(step=CALLS)
 
         def work() -> None:
-            loop(CALLS)
+            if new:
+                others(next(numbers), CALLS)
+            else:
+                same(CALLS)
             runtime.delegation.flush()
 
         work()
@@ -80,6 +87,8 @@ def measure(plan: Plan, folder: Path) -> dict[str, Timing]:
         "a typed call, with log": calls(log=folder / "a.sqlite"),
         "a typed call, with budget": calls(budget=BUDGET),
         WHOLE: calls(budget=BUDGET, log=folder / "b.sqlite"),
+        HIT: calls(budget=BUDGET, log=folder / "c.sqlite", caches=True),
+        MISS: calls(budget=BUDGET, log=folder / "d.sqlite", caches=True, new=True),
     }
     found = interleave(clocks, plan.passes)
     for runtime in runtimes:

@@ -90,6 +90,12 @@ class Kept(Struct):
             model=self.model,
         )
 
+    def with_metadata(self, metadata: dict[str, Any]) -> Kept:
+        """A copy with other metadata; `replace` takes three times as long."""
+        fields: list[Any] = [getattr(self, field) for field in self._fields]
+        fields[-1] = metadata
+        return Kept(*fields)
+
     def to_data(self) -> list[Any]:
         """Plain data (`encoding`): the fields in their order, behind the number of the form."""
         return [FORM, *[getattr(self, field) for field in self._fields]]

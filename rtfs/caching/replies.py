@@ -336,7 +336,7 @@ class ReplyCache:
         about = {**reply.metadata, **asked, "parts": parts_of(question, asked_about)}  # a text is quicker to read than a map
         return self.put(
             key,
-            reply.replace(metadata=about),
+            reply.with_metadata(about),
             private=question.private,
             min_confidence=question.min_confidence,
             ttl_s=question.ttl_s,

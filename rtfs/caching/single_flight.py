@@ -113,7 +113,8 @@ class SingleFlight(Generic[T]):
                 flight.state = state
                 flight.outcome = outcome
                 del self._flights[key]
-                self._changed.notify_all()
+                if flight.waiting:
+                    self._changed.notify_all()
 
     def _wake(self) -> None:
         with self._changed:

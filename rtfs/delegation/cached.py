@@ -133,17 +133,11 @@ class CachedReplies:
         key = None if version is None else self._caches.key(request, provider.name, version, self._tenant)
         if key is None:
             return None
+        samples = (wish.samples or self._caches.samples) if request.temperature > 0 else 1
+        private = PRIVATE in tags_of(call.options)
+        # by position, which is made in half the time
         return Question(
-            request=request,
-            provider=provider.name,
-            version=version,
-            tenant=self._tenant,
-            private=PRIVATE in tags_of(call.options),
-            key=key,
-            mode=mode,
-            samples=(wish.samples or self._caches.samples) if request.temperature > 0 else 1,
-            min_confidence=wish.min_confidence,
-            ttl_s=wish.ttl_s,
+            request, provider.name, version, self._tenant, private, key, mode, samples, wish.min_confidence, wish.ttl_s
         )
 
     def _kept(self, answer: Answer, attempts: list[Attempt], latency_s: float) -> Kept:
