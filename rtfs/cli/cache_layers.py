@@ -322,7 +322,8 @@ class Semantic(Stored):
             share, low, high = [round(part, 4) for part in standing.precision]
             functions.append(
                 {"function": name, "state": standing.state, "threshold": standing.threshold, "limit": limit,
-                 "checks": standing.checks, "false": standing.false, "precision": share, "precision_low": low, "precision_high": high}
+                 "checks": standing.checks, "false": standing.false, "precision": share,
+                 "precision_low": low, "precision_high": high}
             )  # fmt: skip
         return {**found, "functions": functions}
 

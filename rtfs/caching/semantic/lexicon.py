@@ -130,7 +130,7 @@ class Lexicon:
         return frozenset(found)
 
     def akin_among(self, word: str, others: set[str]) -> list[str]:
-        """Those of some words that are akin to a word, sorted; as `akin` with each, but in time that hardly grows with their number."""
+        """Those of some words that are akin to a word, sorted; `akin` with each, in time that hardly grows with their number."""
         found = [other for other in self.near(word) & others if self.akin(word, other)]
         adverbs = {f"{word}ly", f"{word[:-1]}ily", f"{word[:-1]}ly", f"{word}ally"} | _stems(word)
         found += [other for other in adverbs & others if other not in found and self.synonyms(word, other)]
