@@ -296,6 +296,19 @@ def test_plans_are_made_once_for_each_kind_of_call(capsys: pytest.CaptureFixture
     assert after == "plans after the change: 0"
 
 
+def test_questions_that_mean_the_same_are_answered_once_that_is_safe(capsys: pytest.CaptureFixture[str]):
+    pytest.importorskip("numpy")
+    runpy.run_path(str(EXAMPLES / "caches/meaning.py"), run_name="__main__")
+    first, then, wrong, standing, _, _, *refused = capsys.readouterr().out.splitlines()
+    learning, serving = (int(line.split()[3]) for line in (first, then))
+    assert learning > 100
+    assert serving < 30
+    assert wrong == "wrong answers: 0"
+    assert standing.startswith("answer: serving from score")
+    assert "refused by the guard antonym: `open` is the contrary of `close`" in refused
+    assert "refused by the guard number: `2 days` against `3 days`" in refused
+
+
 # --- the real model ---
 
 

@@ -2,9 +2,10 @@
 
 python examples/caches/meaning.py
 
-A desk answers questions of customers.  At first each one goes to the model, and is compared with what the cache would have said; when
-enough of these checks have agreed, the cache answers by itself.  Near misses, with another number, a contrary, or another question
-word, are never taken for the same: guards refuse them, and say why.  Needs numpy (extra `semantic`); no network, no weights.
+A desk answers questions of customers. At first each one goes to the model, and is compared with what the cache would have said;
+when enough of these checks have agreed, the cache answers by itself. Near misses, with another number, a contrary, or another
+question word, are never taken for the same: guards refuse them, and say why. Needs numpy (extra `semantic`); no network, no
+weights.
 """
 
 import random

@@ -114,7 +114,18 @@ def stats(views: list[View], options: Any, terminal: Terminal) -> int:
         )
     for line in table(rows):
         terminal.result(line)
+    for one in found.get("semantic", {}).get("functions", ()):
+        terminal.result(budget_text(one))
     return 0
+
+
+def budget_text(one: dict[str, Any]) -> str:
+    """Where a function stands with its error budget."""
+    state = f"{one['state']} from score {one['threshold']}" if one["threshold"] is not None else one["state"]
+    line = f"{one['function']} by meaning: {state}, {one['false']:,} of {one['checks']:,} checks false"
+    if not one["checks"]:
+        return line
+    return f"{line}, precision {one['precision']:.3f} ({one['precision_low']:.3f} to {one['precision_high']:.3f}, 95 %)"
 
 
 def saved_text(figures: dict[str, Any]) -> str:

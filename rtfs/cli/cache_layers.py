@@ -310,6 +310,23 @@ class Semantic(Stored):
     word, layer, file = "semantic", "L3", "semantic.sqlite"
     thing = "answer by meaning", "answers by meaning"
 
+    def stats(self) -> dict[str, Any]:
+        """With `functions`: where each stands with its error budget."""
+        found = super().stats()
+        if self.store is None:
+            return found
+        from rtfs.caching.semantic.budgets import recorded
+
+        functions = []
+        for name, limit, standing in recorded(self.store):
+            share, low, high = [round(part, 4) for part in standing.precision]
+            functions.append(
+                {"function": name, "state": standing.state, "threshold": standing.threshold, "limit": limit,
+                 "checks": standing.checks, "false": standing.false, "precision": share,
+                 "precision_low": low, "precision_high": high}
+            )  # fmt: skip
+        return {**found, "functions": functions}
+
     def entries(self, function: str | None, model: str | None) -> Iterator[dict[str, Any]]:
         from rtfs.caching.encoding import Malformed, decode
         from rtfs.caching.question import Kept

@@ -71,14 +71,15 @@ class Alignment:
 
     def _renamed(self) -> dict[str, str]:
         mine, theirs = set(self.a.frame), set(self.b.frame)
-        free = sorted(mine - theirs - self.lexicon.classes["function"])
+        free = mine - theirs - self.lexicon.classes["function"]
         renamed = {}
         for word in sorted(theirs - mine - self.lexicon.classes["function"]):
-            for other in free:
-                if self.lexicon.akin(word, other):
-                    renamed[word] = other
-                    free.remove(other)
-                    break
+            if not free:
+                break
+            akin = self.lexicon.akin_among(word, free)
+            if akin:
+                renamed[word] = akin[0]
+                free.discard(akin[0])
         return renamed
 
 

@@ -135,5 +135,18 @@ class Budgets:
         self._store.put(SPACE, function, encode(value))
 
 
+def recorded(store: Store) -> list[tuple[str, float, Standing]]:
+    """(name, limit, standing) of the functions that a store knows of, each under the limit it was judged by last."""
+    found = []
+    for key, data in store.items(SPACE):
+        try:
+            value = decode(data)
+            name, limit = str(value["name"]), float(value["limit"])
+        except (Malformed, KeyError, TypeError, ValueError):
+            continue
+        found.append((name, limit, Budgets(store, BudgetSettings(limit=limit))._of(key).standing()))
+    return sorted(found, key=lambda row: row[:2])
+
+
 def _figure(function: bytes, period: int, agreed: bool, step: int) -> str:
     return f"{function.hex()[:24]}:{period}:{'right' if agreed else 'wrong'}:{step}"

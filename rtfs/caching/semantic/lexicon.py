@@ -20,6 +20,7 @@ class Lexicon:
     def __init__(self, folder: Path = _FOLDER) -> None:
         self.words: set[str] = set()
         self._groups: defaultdict[str, set[int]] = defaultdict(set)
+        self._members: dict[int, list[str]] = {}
         self._opposites: defaultdict[str, set[str]] = defaultdict(set)
         self._loose: defaultdict[str, set[str]] = defaultdict(set)
         self._derived: defaultdict[str, set[str]] = defaultdict(set)
@@ -32,6 +33,7 @@ class Lexicon:
         self.empty = frozenset({"I"} | self.classes["function"] | self.classes["request"] | self.classes["light"])
         """Words that carry no subject matter of their own."""
         self.base = lru_cache(maxsize=50_000)(self._base)
+        self.near = lru_cache(maxsize=20_000)(self._near)
 
     def _read_lexicon(self, text: str) -> None:
         part = ""
@@ -42,6 +44,7 @@ class Lexicon:
             words = line.split()
             self.words.update(words)
             if part == "synonyms":
+                self._members[number] = words
                 for word in words:
                     self._groups[word].add(number)
             elif part == "words":
@@ -65,6 +68,7 @@ class Lexicon:
                 self._opposites[words[0]].add(words[1])
                 self._opposites[words[1]].add(words[0])
             elif part == "synonyms":
+                self._members[-number - 1] = words
                 for word in words:
                     self._groups[word].add(-number - 1)
             elif part == "exclusive":
@@ -110,16 +114,44 @@ class Lexicon:
 
     def akin(self, a: str, b: str) -> bool:
         """Synonyms, also through one change of part of speech on either side: `deliver`, `delivery`; `billing`, `charge`."""
-        if self.synonyms(a, b):
-            return True
-        if self.opposite(a, b):
-            return False
-        near = self._derived.get(a, ())
-        return any(self.synonyms(x, b) for x in near) or any(self.synonyms(a, y) for y in self._derived.get(b, ()))
+        return self.synonyms(a, b) or (b in self.near(a) and not self.opposite(a, b))
+
+    def _near(self, word: str) -> frozenset[str]:
+        """All words that share a sense with a word, or with it in another part of speech; unlike `akin`, antonyms included."""
+        found = {word}
+        for form in (word, *self._derived.get(word, ())):
+            found.add(form)
+            found.update(self._derived.get(form, ()))
+            for group in self._groups.get(form, ()):
+                found.update(self._members[group])
+        for group in self._groups.get(word, ()):
+            for member in self._members[group]:
+                found.update(self._derived.get(member, ()))
+        return frozenset(found)
+
+    def akin_among(self, word: str, others: set[str]) -> list[str]:
+        """Those of some words that are akin to a word, sorted; `akin` with each, in time that hardly grows with their number."""
+        found = [other for other in self.near(word) & others if self.akin(word, other)]
+        adverbs = {f"{word}ly", f"{word[:-1]}ily", f"{word[:-1]}ly", f"{word}ally"} | _stems(word)
+        found += [other for other in adverbs & others if other not in found and self.synonyms(word, other)]
+        return sorted(found)
 
     def opposite(self, a: str, b: str) -> bool:
         """Whether two base forms are antonyms, or one is the other with a negating prefix."""
         return b in self._opposites.get(a, ()) or b in self._loose.get(a, ()) or _prefixed(a, b) or _prefixed(b, a)
+
+    def opposites_among(self, word: str, others: set[str]) -> list[str]:
+        """Those of some words that are opposite to a word, sorted."""
+        found = others & (self._opposites.get(word, set()) | self._loose.get(word, set()))
+        for prefix in _NEGATING:
+            found |= others & {prefix + word, f"{prefix}-{word}"}
+            if word.startswith(prefix):
+                found |= others & {word[len(prefix) :].removeprefix("-")}
+        return sorted(other for other in found if self.opposite(word, other))
+
+    def excludes(self, word: str) -> bool:
+        """Whether a word is of any such set at all; see `exclusive`."""
+        return word in self._exclusive
 
     def exclusive(self, a: str, b: str) -> bool:
         """Whether two different words are of one set of which only one can hold: weekdays, colours, directions."""
@@ -164,6 +196,14 @@ def _adverb(longer: str, shorter: str) -> bool:
         or (stem.endswith("i") and stem[:-1] + "y" == shorter)
         or stem.removesuffix("al") == shorter
     )
+
+
+def _stems(adverb: str) -> set[str]:
+    """What an adverb may be made of."""
+    if not adverb.endswith("ly"):
+        return set()
+    stem = adverb[:-2]
+    return {stem, stem + "e", stem.removesuffix("i") + "y", stem.removesuffix("al")}
 
 
 @lru_cache(maxsize=1)

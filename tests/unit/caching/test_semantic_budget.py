@@ -8,7 +8,7 @@ import random
 import pytest
 
 from rtfs.caching.semantic.budget import GRID, LEARNING, MOST_CHECKS, NEVER, SERVING, Budget, BudgetSettings, precision
-from rtfs.caching.semantic.budgets import Budgets
+from rtfs.caching.semantic.budgets import Budgets, recorded
 from rtfs.caching.stores.memory import MemoryStore
 
 FUNCTION = bytes(32)
@@ -143,3 +143,13 @@ def test_a_damaged_record_is_a_fresh_start() -> None:
     store = MemoryStore()
     store.put("L3-budgets", FUNCTION, b"\xff\x00")
     assert Budgets(store, settings).state(FUNCTION) == LEARNING
+
+
+def test_what_is_recorded_is_read_under_the_limit_it_was_judged_by() -> None:
+    store = MemoryStore()
+    loose = Budgets(store, BudgetSettings(limit=0.2))
+    for _ in range(60):
+        loose.observe(FUNCTION, "f", 0.9, True)
+    store.put("L3-budgets", bytes(31) + b"x", b"\x01")
+    [(name, limit, standing)] = recorded(store)
+    assert (name, limit, standing.state, standing.checks) == ("f", 0.2, SERVING, 60)

@@ -239,3 +239,19 @@ def test_machines_share_answers_but_not_private_ones(program: str, run: Any, tmp
         assert "does not answer" in said
     finally:
         server.stop()
+
+
+def test_stats_say_where_each_function_stands_with_its_error_budget(tmp_path: Path, run: Any) -> None:
+    from rtfs.caching.semantic.budget import BudgetSettings
+    from rtfs.caching.semantic.budgets import Budgets
+    from rtfs.caching.stores.sqlite import SQLiteStore
+
+    store = SQLiteStore(str(tmp_path / "cache" / "answers" / "semantic.sqlite"), own_name="semantic.sqlite")
+    budgets = Budgets(store, BudgetSettings(limit=0.2))
+    for _ in range(40):
+        budgets.observe(bytes(32), "label", 0.9, True)
+    store.close()
+    said = run("cache", "stats", "semantic")[0].splitlines()[-1]
+    assert said == "label by meaning: serving from score 0.3, 0 of 40 checks false, precision 1.000 (0.912 to 1.000, 95 %)"
+    [found] = stats(run, "semantic")["functions"]
+    assert (found["state"], found["limit"], found["precision_low"]) == ("serving", 0.2, 0.9119)

@@ -39,14 +39,13 @@ def antonyms(pair: Alignment) -> list[tuple[str, str]]:
 
 def _antonyms(pair: Alignment) -> list[tuple[str, str]]:
     here, there = _more(pair.a, pair.b), _more(pair.b, pair.a)
-    opposite = pair.lexicon.opposite
     negators = pair.lexicon.classes["negator"]
     found: dict[tuple[str, str], tuple[str, str]] = {}
+    there -= negators
     for x in sorted(here - negators):
-        for y in sorted(there - negators):
-            if opposite(x, y):
-                # `opened`, `open` and `opening` are one word
-                found.setdefault((pair.lexicon.base(x), pair.lexicon.base(y)), (x, y))
+        for y in pair.lexicon.opposites_among(x, there):
+            # `opened`, `open` and `opening` are one word
+            found.setdefault((pair.lexicon.base(x), pair.lexicon.base(y)), (x, y))
     return sorted(found.values())
 
 

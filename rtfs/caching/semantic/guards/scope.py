@@ -73,11 +73,12 @@ RESTRICTION_LIKENESS = 0.7
 
 def exclusive(pair: Alignment) -> str | None:
     """`today` against `tomorrow`, `all` against `some`: of one set, and only one can hold."""
-    here = (pair.a.lows | pair.a.bases) - pair.b.lows - pair.b.bases
-    there = (pair.b.lows | pair.b.bases) - pair.a.lows - pair.a.bases
+    lexicon = pair.lexicon
+    here = [word for word in (pair.a.lows | pair.a.bases) - pair.b.lows - pair.b.bases if lexicon.excludes(word)]
+    there = [word for word in (pair.b.lows | pair.b.bases) - pair.a.lows - pair.a.bases if lexicon.excludes(word)]
     for x in sorted(here):
         for y in sorted(there):
-            if pair.lexicon.exclusive(x, y) and not pair.lexicon.synonyms(x, y):
+            if lexicon.exclusive(x, y) and not lexicon.synonyms(x, y):
                 return f"`{x}` against `{y}`"
     return None
 
