@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 #: through `map`: its limit of depth is Python's own, so that direct recursion goes up to so many times deeper than configured.
 _FRAMES_PER_CALL = {"tree": 40, "ir": 5}
 _MAX_REENTRY = 50
+#: Calls of published code after which it is compiled.
+_WALKED = 20
 #: What published code may use up in one call.
 SANDBOX = Limits(max_depth=2_000, max_steps=2_000_000, timeout_s=1.0)
 
@@ -277,13 +279,15 @@ class Runtime:
     def _with_program(self, source: Source, warn: Callable[[AnalysisError], None], work: Callable[[Any], Any]) -> Any:
         """What `work` makes of the `ir.artefact.program.Program` of a source, which is analysed and does not run."""
         from rtfs.ir.artefact.preparing import Preparer
+        from rtfs.semantics.checking import without_collector
         from rtfs.syntax.reader import read_forms
 
         forms = read_forms(source)
 
         def prepare() -> Any:
             preparer = Preparer(self.machine, self._evaluator)
-            program = preparer.program(source, forms)
+            with without_collector():
+                program = preparer.program(source, forms)
             for problem in preparer.found:
                 warn(problem)
             return work(program)
@@ -478,16 +482,31 @@ class Runtime:
         """A function of a prepared program (`ir.artefact.program.Program`) in a runtime of its own: no capabilities, no models, no
         files, no environment, and so many steps (`SANDBOX`). Takes and gives RTFS values.
 
+        The first calls walk the program, since to compile it takes longer than they do.
+
         Raises:
             RtfsError: a definition fails.
         """
+        run = self._sandbox("tree", program, name)
+        calls = 0
+
+        def call(args: tuple[Any, ...]) -> Any:
+            nonlocal run, calls
+            calls += 1
+            if calls == _WALKED and self.strategy != "tree":
+                run = self._sandbox(self.strategy, program, name)
+            return run(args)
+
+        return call
+
+    def _sandbox(self, strategy: str, program: Any, name: str) -> Callable[[tuple[Any, ...]], Any]:
         from io import StringIO
 
         from rtfs.semantics.calls import call
 
         nowhere = StringIO()
         inner = Runtime(
-            strategy=self.strategy,
+            strategy=strategy,
             optimization=self.optimization,
             native=False,
             deny=("*",),

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from contextlib import contextmanager
-
 from rtfs.checker import choice as _choice
 from rtfs.checker import forms as _forms
 from rtfs.checker import functions as _functions
@@ -19,7 +16,7 @@ from rtfs.checker.names import unused
 from rtfs.checker.problems import Problems
 from rtfs.checker.walking import descend
 from rtfs.errors import AnalysisError
-from rtfs.semantics.checking import Checker
+from rtfs.semantics.checking import Checker, without_collector
 from rtfs.semantics.machine import Machine
 from rtfs.semantics.namespace import Namespace
 from rtfs.syntax import nodes as ast
@@ -27,7 +24,7 @@ from rtfs.values.struct import Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Any
 
 _RULES = (_choice, _forms, _functions, _loops)  # they register the rules of `infer`
@@ -53,7 +50,7 @@ class ProgramChecker(Checker):
 
     def problems(self, forms: list[Any]) -> list[AnalysisError]:
         """The problems of top-level forms in source order; warnings have a kind in `problems.WARNINGS`."""
-        with _without_collector():
+        with without_collector():
             return self._problems(forms)
 
     def _problems(self, forms: list[Any]) -> list[AnalysisError]:
@@ -128,18 +125,6 @@ class ProgramChecker(Checker):
             super()._file_forms(name, forms)
         finally:
             self._foreign -= 1
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Without the search for cycles: a check makes many small objects, all of them reachable, and would take half as long again."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _place(problem: AnalysisError | FunctionEffects) -> int:

@@ -57,8 +57,10 @@ class Setting:
         self.warnings: list[str] = []
         models = rtfs.ModelRegistry()
         models.register("echo", self.model, kind="any")
-        library = options.pop("library", {})
-        self.library = CodeLibrary(self.publisher.store, workshop().sandboxed, report=self.warnings.append, **library)
+        given = options.pop("library", {})
+        if not isinstance(given, CodeLibrary):
+            given = CodeLibrary(self.publisher.store, workshop().sandboxed, report=self.warnings.append, **given)
+        self.library = given
         self.runtime = Runtime(
             strategy=strategy, models=models, environ={}, code=self.library, on_warning=lambda m, s: self.warnings.append(m), **options
         )
@@ -534,3 +536,23 @@ def test_states_that_are_damaged_are_not_there(entry: Any) -> None:
         assert Setting(publisher=s.publisher).ask("it crashes") == "other"
 
 
+
+
+def test_threads_and_runtimes_share_a_library(entry: Any) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    first = Setting()
+    key = first.publisher.publish(entry)
+    second = Setting(publisher=first.publisher, library=first.library)
+
+    def ask(i: int) -> Any:
+        return (first, second)[i % 2].ask("it crashes" if i % 3 else "hello")
+
+    with ThreadPoolExecutor(8) as pool:
+        values = list(pool.map(ask, range(240)))
+    assert values == ["bug" if i % 3 else "other" for i in range(240)]
+    for s in (first, second):
+        s.runtime.close()
+    state = first.publisher.store.state(key)
+    assert state is not None
+    assert (state.uses, state.abstained, state.failed) == (160, 80, 0)
