@@ -51,10 +51,14 @@ class GgufEmbedder:
         except (ValueError, AssertionError) as error:
             raise ConfigError(f"llama.cpp cannot load {path}") from error
         self.dimensions = int(self._model.n_embd())
+        about = self._model.metadata
+        trained = about.get(f"{about.get('general.architecture', '')}.context_length", "")
+        self._most = min(_CONTEXT, int(trained)) if trained.isdigit() else _CONTEXT
         self._lock = threading.Lock()
 
     def covers(self, text: str) -> bool:
-        return len(text) < _CONTEXT - 2 or len(self._model.tokenize(text.encode())) <= _CONTEXT
+        # a token has at least one sign, so a short text needs no tokeniser
+        return len(text) < self._most - 2 or len(self._model.tokenize(text.encode())) <= self._most
 
     def embed(self, texts: Sequence[str]) -> Array:
         import numpy as np
