@@ -10,9 +10,9 @@ np = pytest.importorskip("numpy")
 pytest.importorskip("llama_cpp")
 pytest.importorskip("gguf")
 
-from rtfs.caching.semantic.opening import open_embedder
-from rtfs.errors import ConfigError
-from tests.support.tiny_gguf import write_tiny_bert, write_tiny_gguf
+from rtfs.caching.semantic.opening import open_embedder  # noqa: E402
+from rtfs.errors import ConfigError  # noqa: E402
+from tests.support.tiny_gguf import write_tiny_bert, write_tiny_gguf  # noqa: E402
 
 
 def test_a_model_that_embeds(tmp_path: Path) -> None:

@@ -73,7 +73,9 @@ def tense(pair: Alignment) -> str | None:
         return f"`{turning_a or turning_b}` in one of the two only"
     past_a, past_b = lows_a & _PAST, lows_b & _PAST
     now_a, now_b = lows_a & _NOW, lows_b & _NOW
-    if (past_a and not past_b and now_b and not now_a) or (past_b and not past_a and now_a and not now_b):
+    # `what is the reason that it failed` is about the past too
+    elsewhere = _narrates(pair.b if past_a else pair.a)
+    if not elsewhere and ((past_a and not past_b and now_b and not now_a) or (past_b and not past_a and now_a and not now_b)):
         first, second = sorted((min(past_a or now_a), min(past_b or now_b)))
         return f"`{first}` against `{second}`"
     if ("being" in lows_a and "been" in lows_b) or ("been" in lows_a and "being" in lows_b):
@@ -82,6 +84,15 @@ def tense(pair: Alignment) -> str | None:
     if (will_a and past_b and not past_a) or (will_b and past_a and not past_b):
         return "the future against the past"
     return None
+
+
+def _narrates(view: View) -> bool:
+    """Whether a verb in the past stands in a text, besides auxiliaries; participles behind `be` or `have` do not count."""
+    for at, token in enumerate(view.tokens):
+        before = [earlier.base for earlier in view.tokens[max(0, at - 3) : at]]
+        if token.low.endswith("ed") and token.low != token.base and "be" not in before and "have" not in before:
+            return True
+    return False
 
 
 def _turning(view: View) -> str:

@@ -8,6 +8,7 @@ front, changing the order in an enumeration, and relations that hold both ways a
 from __future__ import annotations
 
 from rtfs.caching.semantic.alignment import Alignment
+from rtfs.caching.semantic.masking import KINDS
 from rtfs.caching.semantic.view import View
 
 _MARKERS = {
@@ -155,6 +156,9 @@ def _coordinated(pair: Alignment, x: str, y: str) -> bool:
             return False
         start, end = sorted((frame.index(x), frame.index(y)))
         between = frame[start + 1 : end]
+        # `two sons and a daughter`: a number belongs to one of them
+        if (frame[start - 1 : start] and frame[start - 1] in KINDS) or (between[-1:] and between[-1] in KINDS):
+            return False
         if not any(word in joins for word in between) or any(word in _MARKERS for word in between) or len(between) > 4:
             return False
     return True

@@ -162,12 +162,14 @@ def particle(pair: Alignment) -> str | None:
     """`flights to Rome` against `flights from Rome`, `and` against `or`: small words that are not of one kind."""
     if pair.likeness < SUBSTITUTION_LIKENESS:
         return None
-    function = pair.lexicon.classes["function"]
+    function, negators = pair.lexicon.classes["function"], pair.lexicon.classes["negator"]
     for change in pair.changes:
         here = [w for w in change.here if w not in pair.b.lows and w not in pair.b.bases]
         there = [w for w in change.there if w not in pair.a.lows and w not in pair.a.bases]
         if len(change.here) > 2 or len(change.there) > 2 or not here or not there:
             continue
+        if not negators.isdisjoint(change.here) or not negators.isdisjoint(change.there):
+            continue  # `never`, `did not`: a guard of its own counts them
         alone = len(pair.changes) == 1
         told = [
             (x, y)
