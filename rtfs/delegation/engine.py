@@ -85,9 +85,9 @@ class DelegationEngine(Protocol):
 
     One that has budgets for runs gives them by `run_budgets(tenant)`, as `PolicyEngine` does. One that learns has `add(record)`,
     called after each call, and `judged(function, target, right)`; one that wants to know of earlier calls and of prices has
-    `equip(past, prices)`, as `CostedRouter` does, called before its first decision. One that goes by what functions are is told of them by
-    `defined(symbol, fn, types)`, as `CodeEngine` is. One that keeps calls with tags of its own on this machine has these, and
-    `private`, in `private_tags`.
+    `equip(past, prices)`, as `CostedRouter` does, called before its first decision. One that goes by what functions are is told of
+    them by `defined(symbol, fn, types)`, as `CodeEngine` is. One with tags of its own for calls that stay on this machine has them,
+    and `private`, in `private_tags`.
     """
 
     name: str
