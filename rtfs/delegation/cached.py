@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from rtfs.caching.question import Kept, Question
 from rtfs.delegation.allowance import Amounts
 from rtfs.delegation.record import Attempt
-from rtfs.delegation.tags import PRIVATE, tags_of
 from rtfs.errors import LimitExceeded
 from rtfs.types.coercion import CoercionError, coerce
 
@@ -134,10 +133,9 @@ class CachedReplies:
         if key is None:
             return None
         samples = (wish.samples or self._caches.samples) if request.temperature > 0 else 1
-        private = PRIVATE in tags_of(call.options)
         # by position, which is made in half the time
         return Question(
-            request, provider.name, version, self._tenant, private, key, mode, samples, wish.min_confidence, wish.ttl_s
+            request, provider.name, version, self._tenant, call.is_private, key, mode, samples, wish.min_confidence, wish.ttl_s
         )
 
     def _kept(self, answer: Answer, attempts: list[Attempt], latency_s: float) -> Kept:

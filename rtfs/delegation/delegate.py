@@ -34,7 +34,7 @@ from rtfs.delegation.requests import Requests, hash_of, readable
 from rtfs.delegation.settings import CallSettings
 from rtfs.delegation.sharing import Sharing
 from rtfs.delegation.spending import Spending, budget_of_call
-from rtfs.delegation.tags import PRIVATE, private_to_remote, tags_of
+from rtfs.delegation.tags import private_to_remote, tags_of
 from rtfs.delegation.targets import ContentAddressed, ExecTarget, LocalModel, LocalPure, ModelTarget, RemoteModel
 from rtfs.delegation.tools import ToolBox
 from rtfs.errors import DelegationError, RtfsError
@@ -231,10 +231,10 @@ class ModelDelegate:
         """The targets that may be used for this call; the others are attempts that were refused."""
         allowed = []
         tags = tags_of(call.options)
-        if trace.tools is not None and trace.tools.is_private:
-            tags |= {PRIVATE}
+        if trace.tools is not None:
+            tags |= trace.tools.tags
         for target in targets:
-            problem = private_to_remote(tags, target) if isinstance(target, ModelTarget) else None
+            problem = private_to_remote(tags, target, call.private_tags) if isinstance(target, ModelTarget) else None
             problem = problem or (None if call.refusal is None else call.refusal(target))
             if problem is None:
                 allowed.append(target)

@@ -80,6 +80,8 @@ class _DryProvider:
 
     free = True
     uses_tokens = False
+    #: So requests are shown in the order of the program, each in one piece.
+    instant = True
 
     def __init__(
         self, provider: ModelProvider, spending: Spending, show: Callable[[dict[str, Any]], None], *, local: bool

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 
 from rtfs.delegation.context import CallContext
 from rtfs.delegation.settings import DEFAULTS, CallSettings
+from rtfs.delegation.tags import PRIVATE_TAGS
 from rtfs.delegation.targets import LOCAL, ExecTarget, parse_target
 from rtfs.errors import ConfigError
 from rtfs.values.struct import Struct
@@ -84,8 +85,9 @@ class DelegationEngine(Protocol):
 
     One that has budgets for runs gives them by `run_budgets(tenant)`, as `PolicyEngine` does. One that learns has `add(record)`,
     called after each call, and `judged(function, target, right)`; one that wants to know of earlier calls and of prices has
-    `equip(past, prices)`, as `CostedRouter` does, called before its first decision. One that goes by
-    what functions are is told of them by `defined(symbol, fn, types)`, as `CodeEngine` is.
+    `equip(past, prices)`, as `CostedRouter` does, called before its first decision. One that goes by what functions are is told of
+    them by `defined(symbol, fn, types)`, as `CodeEngine` is. One with tags of its own for calls that stay on this machine has them,
+    and `private`, in `private_tags`.
     """
 
     name: str
@@ -213,6 +215,11 @@ class ChainEngine(Listeners):
             if reason is not None:
                 return reason
         return None
+
+    @property
+    def private_tags(self) -> frozenset[str]:
+        """Tags that keep a call's data on this machine, for any of them."""
+        return PRIVATE_TAGS.union(*self._having("private_tags"))
 
     def for_hint(self, context: CallContext, hint: ExecTarget) -> Decision | None:
         """What the first engine with settings for functions with a hint says; None: there is none."""

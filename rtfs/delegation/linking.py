@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from rtfs.delegation.context import CallContext, DelegationMetadata, fingerprint, hash_64, prompt_text, semantic_hash, text_length
 from rtfs.delegation.engine import Decision, DelegationEngine
-from rtfs.delegation.tags import tags_of
+from rtfs.delegation.tags import PRIVATE_TAGS, tags_of
 from rtfs.delegation.targets import ExecTarget, LocalPure, of_hint
 from rtfs.semantics.shortcuts import Shortcut, kinds
 from rtfs.syntax import nodes as ast
@@ -211,6 +211,11 @@ class Asked:
         for_hint = getattr(self._linker.engine, "for_hint", None)
         found: Decision | None = None if for_hint is None else for_hint(self.context, of_hint(hint))
         return found
+
+    @property
+    def private_tags(self) -> frozenset[str]:
+        """Tags of calls whose data never leaves the machine."""
+        return getattr(self._linker.engine, "private_tags", PRIVATE_TAGS)
 
     def refusal(self, target: ExecTarget) -> str | None:
         """Why a target may not be used for this call, looked at again just before it is."""

@@ -1,22 +1,14 @@
-"""Tags of functions and calls: words by which policies tell them apart."""
+"""What tags of calls mean for where they may go."""
 
 from __future__ import annotations
 
 from rtfs.delegation.targets import ExecTarget, RemoteModel
-from rtfs.values.scalars import Keyword
-from rtfs.values.sequences import Sequence
+from rtfs.semantics.tags import PRIVATE, PRIVATE_TAGS, tags_of
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
-#: The tag of calls whose data never leaves the machine; a policy can add others, and take this one from nobody.
-PRIVATE = "private"
-_NONE: frozenset[str] = frozenset()
+__all__ = ["PRIVATE", "PRIVATE_TAGS", "private_to_remote", "tags_of"]
 
 
-def private_to_remote(tags: frozenset[str], target: ExecTarget, private: frozenset[str] = frozenset({PRIVATE})) -> str | None:
+def private_to_remote(tags: frozenset[str], target: ExecTarget, private: frozenset[str] = PRIVATE_TAGS) -> str | None:
     """Why a call must not reach a target, as its data would leave the machine; None when it may.
 
     Args:
@@ -27,19 +19,3 @@ def private_to_remote(tags: frozenset[str], target: ExecTarget, private: frozens
     for tag in sorted(tags & private):
         return f"the call is tagged `{tag}`: its data never leaves this machine"
     return None
-
-
-def tags_of(options: Mapping[str, Any]) -> frozenset[str]:
-    """The tags in a function's metadata: `^{:tags [:cheap :private]}`, and `^{:private true}` for short.
-
-    Args:
-        options: keyed by keyword name, as `DelegatedCall.options`.
-    """
-    if "tags" not in options and PRIVATE not in options:
-        return _NONE
-    given = options.get("tags")
-    words = tuple(given.items()) if isinstance(given, Sequence) else (given,)
-    found = {word.name for word in words if isinstance(word, Keyword)} | {word for word in words if isinstance(word, str)}
-    if options.get(PRIVATE) is True:
-        found.add(PRIVATE)
-    return frozenset(found)

@@ -63,9 +63,9 @@ class ToolBox:
         return len(self.rounds) >= self._options.max_rounds or len(self.uses) >= self._options.max_tool_calls
 
     @property
-    def is_private(self) -> bool:
-        """Whether results must not leave the machine."""
-        return any(tool.private for tool in self._tools.values())
+    def tags(self) -> frozenset[str]:
+        """Those of all tools: what is true of a result is true of the requests that it is in."""
+        return frozenset().union(*[tool.tags for tool in self._tools.values()])
 
     def run(self, reply: ModelReply) -> None:
         """Have called what a reply wants, in its order.

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from rtfs.semantics.faults import arity_error
 from rtfs.semantics.machine import Machine
 from rtfs.semantics.namespace import Namespace
+from rtfs.semantics.tags import PRIVATE_TAGS
 from rtfs.semantics.typecheck import optional_check, validation_error
 from rtfs.syntax import nodes as ast
 from rtfs.types.nodes import ANY, Type, TypeRef, VectorType
@@ -105,6 +106,7 @@ def delegated_enter(
                     remaining_s=machine.remaining_s(),
                     plan=plan,
                     refusal=None if asked is None else asked.refusal,
+                    private_tags=PRIVATE_TAGS if asked is None else asked.private_tags,
                     budget=machine.spending(),
                     body=lambda: invoke(_without_hint(function, local), args),
                     branch=machine.branch,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from rtfs.semantics.stopping import Stop
+from rtfs.semantics.tags import PRIVATE_TAGS, tags_of
 from rtfs.source import Span
 from rtfs.types.nodes import FunctionType, Type
 
@@ -41,6 +42,8 @@ class DelegatedCall:
     """An engine's decision (`delegation.engine.Decision`); None: the hint decides."""
     refusal: Callable[[Any], str | None] | None = None
     """Why a target may not be used for this call; asked again just before one is."""
+    private_tags: frozenset[str] = PRIVATE_TAGS
+    """Tags of calls whose data never leaves the machine: `private`, and those that a policy adds."""
     budget: Any = None
     """The innermost budget that the call is made in (a `delegation.budget.Budget`); None: none at all."""
     body: Callable[[], Any]
@@ -60,6 +63,11 @@ class DelegatedCall:
             Stopped: nobody wants the call any more.
         """
         return work() if self.branch is None else self.branch.away(work)
+
+    @property
+    def is_private(self) -> bool:
+        """Whether what is asked, and answered, has to stay on this machine."""
+        return not self.private_tags.isdisjoint(tags_of(self.options))
 
     @property
     def stop(self) -> Stop | None:

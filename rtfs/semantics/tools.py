@@ -13,6 +13,7 @@ from rtfs.errors import ConfigError, EvalError
 from rtfs.semantics.calls import call
 from rtfs.semantics.machine import Machine
 from rtfs.semantics.namespace import Namespace
+from rtfs.semantics.tags import tags_of
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
 from rtfs.types.nodes import ANY, Entry, FunctionType, IntersectionType, RecordType, Type, TypeRef, TypeVariable, VectorType
@@ -42,7 +43,7 @@ class Tool(Struct):
         rest: whether the last entry is that of a rest parameter.
         result: what it gives; `any` where nothing is declared.
         aliases: what names in these types stand for.
-        private: its results must not leave the machine.
+        tags: of the function; those of some mean that its results must not leave the machine.
         run: calls it with the operands, as the program would.
     """
 
@@ -52,7 +53,7 @@ class Tool(Struct):
     rest: bool
     result: Type
     aliases: dict[str, Type]
-    private: bool
+    tags: frozenset[str]
     run: Callable[[list[Any]], Any]
 
     def call(self, operands: Map) -> Any:
@@ -112,7 +113,7 @@ def _capability(name: str, machine: Machine) -> Tool:
         rest=rest,
         result=types.result if types is not None else ANY,
         aliases={},
-        private=False,
+        tags=frozenset(),
         run=lambda args: machine.perform(name, args),
     )
 
@@ -163,19 +164,13 @@ def _of_program(name: str, function: Function, namespace: Namespace) -> Tool:
         rest=spec.rest is not None,
         result=result,
         aliases=_aliases((operands, result), namespace.lookup_type),
-        private=_is_private(options),
+        tags=tags_of(options),
         run=lambda args: call(function, args),
     )
 
 
 def _name(param: ast.Param, index: int) -> str:
     return f"arg{index}" if param.name == "_" else param.name
-
-
-def _is_private(options: dict[str, Any]) -> bool:
-    tags = options.get("tags")
-    words = tags.items() if isinstance(tags, (Vector, List)) else (tags,)
-    return options.get("private") is True or any(word == Keyword("private") or word == "private" for word in words)
 
 
 def _of_host(name: str, function: Builtin) -> Tool:
@@ -194,7 +189,7 @@ def _of_host(name: str, function: Builtin) -> Tool:
         rest=rest,
         result=_open(result),
         aliases={},
-        private=False,
+        tags=frozenset(),
         run=lambda args: call(function, args),
     )
 

@@ -46,7 +46,7 @@ _CREATE = (
     """CREATE TRIGGER entry_went AFTER DELETE ON entries BEGIN
         UPDATE totals SET entries = entries - 1, bytes = bytes - OLD.size WHERE namespace = OLD.namespace;
         DELETE FROM tags WHERE namespace = OLD.namespace AND entry = OLD.id
-        AND tag IN (SELECT value FROM json_each(OLD.tags)); END""",
+        AND tag IN (SELECT value FROM json_each(CASE WHEN json_valid(OLD.tags) THEN OLD.tags ELSE '[]' END)); END""",
 )
 #: What goes first, of each policy.
 _ORDERS = {
@@ -116,7 +116,7 @@ class SQLiteStore:
     def get(self, namespace: str, key: bytes) -> bytes | None:
         try:
             rows = self._db.read(
-                "SELECT value, checksum, expires, id FROM entries WHERE namespace = ? AND key = ?", (namespace, key)
+                f"SELECT {_VALUE}, checksum, {_EXPIRES}, id FROM entries WHERE namespace = ? AND key = ?", (namespace, key)
             )
         except ConfigError as error:
             raise StoreUnavailable(error.message) from error
@@ -147,9 +147,9 @@ class SQLiteStore:
         if value is None:
             return None
         with unavailable():
-            rows = self._db.read("SELECT expires, tags FROM entries WHERE namespace = ? AND key = ?", (namespace, key))
-        expires, tags = rows[0] if rows else (None, "[]")
-        return Entry(key, value, None if expires is None else expires - self._clock(), tuple(json.loads(tags)))
+            rows = self._db.read(f"SELECT {_EXPIRES}, {_TAGS} FROM entries WHERE namespace = ? AND key = ?", (namespace, key))
+        expires, tags = rows[0] if rows else (None, b"[]")
+        return Entry(key, value, None if expires is None else expires - self._clock(), _tags_in(tags))
 
     def put(self, namespace: str, key: bytes, value: bytes, *, ttl_s: float | None = None, tags: tuple[str, ...] = ()) -> bool:
         return self.put_many(namespace, (Entry(key, value, ttl_s, tags),)) == 1
@@ -206,12 +206,13 @@ class SQLiteStore:
         return count
 
     def known(self, namespace: str, *, tag: str | None = None) -> Iterator[Known]:
-        columns = "key, size, created, used, uses, expires, tags"
+        numbers = ", ".join([f"CAST({name} AS REAL)" for name in ("size", "created", "used", "uses")])
+        columns = f"{_KEY}, {numbers}, {_EXPIRES}, {_TAGS}"
         for key, size, created, used, uses, expires, tags in self._pages(columns, namespace, tag):
-            yield Known(key, size, created, used, uses, expires, tuple(json.loads(tags)))
+            yield Known(key, int(size), created, used, int(uses), expires, _tags_in(tags))
 
     def items(self, namespace: str, *, tag: str | None = None) -> Iterator[tuple[bytes, bytes]]:
-        for key, value, checksum in self._pages("key, value, checksum", namespace, tag):
+        for key, value, checksum in self._pages(f"{_KEY}, {_VALUE}, checksum", namespace, tag):
             if checksum_of(namespace, key, value) == checksum:
                 yield key, value
 
@@ -220,7 +221,7 @@ class SQLiteStore:
         last, now = 0, self._clock()
         of_tag = "" if tag is None else " AND id IN (SELECT entry FROM tags WHERE namespace = ? AND tag = ?)"
         sql = (
-            f"SELECT id, {columns} FROM entries WHERE id > ? AND namespace = ? AND (expires IS NULL OR expires > ?){of_tag}"
+            f"SELECT id, {columns} FROM entries WHERE id > ? AND namespace = ? AND (expires IS NULL OR {_EXPIRES} > ?){of_tag}"
             " ORDER BY id LIMIT 100"
         )
         while True:
@@ -264,7 +265,7 @@ class SQLiteStore:
         while True:
             with unavailable():
                 rows = self._db.read(
-                    "SELECT id, namespace, key, value, checksum FROM entries WHERE id > ? ORDER BY id LIMIT 100", (last,)
+                    f"SELECT id, namespace, {_KEY}, {_VALUE}, checksum FROM entries WHERE id > ? ORDER BY id LIMIT 100", (last,)
                 )
             for number, namespace, key, value, checksum in rows:
                 if type(value) is bytes and checksum_of(namespace, key, value) == checksum:
@@ -329,8 +330,21 @@ class SQLiteStore:
         self._evictions += len(going)
 
 
+#: Columns as what they should be: what somebody has written there by hand may be of any kind, and text that is none cannot be read.
+_KEY, _VALUE, _TAGS = "CAST(key AS BLOB)", "CAST(value AS BLOB)", "CAST(tags AS BLOB)"
+_EXPIRES = "CAST(expires AS REAL)"
+
 _INSERT = """INSERT INTO entries (namespace, key, size, created, used, uses, expires, tags, checksum, value)
     VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?)"""
+
+
+def _tags_in(text: bytes) -> tuple[str, ...]:
+    """The tags of an entry; none where they are not as they were written."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return ()
+    return tuple(found) if isinstance(found, list) and all(isinstance(tag, str) for tag in found) else ()
 
 
 def checksum_of(namespace: str, key: bytes, value: bytes) -> bytes:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from rtfs.caching.wish import CacheWish
 from rtfs.delegation.engine import Decision, Listeners
+from rtfs.delegation.tags import PRIVATE_TAGS
 from rtfs.delegation.targets import ContentAddressed, LocalPure
 from rtfs.errors import ConfigError
 from rtfs.ir.artefact.definitions import interface_hash, task_hash, task_text
@@ -128,6 +129,11 @@ class CodeEngine(Listeners):
         """Code is local and has no capabilities: limits on models say nothing about it."""
         refusal = getattr(self.inner, "refusal", None)
         found: str | None = None if refusal is None or isinstance(target, ContentAddressed) else refusal(target, context)
+        return found
+
+    @property
+    def private_tags(self) -> frozenset[str]:
+        found: frozenset[str] = getattr(self.inner, "private_tags", PRIVATE_TAGS)
         return found
 
     def run_budgets(self, tenant: str) -> Any:

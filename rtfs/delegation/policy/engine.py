@@ -99,6 +99,11 @@ class PolicyEngine(Listeners):
         """Why the policy's limits refuse a target for a call; None when they do not. Asked again before each target is used."""
         return self._active.policy.refusal(target, context)
 
+    @property
+    def private_tags(self) -> frozenset[str]:
+        """Tags of calls whose data never leaves the machine, for the policy or an engine that its rules hand over to."""
+        return self._active.private_tags
+
     def run_budgets(self, tenant: str) -> list[tuple[str, Budget]]:
         """What a run on behalf of a tenant may use up: (whose limits these are, the limits)."""
         policy = self._active.policy
@@ -210,6 +215,7 @@ class _Active:
             self.engines[name] = made = made_engine(policy, name, make)
             made.listen(changed)
         self.learners: tuple[Any, ...] = tuple([made for made in self.engines.values() if hasattr(made, "add")])
+        self.private_tags = policy.private_tags.union(*[getattr(made, "private_tags", ()) for made in self.engines.values()])
         self._symbols: dict[str, _Symbol] = {}
         #: (label of the rule, private tags, tenant) -> what it says
         self._outcomes: dict[tuple[str, frozenset[str], str], Any] = {}

@@ -161,7 +161,7 @@ class CostedRouter(Listeners):
         self.escalate = escalate
         self.explore = explore
         _check(self)
-        self._private_tags = limits.private_tags | {PRIVATE}
+        self.private_tags = limits.private_tags | {PRIVATE}
         self._remembers = experience is not None
         #: What `equip` was given, until the first decision.
         self._equipment: tuple[Past, Prices] | None = None
@@ -263,7 +263,7 @@ class CostedRouter(Listeners):
         return self._estimate(one, context, {}).rejected  # no limit looks at the quality
 
     def _private(self, target: ExecTarget, context: CallContext) -> str | None:
-        private = context.tags & self._private_tags
+        private = context.tags & self.private_tags
         if private and isinstance(target, RemoteModel):
             return f"privacy: a call tagged {', '.join(sorted(private))} does not leave the machine"
         return None

@@ -45,6 +45,43 @@ def test_a_changed_value_is_not_served(tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.parametrize(
+    "change", ["value = CAST(x'ff' AS TEXT)", "value = 7", "value = ''", "checksum = 'x'", "expires = 'soon'"]
+)
+def test_what_was_changed_to_another_kind_is_a_miss_and_nothing_else(tmp_path: Path, change: str) -> None:
+    path = str(tmp_path / "cache.sqlite")
+    store = SQLiteStore(path)
+    for key in (KEY, b"l" * 32, b"m" * 32):
+        store.put("a", key, b"value", tags=("t",))
+    with sqlite3.connect(path) as db:
+        db.execute(f"UPDATE entries SET {change} WHERE key <> ?", (KEY,))
+    db.close()
+    assert store.get("a", b"l" * 32) is None
+    assert [key for key, _ in store.items("a", tag="t")] == [KEY]
+    assert {known.key for known in store.known("a")} >= {KEY}
+    whole, _ = store.verify()
+    assert (whole, store.get("a", KEY)) == (2 if "expires" in change else 1, b"value")
+    store.close()
+
+
+@pytest.mark.parametrize("tags", ["'{'", "CAST(x'ff' AS TEXT)", "7", "x'ff'", "'[1]'"])
+def test_an_entry_with_changed_tags_is_still_of_use_and_can_be_removed(tmp_path: Path, tags: str) -> None:
+    path = str(tmp_path / "cache.sqlite")
+    store = SQLiteStore(path)
+    store.put("a", KEY, b"value", tags=("t",))
+    with sqlite3.connect(path) as db:
+        db.execute(f"UPDATE entries SET tags = {tags}")
+    db.close()
+    assert store.get("a", KEY) == b"value"
+    entry = store.entry("a", KEY)
+    assert entry is not None
+    assert entry.tags == ()
+    assert [known.tags for known in store.known("a")] == [()]
+    assert store.put("a", KEY, b"other")
+    assert store.clear("a") == 1
+    store.close()
+
+
 def test_an_entry_under_another_name_is_not_served(tmp_path: Path) -> None:
     path = str(tmp_path / "cache.sqlite")
     store = SQLiteStore(path)

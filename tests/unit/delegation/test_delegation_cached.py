@@ -17,6 +17,7 @@ from rtfs.caching.question import Kept, Question, SemanticLook
 from rtfs.caching.replies import HELD_S, ReplyCache, parts_in
 from rtfs.caching.stores.memory import MemoryStore
 from rtfs.caching.stores.sqlite import SQLiteStore
+from rtfs.caching.stores.tiered import TieredStore
 from rtfs.delegation.allowance import Allowance
 from rtfs.delegation.budget import Budget
 from rtfs.delegation.cached import CachedReplies
@@ -426,6 +427,20 @@ def test_private_replies_stay_on_this_machine() -> None:
     for _ in range(2):
         here(options=private)
     assert here.asked == 1
+
+
+@pytest.mark.parametrize("strategy", ["ir", "tree"])
+def test_calls_that_a_policy_makes_private_leave_nothing_in_a_shared_store(tmp_path: Path, strategy: str) -> None:
+    policy = tmp_path / "delegation.toml"
+    policy.write_text('private_tags = ["pii"]\n[[rules]]\nsymbol = "*"\ntarget = "local"\n')
+    for tags, shared in (("[:pii]", 0), ("[:private]", 0), ("[:public]", 1)):
+        cold, models = MemoryStore(), ModelRegistry()
+        models.register("m", Scripted("yes"))
+        caches = CacheManager(ReplyCache(TieredStore(MemoryStore(), cold, write_behind=False)))
+        with rtfs.Runtime(models=models, caches=caches, policy=policy, strategy=strategy) as runtime:
+            runtime.run(f'(defn f ^:delegation :local-model "m" ^{{:tags {tags}}} "Q?" [t :string] :-> :string "") [(f "x") (f "x")]')
+            assert [record.cache for record in runtime.records.calls] == [None, "L2"]
+        assert cold.stats().entries == shared, tags
 
 
 def test_replies_are_found_by_model_function_and_input(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -247,6 +248,16 @@ def test_results_of_a_private_function_reach_no_remote_model(make: Make) -> None
     runtime, _ = make(here)
     assert runtime.run('(defn secret ^{:private true} [] "hush")' + ask("[secret]", target=':local-model "m"') + '(answer "x")') == "done"
     assert here.results == ["hush"]
+
+
+def test_nor_do_those_that_a_policy_makes_private(make: Make, tmp_path: Path) -> None:
+    policy = tmp_path / "delegation.toml"
+    policy.write_text('private_tags = ["pii"]\n')
+    model = Scripted("never")
+    runtime, _ = make(model, policy=policy)
+    with pytest.raises(DelegationError):
+        runtime.run('(defn secret ^{:tags [:pii]} [] "hush")' + ask("[secret]") + '(answer "x")')
+    assert model.requests == []
 
 
 def test_a_tool_may_be_delegated_itself(make: Make) -> None:
