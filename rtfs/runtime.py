@@ -176,7 +176,7 @@ class Runtime:
         self._cache_folder = None if cache is None else os.path.abspath(cache)
         self._cache: CompileCache | None = None
         self._lock = RLock()
-        self._entries = 0
+        self._running = False
         self._closed = False
         if policy is not None:
             engine = engine_of_policy(policy, environment, lambda text: self.warn(text, None), engine)
@@ -733,23 +733,25 @@ class Runtime:
 
     def _limited(self, work: Callable[[], Any], stop: Stop | None) -> Any:
         machine = self.machine
-        if self._entries >= _MAX_REENTRY:
+        outermost = not self._running
+        entries = 0 if outermost else machine.entries  # each part of a program has its own
+        if entries >= _MAX_REENTRY:
             raise LimitExceeded(f"the host and RTFS call each other more than {_MAX_REENTRY} deep", kind="stack-overflow")
-        outermost = self._entries == 0
         depth, hints, budget = machine.depth, machine.hints, machine.budget
         if stop is not None:
             stop.check()
-        self._entries += 1
+        machine.entries = entries + 1
         if outermost:
+            self._running = True
             raise_recursion_limit(machine.max_depth * _FRAMES_PER_CALL[self.strategy] + 20_000)
+        try:
+            if not outermost:
+                return work()
             machine.start_run(stop)
             if machine.engine is not None:
                 for namespace, node in self.delegation.stale():
                     self._evaluator(namespace).evaluate(node)
             self.delegation.start_run()
-        try:
-            if not outermost:
-                return work()
             if machine.metered:
                 return metered(machine.fuel, lambda: with_room(work))
             return with_room(work)
@@ -769,9 +771,12 @@ class Runtime:
             failure = LimitExceeded("the program needs more memory than there is", kind="memory-exhausted")
         finally:
             if outermost:
-                machine.end_run()
-                restore_recursion_limit()
-            self._entries -= 1
+                try:
+                    machine.end_run()
+                finally:
+                    self._running = False
+                    restore_recursion_limit()
+            machine.entries = entries
             machine.depth, machine.hints, machine.budget = depth, hints, budget
         raise failure  # here, where Python does not note down the other error with all its frames
 

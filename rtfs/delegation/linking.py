@@ -131,16 +131,20 @@ class Linker:
     def relink(self) -> Iterator[tuple[Namespace, ast.Node]]:
         """The definitions that are to be evaluated again, since their target is another now."""
         self.stale = False
-        for key, (namespace, node, before) in list(self._bound.items()):
-            value = namespace.values.get(node.name)
-            if type(value) is not Function or value.spec.body is not node.value.body:  # type: ignore[attr-defined]
-                del self._bound[key]  # the name means something else by now
-                continue
-            assert isinstance(node.value, ast.Fn)
-            hint = self._hint(symbol_of(namespace, node.name), node.value)
-            if hint != before:
-                self._bound[key] = (namespace, node, hint)
-                yield namespace, node if hint is None else _hinted(node, hint)
+        try:
+            for key, (namespace, node, before) in list(self._bound.items()):
+                value = namespace.values.get(node.name)
+                if type(value) is not Function or value.spec.body is not node.value.body:  # type: ignore[attr-defined]
+                    del self._bound[key]  # the name means something else by now
+                    continue
+                assert isinstance(node.value, ast.Fn)
+                hint = self._hint(symbol_of(namespace, node.name), node.value)
+                if hint != before:
+                    self._bound[key] = (namespace, node, hint)
+                    yield namespace, node if hint is None else _hinted(node, hint)
+        except BaseException:  # an engine of somebody's own; the next run tries again
+            self.stale = True
+            raise
 
     # --- calls ---
 

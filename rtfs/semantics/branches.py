@@ -242,7 +242,7 @@ class Branches:
 
     def _context(self) -> tuple[Any, ...]:
         machine = self._machine
-        return machine.depth, machine.hints, machine.budget, machine.current, machine.fuel.cleaning
+        return machine.depth, machine.entries, machine.hints, machine.budget, machine.current, machine.fuel.cleaning
 
     def _leave(self, branch: Branch, *, outside: int = 1) -> None:
         """The branch gives the turn away."""
@@ -325,7 +325,7 @@ class Branches:
     def _enter(self, branch: Branch) -> None:
         """The branch has the turn."""
         machine = self._machine
-        machine.depth, machine.hints, machine.budget, machine.current, machine.fuel.cleaning = branch.context
+        machine.depth, machine.entries, machine.hints, machine.budget, machine.current, machine.fuel.cleaning = branch.context
         machine.branch = branch
         machine.runner = branch.thread
         branch.is_away = False

@@ -44,6 +44,7 @@ class Machine:
         self.metered = self.fuel.limited
         self.tick = self.fuel.tick  # count one call or turn of a loop; only called when `metered`
         self.depth = 0
+        self.entries = 0  # how often the host and RTFS have called each other, in the part of the program that runs now
         self.hints: dict[str, Any] = {}
         self.expanding = 0
         #: Whether functions of numbers may be compiled to machine code, where that is possible.
@@ -87,7 +88,7 @@ class Machine:
 
     def end_run(self) -> None:
         """Call off what the run has begun and not awaited."""
-        if self.branches is not None:
+        if self.branches is not None and self.branches.root is not None:
             if self.tickets is not None:
                 self.tickets.end_run()
             self.branches.finish()

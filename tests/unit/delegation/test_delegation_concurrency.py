@@ -461,3 +461,16 @@ def test_no_more_are_outside_than_may_be_whoever_asks(strategy: str) -> None:
 def test_how_many_may_be_in_flight_is_a_positive_integer(strategy: str, most: Any) -> None:
     with pytest.raises(ConfigError, match="is not a positive integer"):
         Runtime(strategy=strategy, max_in_flight=most)
+
+
+def test_functions_of_the_host_call_back_from_more_branches_than_calls_may_nest(strategy: str) -> None:
+    model = Waiting()
+    with runtime_with(model, strategy, max_in_flight=100) as runtime:
+        ask = runtime.function("ask")
+        runtime.define("by-host", lambda n: ask(n))
+        assert runtime.run("(pmap by-host (range 0 80))") == [2 * n for n in range(80)]
+        runtime.define("for-ever", lambda n: runtime.function("again")(n))
+        runtime.run("(defn again [n] (for-ever n))")
+        with pytest.raises(LimitExceeded, match="call each other"):
+            runtime.run("(pmap again (range 0 2))")
+        assert runtime.run("(pmap by-host (range 0 2))") == [0, 2]

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from rtfs.config import Limits
 from rtfs.delegation.context import CallContext, DelegationMetadata, fingerprint
 from rtfs.delegation.engine import ChainEngine, Decision, Listeners, StaticEngine
 from rtfs.delegation.targets import LOCAL, LocalModel, RemoteModel, parse_target
-from rtfs.errors import ConfigError
+from rtfs.errors import ConfigError, LimitExceeded
 from rtfs.models.registry import ModelRegistry
 from rtfs.runtime import Runtime
 from rtfs.values.sequences import Vector
@@ -173,3 +174,27 @@ def test_what_is_no_target(text: str) -> None:
 def test_targets_read_as_they_print() -> None:
     for target in (LOCAL, LocalModel("a:b"), RemoteModel("org/model")):
         assert parse_target(str(target)) == target
+
+
+def test_an_engine_that_fails_before_a_run_leaves_limits_as_they_are_and_is_asked_again(make: Callable[..., Runtime]) -> None:
+    class Fragile(Asked):
+        broken = False
+
+        def resolve(self, symbol: str, **known: Any) -> Decision | None:
+            if self.broken:
+                raise ValueError("no answer")
+            return Decision(RemoteModel("m"), engine=self.name)
+
+    engine = Fragile(lambda context: LOCAL)
+    runtime = make(None, limits=Limits(max_steps=1_000))
+    runtime.run(PROGRAM)
+    engine.broken = True
+    runtime.engine = engine
+    with pytest.raises(ValueError, match="no answer"):
+        runtime.run("(f 1)")
+    engine.broken = False
+    assert runtime.run("(f 1)") == "from m"
+    for _ in range(3):  # each run has steps of its own, and no more than allowed
+        assert runtime.run("(loop [i 0] (if (< i 500) (recur (inc i)) i))") == 500
+    with pytest.raises(LimitExceeded):
+        runtime.run("(loop [i 0] (if (< i 5000) (recur (inc i)) i))")
