@@ -195,6 +195,7 @@ class Totals:
     failed: int = 0
     """Strict calls that raised, and calls whose body raised."""
     attempts: int = 0
+    """Requests that were sent."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     latency_s: float = 0.0
@@ -228,7 +229,7 @@ class _Count:
             self.by_body += 1
         self.failed += failed
         for attempt in record.attempts:
-            self.attempts += 1
+            self.attempts += attempt.outcome not in NOT_SENT
             self.prompt_tokens += attempt.prompt_tokens or 0
             self.completion_tokens += attempt.completion_tokens or 0
         self.latency_s += record.latency_s
