@@ -114,10 +114,24 @@ class Kept(Struct):
                 if type(value) not in kinds:
                     raise Malformed("a part of a reply is of another kind")
             _SEEN.add(found)
+        _, _, prompt, completion, score, mass, _, _, latency_s, cost_usd, created, _ = data
+        # also no NaN: a reply from a store that others write to, too
+        if not (
+            0 <= latency_s < _MOST
+            and 0 <= created < _LATEST
+            and 0 <= (prompt or 0) < _MOST
+            and 0 <= (completion or 0) < _MOST
+            and 0 <= (cost_usd or 0) < _MOST
+            and -_MOST < (score or 0) < _MOST
+            and -_MOST < (mass or 0) < _MOST
+        ):
+            raise Malformed("a figure of a reply is out of its range")
         return cls(*data[1:])
 
 
 FORM = 1
+#: Figures of replies are below the first; the second is in the year 9999.
+_MOST, _LATEST = 1e12, 253_402_300_000.0
 #: Kinds of the parts of replies that were looked at one by one: there are few combinations.
 _SEEN: set[tuple[type, ...]] = set()
 _COUNT, _NUMBER, _MAYBE = (int, type(None)), (float, int), (float, int, type(None))

@@ -255,7 +255,7 @@ class SQLiteStore:
 
     def counts(self, namespace: str) -> dict[str, float]:
         with unavailable():
-            return dict(self._db.read("SELECT name, amount FROM counts WHERE namespace = ?", (namespace,)))  # type: ignore[arg-type]
+            return dict(self._db.read("SELECT name, CAST(amount AS REAL) FROM counts WHERE namespace = ?", (namespace,)))  # type: ignore[arg-type]
 
     def verify(self) -> tuple[int, list[str]]:
         """(entries that are whole, what is wrong with the others and with the file, in sentences); damaged entries are removed."""

@@ -1,5 +1,6 @@
 """The algebra of keys, and the form of values."""
 
+import math
 from typing import Any
 
 import pytest
@@ -117,3 +118,6 @@ def test_replies_come_back() -> None:
     for wrong in ([], [2, *kept.to_data()[1:]], [1, 5, *kept.to_data()[2:]], "text"):
         with pytest.raises(Malformed):
             Kept.from_data(wrong)
+    for figures in ({"created": 1e300}, {"created": -1.0}, {"latency_s": math.nan}, {"cost_usd": -1.0}, {"score": math.inf}, {"prompt_tokens": -1}):
+        with pytest.raises(Malformed):
+            Kept.from_data(decode(encode(kept.replace(**figures).to_data())))
