@@ -120,12 +120,17 @@ class CacheManager:
         key, request = self._turn(question)
         replies = self.replies
         fresh = NAME in self._refresh and self._to_refresh(key)
+        before = self._flights.ended
         if replies is not None and not fresh:
             kept = replies.find(question, key)
             if kept is not None:
                 return Answered(kept, key, NAME)
 
         def work() -> Answered:
+            if replies is not None and not fresh and self._flights.ended != before:  # it may have come since it was looked for
+                kept = replies.find_late(question, key)
+                if kept is not None:
+                    return Answered(kept, key, NAME)
             return self._beyond(question, key, request, ask)
 
         try:

@@ -64,6 +64,7 @@ class RequestKeys:
             request.seed,
             id(request.result),
             id(request.aliases),
+            *[parameter.name for parameter in parameters],
             *[id(parameter.type) for parameter in parameters],
         )
         begun = self._begun.get(fixed)
@@ -318,6 +319,13 @@ class ReplyCache:
         kept = self.get(key, private=question.private, min_confidence=question.min_confidence, ttl_s=question.ttl_s)
         if kept is not None:
             self._counts.save(kept.saved)
+        return kept
+
+    def find_late(self, question: Question, key: bytes) -> Kept | None:
+        """`find`, once more for a question that was a miss: it counts as one look-up."""
+        kept = self.find(question, key)
+        with self._lock:
+            self._counts.misses -= 1
         return kept
 
     def shared(self, kept: Kept) -> None:

@@ -38,6 +38,8 @@ class SingleFlight(Generic[T]):
     def __init__(self) -> None:
         self._changed = Condition()
         self._flights: dict[Hashable, _Flight] = {}
+        #: How much work has ended so far, of all keys: who looked for a value before and is the first now may look again.
+        self.ended = 0
 
     def run(
         self, key: Hashable, work: Callable[[], T], *, timeout_s: float | None = None, stop: Stop | None = None
@@ -112,6 +114,7 @@ class SingleFlight(Generic[T]):
             with self._changed:
                 flight.state = state
                 flight.outcome = outcome
+                self.ended += 1
                 del self._flights[key]
                 if flight.waiting:
                     self._changed.notify_all()

@@ -184,6 +184,7 @@ class Asking:
         except DelegationError as error:
             if not error.retryable:
                 self.breakers.ignored(name)
+            trace.budget.check_time()  # where its own time was over, that is no answer to others who ask the same
             raise
         except BaseException:
             self.breakers.ignored(name)

@@ -41,7 +41,7 @@ class Sharing:
         asked = self._requests.hash_of(call)
         if asked is None:
             return ask()
-        key = (target, id(call.options), asked)  # all calls of a function have the same options
+        key = (target, trace.version, asked)  # with the rules of the function, which are no part of what is asked
         begin = time.perf_counter()
         answer = None if branch.shared is None else branch.shared.get(key)
         if answer is None:

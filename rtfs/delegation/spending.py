@@ -152,7 +152,10 @@ class Charge:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if self._reservation.is_open:
-            self.failed(error)
+            try:
+                self.failed(error)
+            finally:  # an adapter that cannot count any more leaves nothing reserved
+                self._reservation.settle(self._reservation.amounts)
 
     def never_sent(self) -> None:
         """The request was given up before it was sent: it is not even a call."""

@@ -143,6 +143,10 @@ class HttpProvider(HttpFaults):
         except ValueError:
             return ""
 
+    def version(self, model: str) -> str:
+        """Whose replies they are: servers may mean different models by one id."""
+        return self.address
+
     def availability(self, model: str) -> Availability:
         try:
             self._check_settings()

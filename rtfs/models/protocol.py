@@ -214,14 +214,13 @@ class ModelProvider(Protocol):
     A provider that can tell of a reply while it is written has `stream(request) -> ReplyStream`; a generator does. One that hands
     `ModelRequest.tools` to its model in a way of its own has `calls_tools = True`; others are asked for calls as typed results.
 
-    For caches, `version(model) -> str | None`, which state of a model answers, such as a checksum of its weights; None: it cannot
-    be told, and replies are not kept.
-
     A provider that answers without waiting for anything is `instant = True`: other parts of a program do not go on meanwhile.
 
     For budgets, a provider may also have `count_tokens(request) -> int`, the tokens of a request's prompt; `server`, the host that
-    bills; `free = True` when nobody does, and `uses_tokens = False` when it has none. For caches, `version(model) -> str | None`:
-    what its replies depend on besides the request, None when that cannot be told now.
+    bills; `free = True` when nobody does, and `uses_tokens = False` when it has none.
+
+    For caches, `version(model) -> str | None`: what its replies depend on besides the request, such as the address of a server or a
+    checksum of weights; None when that cannot be told now, and replies are not kept.
     """
 
     name: str

@@ -85,10 +85,13 @@ class Tickets:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self._open: list[Ticket] = []
+        self._many = 1_000
 
     def start(self, work: Callable[[], Any], span: Span | None) -> Ticket:
         """A ticket for the value of `work()`, which is under way."""
-        self._open = [ticket for ticket in self._open if not ticket.is_seen] if len(self._open) > 1_000 else self._open
+        if len(self._open) > self._many:
+            self._open = [ticket for ticket in self._open if not ticket.is_seen]
+            self._many = 2 * len(self._open) + 1_000  # so that going through all of them is rare, however many are open
         ticket = Ticket(self._machine.with_branches().start(work), span)
         self._open.append(ticket)
         return ticket

@@ -101,7 +101,7 @@ class SemanticCache:
         self._shelf = Shelf(
             index, embedder.dimensions, self._lock, max_entries=config.max_entries, policy=config.policy, rng=self._rng
         )
-        self._embedded: OrderedDict[bytes, tuple[Asked, Any]] = OrderedDict()
+        self._embedded: OrderedDict[tuple[bytes, bool], tuple[Asked, Any]] = OrderedDict()
         self._counts = Counts()
         self.refused: Counter[str] = Counter()
         """How many matches each guard, the score, a floor or the verifier has refused, by name."""
@@ -246,8 +246,9 @@ class SemanticCache:
 
     def _prepared(self, question: Question) -> tuple[Asked, Any] | None:
         """A question taken apart, with its vector; None when it is not compared by meaning."""
+        known_as = question.key, question.private  # which the key of L2 does not tell
         with self._lock:
-            known = self._embedded.get(question.key)
+            known = self._embedded.get(known_as)
         if known is not None:
             return known
         try:
@@ -261,7 +262,7 @@ class SemanticCache:
                 return None
         prepared = asked, self.embedder.embed([asked.spoken])[0]
         with self._lock:
-            self._embedded[question.key] = prepared
+            self._embedded[known_as] = prepared
             if len(self._embedded) > _MOST_EMBEDDED:
                 self._embedded.popitem(last=False)
         return prepared

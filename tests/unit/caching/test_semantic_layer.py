@@ -34,7 +34,7 @@ def question(text: str, *, tenant: str = "", private: bool = False, more: Any = 
         model=request.pop("model", "m"), function=request.pop("function", "answer"), doc=request.pop("doc", "Answers."),
         parameters=tuple(parameters), result=STRING, **request,
     )  # fmt: skip
-    key = keys.key("L2", text, tenant, private, repr(more), repr(asked))
+    key = keys.key("L2", text, tenant, repr(more), repr(asked))  # as in `replies`: whether it is private is no part of it
     return Question(asked, "p", "1", tenant, private, key, "semantic", ttl_s=ttl_s)
 
 

@@ -14,7 +14,7 @@ import pytest
 import rtfs
 from rtfs.caching.manager import CacheManager
 from rtfs.caching.question import Kept, Question, SemanticLook
-from rtfs.caching.replies import HELD_S, ReplyCache, parts_in
+from rtfs.caching.replies import HELD_S, ReplyCache, RequestKeys, parts_in
 from rtfs.caching.stores.memory import MemoryStore
 from rtfs.caching.stores.sqlite import SQLiteStore
 from rtfs.caching.stores.tiered import TieredStore
@@ -27,7 +27,8 @@ from rtfs.delegation.record import Records
 from rtfs.delegation.settings import CallSettings
 from rtfs.delegation.targets import LocalModel
 from rtfs.errors import ConfigError, DelegationError, EvalError, LimitExceeded
-from rtfs.models.protocol import Availability, ModelReply, ModelRequest, Usage
+from rtfs.models.openai_compatible import OpenAICompatibleProvider
+from rtfs.models.protocol import Availability, ModelReply, ModelRequest, Parameter, Usage
 from rtfs.models.registry import ModelRegistry
 from rtfs.semantics.protocols import DelegatedCall
 from rtfs.types.nodes import STRING, EnumType
@@ -73,6 +74,7 @@ class Bench:
         self.provider = Scripted(*script)
         registry = ModelRegistry()
         registry.register("m", self.provider)
+        self.registry = registry
         self.records = Records()
         self.store = store or MemoryStore(clock=clock)
         self.caches = CacheManager(ReplyCache(self.store, clock=clock), **settings)
@@ -173,6 +175,28 @@ def test_another_model_provider_version_or_tenant_is_another_question() -> None:
     bench()
     bench()
     assert (store.stats().entries, bench.asked) == (5, 5), "where the version cannot be told, nothing is kept"
+
+
+def test_servers_that_mean_different_models_by_one_id_are_asked_each() -> None:
+    class Served(OpenAICompatibleProvider):
+        def complete(self, request: ModelRequest) -> ModelReply:
+            return ModelReply(text=self.server)
+
+    store = MemoryStore()
+    for url in ("http://one/v1", "http://two/v1", "http://two/v2", "http://one/v1/"):
+        bench = Bench("never", store=store)
+        bench.registry.register("m", Served(base_url=url), replace=True)
+        assert bench(result=STRING) == url.split("/")[2]
+    assert store.stats().entries == 3
+
+
+def test_the_names_of_parameters_are_in_the_key_whoever_makes_the_request() -> None:
+    names: dict[str, Any] = {}
+    one = ModelRequest(model="m", function="f", doc="", parameters=(), result=STRING, aliases=names)
+    made = [replace(one, parameters=(Parameter(name=name, type=STRING, value="x"),)) for name in ("a", "b")]
+    shared = RequestKeys()
+    assert [shared.key(request, "p", "", "") for request in made] == [RequestKeys().key(request, "p", "", "") for request in made]
+    assert shared.key(made[0], "p", "", "") != shared.key(made[1], "p", "", "")
 
 
 def test_equal_maps_are_one_question_in_whatever_order() -> None:
@@ -374,6 +398,49 @@ def test_a_stampede_makes_one_call() -> None:
     assert (totals.calls, totals.by_cache) == (200, 199)
     stats = bench.caches.stats()[0]
     assert (stats.hits, stats.misses) == (199, 1)
+
+
+def test_what_comes_between_looking_and_asking_is_found() -> None:
+    bench = Bench("praise", "complaint")
+    find, waiting = bench.caches.replies.find, [True]  # type: ignore[union-attr]
+
+    def late(question: Question, key: bytes) -> Kept | None:
+        found = find(question, key)
+        if waiting:
+            waiting.clear()
+            assert bench() == "praise"  # another thread was quicker
+        return found
+
+    bench.caches.replies.find = late  # type: ignore[method-assign, union-attr]
+    assert bench() == "praise"
+    assert bench.asked == 1
+    stats = bench.caches.stats()[0]
+    assert (stats.hits, stats.misses) == (1, 1)
+
+
+def test_who_has_no_time_left_does_not_answer_for_others() -> None:
+    started = threading.Event()
+
+    def late(request: ModelRequest) -> str:
+        started.set()
+        time.sleep(0.3)
+        raise DelegationError("no answer in time", retryable=True)
+
+    bench = Bench(late, "praise")
+    outcomes: list[Any] = []
+
+    def hurried() -> None:
+        try:
+            bench(budget=Budget("hurry", Allowance.of({"seconds": 0.2})))
+        except LimitExceeded as limit:
+            outcomes.append(limit.kind)
+
+    first = threading.Thread(target=hurried)
+    first.start()
+    started.wait(30)
+    assert bench() == "praise"
+    first.join(30)
+    assert outcomes == ["budget-exhausted"]
 
 
 def test_who_wants_more_is_not_served_with_what_is_made_for_others() -> None:

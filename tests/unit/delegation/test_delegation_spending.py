@@ -22,10 +22,11 @@ from rtfs.delegation.record import CallRecord, Records
 from rtfs.delegation.settings import CallSettings
 from rtfs.delegation.spending import Spending, prompt_tokens, server_of
 from rtfs.delegation.targets import LocalModel, RemoteModel
+from rtfs.delegation.watching import Watcher
 from rtfs.errors import ConfigError, DelegationError, EvalError, LimitExceeded
 from rtfs.models.echo import EchoProvider
 from rtfs.models.openai_compatible import OpenAICompatibleProvider
-from rtfs.models.protocol import NO_USAGE, ModelReply, ModelRequest, Parameter, Usage
+from rtfs.models.protocol import NO_USAGE, Chunk, ModelReply, ModelRequest, Parameter, Usage
 from rtfs.models.registry import ModelRegistry
 from rtfs.semantics.calls import call as run
 from rtfs.source import Source, Span
@@ -221,6 +222,26 @@ def test_what_stops_a_request_from_outside_settles_it(error: BaseException):
         bench.ask(body=never)
     bench.settled(calls=1)
     assert bench.budget.spent.nano_usd > 256 * 2000
+
+
+def test_a_provider_that_cannot_count_when_a_stream_breaks_off_leaves_nothing_reserved():
+    class Forgetful(Scripted):
+        counted = 0
+
+        def count_tokens(self, request: ModelRequest) -> int:
+            self.counted += 1
+            if self.counted > 1:
+                raise RuntimeError("closed")
+            return 20
+
+        def stream(self, request: ModelRequest) -> Iterator[Chunk]:
+            yield Chunk(text="The ")
+            raise DelegationError("broke off")
+
+    bench = Bench(Forgetful("ok"), PRICE, tokens=1_000)
+    with pytest.raises(RuntimeError, match="closed"):
+        bench.ask(watcher=Watcher(lambda value: None))
+    bench.settled(calls=1, tokens=20 + 256)
 
 
 def test_no_provider_no_call():
