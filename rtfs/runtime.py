@@ -19,7 +19,9 @@ from rtfs.config import DEFAULT_IN_FLIGHT, DEFAULT_LIMITS, DEFAULT_STRATEGY, Lim
 from rtfs.delegation.delegation import Delegation, engine_of_policy
 from rtfs.errors import AnalysisError, ConfigError, LimitExceeded, ParseError
 from rtfs.eval.stack import raise_recursion_limit, restore_recursion_limit, with_room
+from rtfs.inspection import Inspection
 from rtfs.program_files import read_file, read_source
+from rtfs.programs import Programs
 from rtfs.semantics.machine import Machine
 from rtfs.semantics.namespace import Namespace
 from rtfs.source import Artefact, Source, Span
@@ -32,11 +34,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from rtfs.capabilities.registry import CapabilityRegistry
-    from rtfs.checker.effects import FunctionEffects
     from rtfs.delegation.engine import DelegationEngine
     from rtfs.delegation.watching import ValueStream
-    from rtfs.eval.cached.cache import CompileCache
-    from rtfs.eval.cached.program import StoredForms
     from rtfs.semantics.stopping import Stop
 
 #: Python frames that one nested RTFS call may need, generously; they live on the heap.  A compiled call needs one, or four
@@ -49,7 +48,7 @@ _WALKED = 20
 SANDBOX = Limits(max_depth=2_000, max_steps=2_000_000, timeout_s=1.0)
 
 
-class Runtime:
+class Runtime(Inspection):
     """Runs RTFS programs inside Python.
 
     Args:
@@ -172,9 +171,15 @@ class Runtime:
         self.machine.make_modules = self._make_modules
         self.namespace = self.machine.namespace()
         self.on_analysis_warning: Callable[[AnalysisError], None] = lambda warning: self.warn(warning.message, warning.span)
-        self._profile = profile
-        self._cache_folder = None if cache is None else os.path.abspath(cache)
-        self._cache: CompileCache | None = None
+        self._programs = Programs(
+            self.machine,
+            evaluator=lambda namespace: self._evaluator(namespace),
+            find_module=lambda name: self._find_module(name),
+            warn=lambda warning: self.on_analysis_warning(warning),
+            folder=None if cache is None or strategy != "ir" else os.path.abspath(cache),
+            settings=(profile, self.optimization, self.machine.max_depth),
+            may_cache=lambda: self.optimization_report is None,  # what the compiler does is to be seen
+        )
         self._lock = RLock()
         self._running = False
         self._closed = False
@@ -225,8 +230,8 @@ class Runtime:
 
     def _work_of(self, source: Source | Artefact) -> Callable[[], Any]:
         if isinstance(source, Artefact):
-            return lambda: self._run_artefact(source)
-        return self._prepared(self.namespace, source)
+            return lambda: self._programs.run_artefact(self.namespace, source)
+        return self._programs.prepared(self.namespace, source)
 
     async def _in_background(self, work: Callable[[], Any]) -> Any:
         from rtfs.semantics.background import in_background
@@ -236,118 +241,6 @@ class Runtime:
                 self.machine.branches.interrupt(stop)
 
         return await in_background(lambda stop: self._enter(work, stop), interrupt)
-
-    def _prepared(self, namespace: Namespace, source: Source) -> Callable[[], Any]:
-        """What runs a source in a namespace: as it is in the compile cache, else from its text, which is read now.
-
-        Raises:
-            ParseError.
-        """
-        cache = self._compile_cache() if source.is_file else None
-        program = None if cache is None else cache.find(source, namespace)
-        if program is not None:
-            return lambda: self._run_stored(namespace, program.forms)
-        from rtfs.syntax.reader import read_forms
-
-        forms = read_forms(source)
-        return lambda: self._run_forms(namespace, [(form, None) for form in forms], source)
-
-    def compile(self, source: Source, warn: Callable[[AnalysisError], None] = lambda problem: None) -> bytes:
-        """The artefact of a program: a file that `run_file` and `rtfs run` take in the place of the text.
-
-        Args:
-            warn: told of what is doubtful, in the order of the forms.
-        Raises:
-            ParseError, AnalysisError: as in `analyse`; EvalError: a module cannot be found, or a definition cannot be right.
-        """
-        from rtfs.ir.artefact.container import encode
-
-        made: bytes = self._with_program(source, warn, encode)
-        return made
-
-    def definitions(self, source: Source, warn: Callable[[AnalysisError], None] = lambda problem: None) -> list[Any]:
-        """What a program defines, with hashes, in the order of the text (`ir.artefact.definitions.Definition`); see `compile`."""
-        from rtfs.ir.artefact.definitions import definitions_of
-
-        found: list[Any] = self._with_program(source, warn, definitions_of)
-        return found
-
-    def prepared(self, source: Source) -> Any:
-        """The `ir.artefact.program.Program` of a source; see `compile`."""
-        return self._with_program(source, lambda problem: None, lambda program: program)
-
-    def _with_program(self, source: Source, warn: Callable[[AnalysisError], None], work: Callable[[Any], Any]) -> Any:
-        """What `work` makes of the `ir.artefact.program.Program` of a source, which is analysed and does not run."""
-        from rtfs.ir.artefact.preparing import Preparer
-        from rtfs.semantics.checking import without_collector
-        from rtfs.syntax.reader import read_forms
-
-        forms = read_forms(source)
-
-        def prepare() -> Any:
-            preparer = Preparer(self.machine, self._evaluator)
-            with without_collector():
-                program = preparer.program(source, forms)
-            for problem in preparer.found:
-                warn(problem)
-            return work(program)
-
-        return self._enter(prepare)
-
-    def check(self, source: Source | Artefact) -> list[AnalysisError]:
-        """The problems of a source without running it, in source order; a kind in `checker.problems.WARNINGS` makes it a warning.
-
-        Definitions of functions, macros and types take effect, so that macros can be expanded; nothing else does.
-
-        Raises:
-            ParseError: the text is not RTFS.
-        """
-        if isinstance(source, Artefact):
-            return [warning for form in self._enter(lambda: _program(source)).forms for warning in form.warnings]
-        from rtfs.checker.program import ProgramChecker
-        from rtfs.syntax.reader import read_forms
-
-        forms = read_forms(source)
-        problems: list[AnalysisError] = self._enter(lambda: ProgramChecker(self.machine, self._evaluator).problems(forms))
-        return problems
-
-    def effects(self, source: Source) -> list[FunctionEffects]:
-        """What each function of a source may do: capabilities, delegation, state; see `check`.
-
-        Raises:
-            ParseError: the text is not RTFS.
-        """
-        from rtfs.checker.program import ProgramChecker
-        from rtfs.syntax.reader import read_forms
-
-        forms = read_forms(source)
-        found: list[FunctionEffects] = self._enter(lambda: ProgramChecker(self.machine, self._evaluator).effects(forms))
-        return found
-
-    def analyse(self, source: Source) -> list[Any]:
-        """The AST nodes of the top-level forms of a source (`syntax.nodes`), without running it; see `check`.
-
-        Raises:
-            ParseError, AnalysisError.
-        """
-        from rtfs.semantics.checking import Checker
-        from rtfs.syntax.reader import read_forms
-
-        forms = read_forms(source)
-        nodes: list[Any] = self._enter(lambda: Checker(self.machine, self._evaluator).nodes(forms))
-        return nodes
-
-    def lower(self, source: Source, begin: Callable[..., bool], after: Callable[..., None]) -> None:
-        """Show the IR of every top-level form of a source, as a run would make it, without running it; see `analyse`.
-
-        Args:
-            begin, after: `eval.compiled.viewing.Begin` and `After`.
-        """
-        from rtfs.eval.compiled.viewing import view
-        from rtfs.syntax.reader import read_forms
-
-        forms = read_forms(source)
-        self._enter(lambda: view(self.machine, source, forms, self.optimization, self.optimization_report, begin, after))
 
     def function(self, name: str, *, raw: bool = False) -> Callable[..., Any]:
         """A function of the program as a Python callable.
@@ -449,8 +342,8 @@ class Runtime:
         if name in HARD_CORE:
             raise ConfigError(f"{name!r} is a core form of the language and cannot be bound")
         plain = callable(value) and not hasattr(value, "kind_name") and not hasattr(value, "__rtfs_value__")
-        if self._cache is not None:
-            self._cache.disturb()
+        if self._programs.cache is not None:
+            self._programs.cache.disturb()
         self.namespace.define(name, wrap_callable(value, name) if plain else to_rtfs(value))
 
     # --- delegated calls: see `delegation.delegation` ---
@@ -520,12 +413,7 @@ class Runtime:
             profile="strict",
         )
 
-        def define() -> None:
-            if program.modules:
-                inner.machine.modules.add(program.modules)
-            inner._run_forms(inner.namespace, [(form, None) for form in program.forms])
-
-        inner._enter(define)
+        inner._enter(lambda: inner._programs.run_program(inner.namespace, program))
         target = inner.namespace.values[name]
         return lambda args: inner._enter(lambda: call(target, list(args)))
 
@@ -544,8 +432,8 @@ class Runtime:
         if self._closed:
             return
         self._closed = True
-        if self._cache is not None:
-            self._enter(self._cache.keep)
+        if self._programs.cache is not None:
+            self._enter(self._programs.cache.keep)
         for closer in self.capabilities.closers:
             closer()
         self.delegation.close()
@@ -598,7 +486,7 @@ class Runtime:
         from rtfs.semantics.modules import ModuleRegistry
         from rtfs.syntax.reader import read_forms
 
-        return ModuleRegistry(self.machine, self._find_module, self._run_part, self._run_module, read_forms)
+        return ModuleRegistry(self.machine, self._find_module, self._programs.run_part, self._programs.run_module, read_forms)
 
     def warn(self, message: str, span: Span | None) -> None:
         """A warning to whoever runs the program: one line on stderr, or `on_warning`."""
@@ -617,92 +505,6 @@ class Runtime:
         from rtfs.eval.treewalk import TreeWalker
 
         return TreeWalker(self.machine, namespace)
-
-    def _run_forms(self, namespace: Namespace, forms: Iterable[tuple[Any, Any]], source: Source | None = None) -> Any:
-        """Analyse and evaluate forms one after the other; the value of the last.
-
-        Args:
-            source: the whole text that they are; None for a part of the text that is running.
-        """
-        from rtfs.syntax.analyse import Analyser
-
-        linker = self.machine.engine
-        analyser: Any = Analyser(namespace)
-        evaluator = self._evaluator(namespace)
-        noted = None if self._cache is None else self._cache.noted(source, namespace, evaluator)
-        if noted is not None:  # it stands in their places, and takes notes
-            analyser = evaluator = noted
-        (noted or namespace).expect([form for form, _ in forms])
-
-        def run() -> Any:
-            value = None
-            for form, span in forms:
-                prepared = getattr(form, "take_effect", None)  # of a compiled program
-                node = analyser.top_level(form, span) if prepared is None else prepared(namespace, self.machine)
-                for warning in analyser.warnings if prepared is None else form.warnings:
-                    self.on_analysis_warning(warning)
-                analyser.warnings.clear()
-                value = evaluator.evaluate(node if linker is None else linker.link(namespace, node))
-            return value
-
-        value = self._within(namespace, run)
-        if noted is not None:
-            noted.finish()
-        return value
-
-    def _run_part(self, namespace: Namespace, forms: Any) -> Any:
-        """Run the forms of a module in the text that is running."""
-        return self._run_forms(namespace, forms) if type(forms) is tuple else self._run_stored(namespace, forms)
-
-    def _run_stored(self, namespace: Namespace, forms: StoredForms) -> Any:
-        return self._within(namespace, lambda: forms.run(namespace, self._evaluator, self.on_analysis_warning))
-
-    def _run_module(self, namespace: Namespace, text: Source | tuple[Any, ...], name: str) -> None:
-        """Run the text of a module, or the forms of a compiled program that stand for it."""
-        cache = self._compile_cache()
-        outer = None if cache is None else cache.enter(None)
-        try:
-            if isinstance(text, tuple):
-                self._run_forms(namespace, [(form, None) for form in text])
-                return
-            program = None if cache is None else cache.find(text, namespace)
-            if program is not None and program.modules == (name,):
-                self._run_stored(namespace, program.forms)
-            else:
-                program = None
-                self._run_forms(namespace, [(form, None) for form in self.machine.modules.module_forms(text, name)], text)
-            if cache is not None:
-                cache.module_loaded(name, text, program)
-        finally:
-            if cache is not None:
-                cache.enter(outer)
-
-    def _compile_cache(self) -> CompileCache | None:
-        """The cache of compiled files; none of a run with limits of steps or time, as expanding macros counts too, or when somebody
-        wants to know what the compiler does."""
-        if self.machine.metered or self.machine.engine is not None or self.optimization_report is not None:
-            return None
-        if self._cache is None and self._cache_folder is not None and self.strategy == "ir":
-            from rtfs.eval.cached.cache import CompileCache
-
-            settings = (self._profile, self.optimization, self.machine.max_depth)
-            self._cache = CompileCache(self._cache_folder, self.machine, settings, self._find_module)
-        return self._cache
-
-    def _run_artefact(self, artefact: Artefact) -> Any:
-        program = _program(artefact)
-        if program.modules:
-            self.machine.modules.add(program.modules)
-        return self._run_forms(self.namespace, [(form, None) for form in program.forms])
-
-    def _within(self, namespace: Namespace, work: Callable[[], Any]) -> Any:
-        """Work whose macros are those of `namespace`."""
-        outer = self.machine.current
-        self.machine.current = namespace
-        try:
-            return work()
-        finally:
-            self.machine.current = outer
 
     def _converted(self, value: Any, raw: bool) -> Any:
         """A result as the host wants it; a deeply nested one needs as much room as the program had."""
@@ -787,10 +589,3 @@ class Runtime:
             if os.path.isfile(path):
                 return read_source(path)
         return None
-
-
-def _program(artefact: Artefact) -> Any:
-    """The program of an artefact, checked; needs room."""
-    from rtfs.ir.artefact.container import decode
-
-    return decode(artefact.data, artefact.name)

@@ -18,6 +18,8 @@ LAYERS = [
     "eval capabilities models checker",
     "caching",
     "delegation",
+    "programs",
+    "inspection",
     "runtime",
     "cli",
     "repl",

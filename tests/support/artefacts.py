@@ -6,6 +6,7 @@ from typing import Any
 
 from rtfs.ir.artefact.container import decode, encode
 from rtfs.ir.artefact.program import Prepared, Program, modules_in
+from rtfs.programs import Programs
 from rtfs.runtime import Runtime
 from rtfs.semantics.namespace import Namespace
 from rtfs.semantics.noting import Notes
@@ -19,6 +20,20 @@ from rtfs.values.struct import Struct
 class Through(Runtime):
     """A runtime in which each form is analysed, written to an artefact, and run as it is read from there."""
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._programs = _ThroughArtefacts(
+            self.machine,
+            evaluator=lambda namespace: self._evaluator(namespace),
+            find_module=lambda name: self._find_module(name),
+            warn=lambda warning: self.on_analysis_warning(warning),
+            folder=None,
+            settings=(),
+            may_cache=lambda: False,
+        )
+
+
+class _ThroughArtefacts(Programs):
     def _run_forms(self, namespace: Namespace, forms: Any, source: Source | None = None) -> Any:
         forms = list(forms)
         namespace.expect([form for form, _ in forms])
@@ -30,14 +45,15 @@ class Through(Runtime):
     def _stored(self, namespace: Namespace, form: Any, span: Any) -> tuple[Any, Any]:
         if isinstance(form, Prepared):
             return form, None
-        notes, before = Notes(namespace), self.machine.names_made
+        machine = self._machine
+        notes, before = Notes(namespace), machine.names_made
         analyser = Analyser(notes)  # type: ignore[arg-type]
         node = self._within(namespace, lambda: analyser.top_level(form, span))
         if modules_in(node):
-            self.machine._fresh = before
+            machine._fresh = before
             return form, span
-        made = self.machine.names_made - before
-        self.machine._fresh = before
+        made = machine.names_made - before
+        machine._fresh = before
         place = span_of(form, span)
         sources = (place.source if place is not None else Source("<literal>", ""),)
         prepared = Prepared(

@@ -53,8 +53,8 @@ def run(path: Path, folder: Path | None, *then: str, make: Make = make_runtime, 
         outcome.results.append(_result(runtime, read_source(path)))
         for i, text in enumerate(then):
             outcome.results.append(_result(runtime, Source(f"<{i}>", text)))
-        if runtime._cache is not None:
-            waiting = list(runtime._cache._waiting)
+        if runtime._programs.cache is not None:
+            waiting = list(runtime._programs.cache._waiting)
             runtime.close()
             outcome.why_not = next((r.why_not for r in waiting if r.source.name == str(path)), None)
     outcome.stored = str(path) in loaded

@@ -139,7 +139,7 @@ def test_most_golden_programs_are_kept(tmp_path: Path) -> None:
             runtime, _ = _runtime(chunk, tmp_path / "cache")
             with runtime:
                 runtime.run_source(read_source(path))
-        kept += runtime._cache is not None and not runtime._cache._waiting and runtime.namespace.linker is not None
+        kept += runtime._programs.cache is not None and not runtime._programs.cache._waiting and runtime.namespace.linker is not None
     assert kept > 0.8 * readable, (kept, readable)
 
 
