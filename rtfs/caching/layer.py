@@ -82,13 +82,24 @@ class CacheConfig(Struct):
         """
         if self.policy not in POLICIES:
             raise ConfigError(f"`{self.policy}` is no policy of eviction", hint=f"choose from: {', '.join(POLICIES)}")
-        if self.max_entries < 1 or self.max_bytes < 1:
-            raise ConfigError("a cache has room for one entry and one byte at least")
-        if self.ttl_s is not None and not self.ttl_s > 0:
-            raise ConfigError(f"the time to live of entries is a positive number of seconds, not {self.ttl_s}")
-        if not 0 <= self.min_confidence <= 1:
-            raise ConfigError(f"a confidence is a number from 0 to 1, not {self.min_confidence}")
+        if not (_is_whole(self.max_entries) and _is_whole(self.max_bytes) and self.max_entries >= 1 and self.max_bytes >= 1):
+            wanted = "`max_entries` and `max_bytes` are whole numbers from 1 on"
+            raise ConfigError(f"{wanted}, not {self.max_entries!r} and {self.max_bytes!r}")
+        if self.ttl_s is not None and not (_is_number(self.ttl_s) and self.ttl_s > 0):
+            raise ConfigError(f"`ttl_s`, the time to live of entries, is a positive number of seconds, not {self.ttl_s!r}")
+        if not (_is_number(self.min_confidence) and 0 <= self.min_confidence <= 1):
+            raise ConfigError(f"`min_confidence` is a number from 0 to 1, not {self.min_confidence!r}")
+        if not isinstance(self.write_behind, bool):
+            raise ConfigError(f"`write_behind` is True or False, not {self.write_behind!r}")
         return self
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 class Saved(Struct):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from rtfs.caching.layer import CacheConfig
 from rtfs.caching.manager import WORDS, CacheManager
@@ -11,7 +11,8 @@ from rtfs.caching.question import MODES
 from rtfs.caching.replies import ReplyCache
 from rtfs.caching.stores.guarded import GuardedStore
 from rtfs.caching.stores.memory import MemoryStore
-from rtfs.caching.stores.protocol import StoreUnavailable
+from rtfs.caching.stores.protocol import StoreUnavailable, without_password
+from rtfs.caching.wish import MOST_SAMPLES
 from rtfs.errors import ConfigError, nearest
 from rtfs.folders import data_folder
 
@@ -36,6 +37,9 @@ _SETTINGS = (
 )  # fmt: skip
 
 
+_MEANING = "known: embedder, limit, confidence, check_share"
+
+
 def open_caches(
     given: Any, notice: Callable[[str], None] = lambda text: None, environ: Mapping[str, str] | None = None
 ) -> CacheManager | None:
@@ -56,6 +60,7 @@ def open_caches(
     if given is None or given is False or isinstance(given, CacheManager):
         return given or None
     settings: dict[str, Any] = dict(given) if isinstance(given, Mapping) else {"store": "memory" if given is True else given}
+    place = _place(settings.get("store", "memory"))
     for name in settings:
         if name not in _SETTINGS:
             close = nearest(str(name), _SETTINGS)
@@ -68,7 +73,14 @@ def open_caches(
         return None
     named = {name: settings[name] for name in CacheConfig._fields if name in settings}
     config = CacheConfig(**named).check()
-    place, shared = os.fspath(settings.get("store", "memory")), settings.get("shared")
+    shared = settings.get("shared")
+    if shared is not None and not (isinstance(shared, str) and "://" in shared):
+        raise ConfigError(f"caches cannot be shared at {without_password(str(shared))}", hint="write redis://HOST:PORT/DB or s3://BUCKET/PREFIX")
+    meaning, samples = settings.get("semantic", {}), settings.get("samples", 5)
+    if not isinstance(meaning, Mapping):
+        raise ConfigError(f"`semantic`, settings of caches by meaning, is a map, not {meaning!r}", hint=_MEANING)
+    if isinstance(samples, bool) or not isinstance(samples, int) or not 1 <= samples <= MOST_SAMPLES:
+        raise ConfigError(f"`samples` is a whole number from 1 to {MOST_SAMPLES}, not {samples!r}")
     replies = None
     if "L2" not in off:
         store = layer_store("L2", place, shared, config, notice)
@@ -76,11 +88,22 @@ def open_caches(
 
 
     def semantic() -> SemanticLayer | None:
-        named = settings.get("semantic", {})
-        return open_semantic(place, shared, config, notice, os.environ if environ is None else environ, named)
+        return open_semantic(place, shared, config, notice, os.environ if environ is None else environ, meaning)
 
-    samples = int(settings.get("samples", 5))
     return CacheManager(replies, None if "L3" in off else semantic, default=default, refresh=refresh, samples=samples)
+
+
+def _place(given: Any) -> str:
+    """Where a store is to be: `memory`, a folder, or an address.
+
+    Raises:
+        ConfigError: it is none of these.
+    """
+    place = os.fspath(given) if isinstance(given, (str, os.PathLike)) else ""
+    if not isinstance(place, str) or not place:
+        wanted = "True (in memory), a folder, redis://HOST:PORT/DB, s3://BUCKET/PREFIX, or a map with `store`"
+        raise ConfigError(f"caches cannot be kept at {given!r}", hint=f"write {wanted}")
+    return place
 
 
 def open_semantic(
@@ -110,10 +133,15 @@ def open_semantic(
 
     for name in semantic:
         if name not in ("embedder", *BudgetSettings.__dataclass_fields__):
-            raise ConfigError(f"caches by meaning have no setting `{name}`", hint="known: embedder, limit, confidence, check_share")
+            raise ConfigError(f"caches by meaning have no setting `{name}`", hint=_MEANING)
     named = dict(semantic)
     embedder = open_embedder(os.fspath(named.pop("embedder", EMBEDDERS[0])), Path(data_folder(environ)), notice)
-    budget = BudgetSettings(**{name: float(value) for name, value in named.items()}).check()
+    try:
+        budget = BudgetSettings(**{name: float(value) for name, value in named.items()}).check()
+    except (TypeError, ValueError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(f"a setting of caches by meaning is no number: {named}", hint=_MEANING) from error
     folder = None if place == "memory" or "://" in place else Path(place) / "graphs"
     return SemanticCache(layer_store("L3", place, shared, config, notice), embedder, config, budget=budget, folder=folder)
 
@@ -134,7 +162,7 @@ def layer_names(words: Any) -> frozenset[str]:
         ConfigError: there is no such layer.
     """
     found: set[str] = set()
-    for word in [words] if isinstance(words, str) else words:
+    for word in [words] if isinstance(words, str) or not isinstance(words, Iterable) else words:
         if word == "all":
             found.update(WORDS.values())
         elif word in WORDS or word in WORDS.values():
@@ -201,4 +229,4 @@ def open_store(layer: str, place: str, config: CacheConfig, notice: Callable[[st
         from rtfs.caching.stores.s3 import ObjectStore
 
         return ObjectStore(place, ttl_s=config.ttl_s)
-    raise ConfigError(f"caches cannot be kept at {place}", hint="write a folder, redis://HOST:PORT/DB or s3://BUCKET/PREFIX")
+    raise ConfigError(f"caches cannot be kept at {without_password(place)}", hint="write a folder, redis://HOST:PORT/DB or s3://BUCKET/PREFIX")

@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_MOST_SAMPLES = 1_000
+MOST_SAMPLES = 1_000
 
 
 class CacheWish(Struct):
@@ -47,8 +47,8 @@ class CacheWish(Struct):
             raise ConfigError("a map with :mode, :samples, :ttl-s and :min-confidence")
         if not isinstance(mode, Keyword) or mode.name not in MODES:
             raise ConfigError(f"a map whose :mode is one of {', '.join([f':{one}' for one in MODES])}")
-        if samples is not None and not (type(samples) is int and 1 <= samples <= _MOST_SAMPLES):
-            raise ConfigError(f"a map whose :samples are a whole number from 1 to {_MOST_SAMPLES}")
+        if samples is not None and not (type(samples) is int and 1 <= samples <= MOST_SAMPLES):
+            raise ConfigError(f"a map whose :samples are a whole number from 1 to {MOST_SAMPLES}")
         if ttl_s is not None and not (type(ttl_s) in (int, float) and ttl_s > 0):
             raise ConfigError("a map whose :ttl-s is a positive number of seconds")
         if type(least) not in (int, float) or not 0 <= least <= 1:

@@ -399,6 +399,24 @@ class Code(Stored):
         uses = f"{entry['uses']:,} uses"
         return [entry["key"][:_KEY_DIGITS], time_text(entry["created_s"]), shown(entry["name"]), entry["status"], uses]
 
+    def verify(self) -> tuple[int, list[str]]:
+        """Of published code, the signatures too; it is not removed for that, as a key may be trusted later."""
+        whole, problems = super().verify()
+        if self.store is None:
+            return whole, problems
+        from rtfs.caching.code.entries import CodeRefused
+        from rtfs.caching.code.opening import code_path, open_code
+
+        code = open_code(code_path(self.environ), self.environ)
+        for key, state in code.states():
+            try:
+                code.open(key)
+            except CodeRefused as refused:
+                problems.append(f"{shown(state.name)} {key.hex()[:_KEY_DIGITS]}: {refused.message}; it is not run")
+                whole -= 1
+        code.close()
+        return whole, problems
+
     def why(self, key: bytes) -> list[str]:
         entry = self.entry(key)
         said = f", {entry['why']}" if entry['why'] else ''

@@ -149,7 +149,8 @@ def publish(name: str, options: Any, terminal: Terminal) -> int:
     if options.asked is not None:
         asked = next((one for one in definitions_of(program) if one.name == options.asked), None)
         if asked is None or asked.task is None or asked.function is None:
-            raise ConfigError(f"{options.file} has no function {options.asked} that asks a model")
+            hint = "ASKED is a function of the same file, with a docstring and a hint such as ^:delegation :local-model \"smollm2\""
+            raise ConfigError(f"{options.file} has no function {options.asked} that asks a model", hint=hint)
         task, interface, text = asked.task, asked.interface, " ".join(asked.function.doc.split())
     tests = read_tests(options.tests, terminal)
     entry, found = make_entry(

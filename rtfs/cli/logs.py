@@ -130,7 +130,9 @@ def list_calls(path: str, options: Any, terminal: Terminal) -> int:
 def line_of(entry: Entry) -> list[str]:
     record = entry.record
     who = record["model"] or "-"
-    if record["source"] != "model":
+    if record["source"] == "code":
+        who = record["answered_by"] or who
+    elif record["source"] != "model":
         who = f"{who}: {record['error_kind']}"
     return [
         str(entry.id),

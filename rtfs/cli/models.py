@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rtfs.cli.terminal import Terminal
 
 #: action -> how many words may follow it
+_BUILT_IN = ("echo", "rules")
 ACTIONS = {"list": (0, 0), "add": (1, 2), "path": (1, 1), "test": (1, 1), "bench": (1, 1), "serve": (1, 1)}
 
 
@@ -205,6 +206,8 @@ def add_named(name: str, source: str, folder: Path, options: Any, progress: Any)
     from rtfs.models.local_profile import Profile
     from rtfs.models.named_files import add_file
 
+    if name in _BUILT_IN:
+        raise ConfigError(f"{name} is a model that is always there", hint="give the file another name")
     if not weights.is_model_id(name):
         raise ConfigError(f"{name!r} cannot be the name of a model", hint="use letters, digits, `.`, `_` and `-`")
     profile = None

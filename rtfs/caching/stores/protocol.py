@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from typing import Protocol
 
 
+def without_password(place: str) -> str:
+    """An address as messages show it: without a user, a password, and options, which may be one; other places as they are."""
+    scheme, separator, rest = place.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2].partition('?')[0]}" if separator else place
+
+
 class StoreUnavailable(ConfigError):
     """A store cannot be read or written here and now: its server does not answer, its file is somebody else's. Layers never let it
     through: to them it is a miss (`stores.guarded`)."""

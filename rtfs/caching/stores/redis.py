@@ -15,7 +15,7 @@ import time
 from contextlib import contextmanager
 
 from rtfs.caching.stores.frames import frame, unframe
-from rtfs.caching.stores.protocol import Entry, Known, StoreStats, StoreUnavailable
+from rtfs.caching.stores.protocol import Entry, Known, StoreStats, StoreUnavailable, without_password
 from rtfs.errors import missing_extra
 
 TYPE_CHECKING = False
@@ -205,11 +205,6 @@ class RedisStore:
             yield
         except self._errors as error:
             raise StoreUnavailable(f"{self.place}: {error}") from error
-
-
-def without_password(address: str) -> str:
-    scheme, separator, rest = address.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
 
 def _literally(text: str) -> str:

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from urllib.parse import quote, unquote
 
 from rtfs.caching.stores.frames import frame, unframe
-from rtfs.caching.stores.protocol import Entry, Known, StoreStats, StoreUnavailable
-from rtfs.errors import missing_extra
+from rtfs.caching.stores.protocol import Entry, Known, StoreStats, StoreUnavailable, without_password
+from rtfs.errors import ConfigError, missing_extra
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +61,10 @@ class ObjectStore:
         self._errors: tuple[type[Exception], ...] = (BaseError, OSError)
         scheme, _, rest = address.partition("://")
         bucket, _, prefix = rest.partition("/")
-        self.place = address
+        self.place = without_password(address)
+        if "@" in bucket:
+            hint = "keys are those of the environment, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            raise ConfigError(f"a key has no place in the address {self.place}", hint=hint)
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._ttl_s, self._clock = ttl_s, clock
         self._expired = self._damaged = 0

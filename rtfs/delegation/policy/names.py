@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rtfs.delegation.policy.problems import Problems
 
 _LOCAL = ("local", "body", "local_pure", "local-pure")
-_FORMS = "write local (the function's own body), local:MODEL, remote:MODEL, or a name in [targets]"
+_FORMS = "write local (the function's own body), local:MODEL, remote:MODEL, code:HASH, or a name in [targets]"
 
 
 class Names:

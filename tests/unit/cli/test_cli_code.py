@@ -136,6 +136,7 @@ def test_publishing_what_one_has_written(rtfs: Home) -> None:
     data = rtfs.write("data", "a crash\nhello")
     assert rtfs("run", rtfs.write("run.rtfs", RUN), data)[1] == "bug\nother\n"
     assert [record["source"] for record in records(rtfs)] == ["code", "model"]
+    assert "None" not in rtfs("logs")[1]
     assert "by-words  active" in rtfs("cache", "ls", "code")[1]
     assert json.loads(rtfs("cache", "stats", "code", "--json")[1])["code"]["hits"] == 1
     assert rtfs("cache", "verify", "code")[1].endswith(" whole, 0 not\n")
@@ -178,3 +179,5 @@ def test_code_of_a_key_that_is_not_trusted_any_more(rtfs: Home) -> None:
     assert err.count("is not trusted; it is not run") == 1
     assert [record["source"] for record in records(rtfs)] == ["model", "model"]
     assert "not trusted" in rtfs("code", "show", made)[2]
+    code, out, _ = rtfs("cache", "verify", "code")
+    assert (code, out.count("is not trusted; it is not run")) == (1, 1)

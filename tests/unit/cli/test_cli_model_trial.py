@@ -66,6 +66,7 @@ def test_a_file_is_added_under_a_name_and_listed_with_its_hash(environ, tiny, ca
     [
         (["add", "mine", "nowhere.gguf"], "there is no file"),
         (["add", "../evil", "{tiny}"], "cannot be the name"),
+        (["add", "rules", "{tiny}"], "always there"),
         (["add", "mine", "{tiny}", "--sha256", "0" * 64], "SHA-256"),
         (["add", "mine", "{tiny}", "--form", "odd"], "the form of a prompt"),
         (["add", "mine", "{tiny}", "--gpu-layers", "-2"], "layers"),

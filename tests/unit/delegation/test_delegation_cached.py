@@ -631,10 +631,33 @@ def test_a_given_manager_stays_open() -> None:
             assert rt.records.totals.by_cache == number
 
 
-@pytest.mark.parametrize("wrong", [{"stor": "memory"}, {"off": ["replies"]}, {"default": "always"}, {"policy": "mru"}, "ftp://there"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"stor": "memory"}, {"off": ["replies"]}, {"default": "always"}, {"policy": "mru"}, "ftp://there", 3, {"store": None}, {"store": ""},
+        {"max_entries": "a"}, {"max_bytes": 1.5}, {"ttl_s": "day"}, {"min_confidence": None}, {"off": 3}, {"samples": "a"},
+        {"samples": 0}, {"shared": "folder"}, {"shared": 3}, {"semantic": 3}, {"write_behind": "x"},
+    ],
+)  # fmt: skip
 def test_wrong_settings_are_refused(wrong: Any) -> None:
     with rtfs.Runtime(caches=wrong) as rt, pytest.raises(ConfigError):
         rt.run(PROGRAM)
+
+
+@pytest.mark.parametrize(
+    "address", ["http://me:hush@there", "redis://me:hush@127.0.0.1:1/0", "redis://127.0.0.1:1/0?password=hush", "s3://me:hush@bucket/x"]
+)
+def test_passwords_in_addresses_are_not_shown(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip(address.partition(":")[0].replace("s3", "obstore").replace("http", "rtfs"))
+    said = ""
+    with rtfs.Runtime(caches={"shared": address}) as rt:
+        try:
+            rt.run(PROGRAM)
+        except ConfigError as error:
+            said = f"{error.message} {error.hint}"
+    said += capsys.readouterr().err
+    assert said
+    assert "hush" not in said
 
 
 def test_a_file_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
