@@ -544,11 +544,13 @@ class Runtime:
         if self._closed:
             return
         self._closed = True
-        if self._cache is not None:
-            self._enter(self._cache.keep)
-        for closer in self.capabilities.closers:
-            closer()
-        self.delegation.close()
+        try:
+            if self._cache is not None:
+                self._enter(self._cache.keep)
+            for closer in self.capabilities.closers:
+                closer()
+        finally:
+            self.delegation.close()
 
     def __enter__(self) -> Runtime:
         return self
