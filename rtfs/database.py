@@ -40,6 +40,7 @@ class Layout(Struct):
         schema: the version of its tables; a file with a higher one is refused.
         create: makes the tables of this schema.
         migrations: version -> what brings the tables from it to the next one; of a version that is not in it, the file begins anew.
+        hint: what helps when it cannot be used.
     """
 
     what: str
@@ -47,6 +48,7 @@ class Layout(Struct):
     schema: int
     create: Callable[[sqlite3.Connection], object]
     migrations: Mapping[int, Callable[[sqlite3.Connection], object]]
+    hint: str | None = None
 
 
 class Database:
@@ -234,7 +236,7 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            raise ConfigError(f"{self._layout.what} {self.path}: {error}") from error
+            raise ConfigError(f"{self._layout.what} {self.path}: {error}", hint=self._layout.hint) from error
         except OSError as error:
             raise ConfigError(f"{self._layout.what} {self.path}: {error.strerror or error}") from error
 

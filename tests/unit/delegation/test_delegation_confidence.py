@@ -181,10 +181,10 @@ def test_an_outcome_goes_with_its_call(path: str):
     for _ in range(30):
         first = file.append([row])
         file.note([(first, True, None), (first + 1_000, True, None)])
-    assert len(list(file._db.execute("SELECT call FROM outcomes WHERE call NOT IN (SELECT id FROM calls)"))) == 0
-    assert 0 < file._db.execute("SELECT count(*) FROM outcomes").fetchone()[0] < 30
+    assert len(list(file._database._connection().execute("SELECT call FROM outcomes WHERE call NOT IN (SELECT id FROM calls)"))) == 0
+    assert 0 < file._database._connection().execute("SELECT count(*) FROM outcomes").fetchone()[0] < 30
     file.clear()
-    assert file._db.execute("SELECT count(*) FROM outcomes").fetchone()[0] == 0
+    assert file._database._connection().execute("SELECT count(*) FROM outcomes").fetchone()[0] == 0
     file.close()
 
 
@@ -192,8 +192,8 @@ def test_a_log_of_schema_1_keeps_its_calls_and_takes_outcomes(make: Callable[...
     with make([reply("a", 0.9)]) as runtime:
         runtime.run('(label "1")')
     file = LogFile(path)
-    file._db.execute("DROP TABLE outcomes")
-    file._db.execute("PRAGMA user_version=1")
+    file._database._connection().execute("DROP TABLE outcomes")
+    file._database._connection().execute("PRAGMA user_version=1")
     file.close()
     assert note_outcomes(path, [Noted(1, True)]) == [True]
     assert [entry.record["outcome"] for entry in Selection().entries(path)] == ["right"]

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from rtfs import database
 from rtfs.capabilities.redaction import redactor
 from rtfs.config import Limits
 from rtfs.delegation import log as logs
@@ -462,22 +463,31 @@ def test_a_log_of_a_later_rtfs_stays(path: Path):
 
 
 @pytest.mark.parametrize("by", ["writing", "reading"])
-def test_a_log_of_an_earlier_schema_is_rebuilt(path: Path, by: str):
+def test_a_log_of_an_earlier_schema_is_brought_up_to_date(path: Path, by: str):
     path.parent.mkdir()
-    document = {"function": "old", "started": 5.0, "error": "no", "attempts": [{"prompt_tokens": 7, "completion_tokens": None}]}
-    with sqlite3.connect(path) as db:
+    document = record(function="old", error="no").to_dict()
+    columns = [name for name, _ in log_file.COLUMNS]
+    with sqlite3.connect(path) as db:  # schema 1 had no outcomes
         db.execute(f"PRAGMA application_id={log_file.APPLICATION_ID}")
-        db.execute("CREATE TABLE calls (id INTEGER PRIMARY KEY, run TEXT, record TEXT)")
-        db.execute("INSERT INTO calls VALUES (41, 'run', ?)", (json.dumps(document),))
+        db.execute("PRAGMA user_version=1")
+        db.execute(f"CREATE TABLE calls (id INTEGER PRIMARY KEY AUTOINCREMENT, {', '.join(columns)})")
+        row = (41, *row_of("run", document, json.dumps(document)))
+        db.execute(f"INSERT INTO calls VALUES ({', '.join('?' * len(row))})", row)
     db.close()
     said: list[str] = []
     if by == "writing":
         broken_log(path, said)
     assert said == []
-    found = list(read(str(path), "WHERE failed AND prompt_tokens = 7 AND started = 5", ()))
-    assert [(number, run, one["function"]) for number, run, one in found] == [(41, "run", "old")]
+    found = list(read(str(path), "WHERE failed AND function = 'old'", ()))
+    assert [(number, run, one["function"], one["outcome"]) for number, run, one in found] == [(41, "run", "old", None)]
     if by == "writing":
         assert [number for number, _, _ in read(str(path), "ORDER BY id", ())] == [41, 42]
+
+
+def _connection(log: CallLog) -> sqlite3.Connection:
+    assert log._file is not None
+    assert log._file._database._db is not None
+    return log._file._database._db
 
 
 def test_a_log_that_is_removed_while_it_is_open_begins_anew(path: Path):
@@ -511,7 +521,7 @@ def test_a_log_that_cannot_be_written_warns_once_and_harms_nothing(tmp_path: Pat
 
 
 def test_a_log_that_others_hold_is_waited_for(path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(log_file, "BUSY_S", 0.2)
+    monkeypatch.setattr(database, "BUSY_S", 0.2)
     said: list[str] = []
     log = CallLog(path, report=said.append)
     log.add(record(function="a"))
@@ -534,12 +544,11 @@ def test_a_file_that_became_read_only_costs_one_line_and_passes(path: Path):
     log = CallLog(path, report=said.append)
     log.add(record(function="a"))
     log.flush()
-    assert log._file is not None
-    log._file._db.execute("PRAGMA query_only=ON")
+    _connection(log).execute("PRAGMA query_only=ON")
     for _ in range(3):
         log.add(record(function="lost"))
         log.flush()
-    log._file._db.execute("PRAGMA query_only=OFF")
+    _connection(log).execute("PRAGMA query_only=OFF")
     log.add(record(function="b"))
     log.close()
     assert [one["function"] for one in documents(path)] == ["a", "b"]
@@ -552,8 +561,7 @@ def test_a_full_disk_costs_one_line_and_passes(path: Path):
     log = CallLog(path, report=said.append)
     log.add(record(function="a"))
     log.flush()
-    assert log._file is not None
-    db = log._file._db
+    db = _connection(log)
     db.execute(f"PRAGMA max_page_count={db.execute('PRAGMA page_count').fetchone()[0] + 1}")
     for _ in range(3):
         log.add(record(function="lost", error="x" * 15_000))
