@@ -474,3 +474,20 @@ def test_functions_of_the_host_call_back_from_more_branches_than_calls_may_nest(
         with pytest.raises(LimitExceeded, match="call each other"):
             runtime.run("(pmap again (range 0 2))")
         assert runtime.run("(pmap by-host (range 0 2))") == [0, 2]
+
+
+class Late(threading.Event):
+    """Keeps the thread that sets it for a moment, in which others go on."""
+
+    def set(self) -> None:
+        super().set()
+        time.sleep(0.05)
+
+
+def test_a_thread_gets_work_at_the_very_moment_at_which_it_has_none(strategy: str) -> None:
+    with Runtime(strategy=strategy) as runtime:
+        branches = runtime.machine.with_branches()
+        branches._unwound = Late()
+        assert runtime.run("(reduce + 0 (map (fn [n] (await (delegate-async n))) (range 0 8)))") == 28
+        runtime.run("(do (await (delegate-async 1)) (pmap inc (range 0 4)))")
+        no_branch_is_left()
