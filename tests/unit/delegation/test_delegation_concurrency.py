@@ -491,3 +491,15 @@ def test_a_thread_gets_work_at_the_very_moment_at_which_it_has_none(strategy: st
         assert runtime.run("(reduce + 0 (map (fn [n] (await (delegate-async n))) (range 0 8)))") == 28
         runtime.run("(do (await (delegate-async 1)) (pmap inc (range 0 4)))")
         no_branch_is_left()
+
+
+def test_equal_calls_of_tickets_are_calls_to_a_budget_whatever_was_quicker(strategy: str) -> None:
+    model = Waiting(lambda n: 20)
+    with runtime_with(model, strategy, caches=True) as runtime:
+        together = "(await-all [(delegate-async (ask 1)) (delegate-async (ask 1))])"
+        spent = []
+        for text in (together, together, "(pmap ask [2 2])", "(pmap ask [2 2])"):
+            runtime.run(text)
+            spent.append(runtime.budget.spent.calls)
+        assert spent == [2, 4, 5, 6], "the second time, a cache answers"
+        assert model.asked == [1, 2]
