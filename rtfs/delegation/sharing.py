@@ -2,7 +2,10 @@
 
 The items of a `pmap` share what any of them was answered, for as long as it runs; tickets share requests that are under way.  Only
 calls that should be answered the same each time are equal: of one function, with the same operands, at temperature 0.  Whoever gets
-another's answer asks nobody, and is charged nothing.
+another's answer asks nobody.
+
+In a `pmap`, equal calls are one call to budgets.  A ticket's is one of its own, as it would be if the other had just ended, or its
+answer came from a cache: whether a budget is enough does not depend on what happened to be quicker.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import time
 from collections.abc import Callable
 
 from rtfs.caching.single_flight import SingleFlight
+from rtfs.delegation.allowance import Amounts
 from rtfs.delegation.asking import Answer, Trace
 from rtfs.delegation.options import CallOptions
 from rtfs.delegation.record import Attempt
@@ -18,6 +22,9 @@ from rtfs.delegation.requests import Requests
 from rtfs.delegation.targets import ModelTarget
 from rtfs.errors import DelegationError
 from rtfs.semantics.protocols import DelegatedCall
+
+
+_ONE_CALL = Amounts(calls=1)
 
 
 class Sharing:
@@ -54,7 +61,7 @@ class Sharing:
 
             limits = [limit for limit in (trace.budget.remaining_s(), call.remaining_s) if limit is not None]
             try:
-                answer, own = self._flights.run(key, work, timeout_s=min(limits, default=None), stop=call.stop)
+                answer, own = self._flights.run((id(branch.shared), key), work, timeout_s=min(limits, default=None), stop=call.stop)
             except TimeoutError:
                 trace.budget.check_time()
                 raise DelegationError(
@@ -62,6 +69,8 @@ class Sharing:
                 ) from None
             if own:
                 return answer
+        if branch.shared is None:
+            trace.budget.reserve(_ONE_CALL, patience_s=options.timeout_s).settle(_ONE_CALL)
         trace.provider = answer.provider
         trace.attempts.append(
             Attempt(

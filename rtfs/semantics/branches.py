@@ -360,12 +360,13 @@ class Branches:
                 self._here.pop(branch.thread, None)
                 self._active -= 1
                 self._working.discard(branch)
-                worker.branch = self._following()
-                if worker.branch is None:
+                worker.branch = following = self._following()
+                if following is None:
                     self._idle.append(worker)
                     self._pass_on()
             self._unwound.set()
-            if worker.branch is None and not worker.gate.acquire(timeout=_IDLE_S):
+            # not `worker.branch`: it may have got one since, and then the gate was opened for it, to be closed behind it
+            if following is None and not worker.gate.acquire(timeout=_IDLE_S):
                 with self._lock:
                     if worker in self._idle:
                         self._idle.remove(worker)

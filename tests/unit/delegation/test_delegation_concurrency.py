@@ -474,3 +474,32 @@ def test_functions_of_the_host_call_back_from_more_branches_than_calls_may_nest(
         with pytest.raises(LimitExceeded, match="call each other"):
             runtime.run("(pmap again (range 0 2))")
         assert runtime.run("(pmap by-host (range 0 2))") == [0, 2]
+
+
+class Late(threading.Event):
+    """Keeps the thread that sets it for a moment, in which others go on."""
+
+    def set(self) -> None:
+        super().set()
+        time.sleep(0.05)
+
+
+def test_a_thread_gets_work_at_the_very_moment_at_which_it_has_none(strategy: str) -> None:
+    with Runtime(strategy=strategy) as runtime:
+        branches = runtime.machine.with_branches()
+        branches._unwound = Late()
+        assert runtime.run("(reduce + 0 (map (fn [n] (await (delegate-async n))) (range 0 8)))") == 28
+        runtime.run("(do (await (delegate-async 1)) (pmap inc (range 0 4)))")
+        no_branch_is_left()
+
+
+def test_equal_calls_of_tickets_are_calls_to_a_budget_whatever_was_quicker(strategy: str) -> None:
+    model = Waiting(lambda n: 20)
+    with runtime_with(model, strategy, caches=True) as runtime:
+        together = "(await-all [(delegate-async (ask 1)) (delegate-async (ask 1))])"
+        spent = []
+        for text in (together, together, "(pmap ask [2 2])", "(pmap ask [2 2])"):
+            runtime.run(text)
+            spent.append(runtime.budget.spent.calls)
+        assert spent == [2, 4, 5, 6], "the second time, a cache answers"
+        assert model.asked == [1, 2]
