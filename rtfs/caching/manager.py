@@ -159,6 +159,8 @@ class CacheManager:
             if look is not None and look.serve and not look.check:
                 return Answered(look.reply, key, "L3", look.note)
         kept = ask(request)
+        if self._closed:  # meanwhile; a store would open its file anew
+            return Answered(kept, key)
         if self.replies is not None:
             self.replies.keep(question, key, kept)
         if semantic is None:

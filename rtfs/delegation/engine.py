@@ -7,6 +7,8 @@ the decision.  Otherwise `decide` is asked at each call.  A hint on a function a
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from types import MethodType
+from weakref import WeakMethod
 
 from rtfs.delegation.context import CallContext
 from rtfs.delegation.settings import DEFAULTS, CallSettings
@@ -106,17 +108,20 @@ class DelegationEngine(Protocol):
 
 
 class Listeners:
-    """Who wants to know that an engine's decisions have changed."""
+    """Who wants to know that an engine's decisions have changed. Methods are held weakly: an engine may outlive many runtimes."""
 
     def __init__(self) -> None:
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[Callable[[], Callable[[], None] | None]] = []
 
     def listen(self, changed: Callable[[], None]) -> None:
-        self._listeners.append(changed)
+        self._listeners = [known for known in self._listeners if known() is not None]
+        self._listeners.append(WeakMethod(changed) if isinstance(changed, MethodType) else lambda: changed)
 
     def tell(self) -> None:
-        for changed in list(self._listeners):
-            changed()
+        for known in list(self._listeners):
+            changed = known()
+            if changed is not None:
+                changed()
 
 
 class StaticEngine(Listeners):

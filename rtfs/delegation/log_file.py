@@ -149,6 +149,8 @@ class LogFile:
         Raises:
             ConfigError: as in `append`.
         """
+        if not outcomes:
+            return
         with _translated(self.path), _transaction(self._db):
             self._db.executemany(_NOTE, [(call, right, expected, time.time()) for call, right, expected in outcomes])
 

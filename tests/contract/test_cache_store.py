@@ -104,6 +104,13 @@ def test_entries_are_found_by_tag_oldest_first(store: Any) -> None:
     assert {value for _, value in store.items("a", tag="odd")} == {b"1", b"3", b"5", b"now odd"}
 
 
+def test_a_tag_that_is_given_twice_is_one(store: Any) -> None:
+    store.put("L2", KEYS[0], b"a", tags=("t", "t"))
+    assert [key for key, _ in store.items("L2", tag="t")] == [KEYS[0]]
+    assert store.delete("L2", KEYS[0])
+    assert list(store.items("L2", tag="t")) == []
+
+
 def test_what_is_too_old_is_gone(store: Any, clock: Clock) -> None:
     store.put("a", KEYS[0], b"short", ttl_s=10)
     store.put("a", KEYS[1], b"long")

@@ -104,9 +104,11 @@ class MemoryStore:
             if len(table) >= self._max_entries or table.currsize + size > self._max_bytes:
                 self._make_room(size)
             now = self._clock()
-            table[where] = kept = _Kept(bytes(value), now, None if ttl_s is None else now + ttl_s, tags)
+            table[where] = kept = _Kept(
+                bytes(value), now, None if ttl_s is None else now + ttl_s, tuple(dict.fromkeys(tags))
+            )
             self._note_end(where, kept)
-            for tag in tags:
+            for tag in kept.tags:
                 self._tags.setdefault((namespace, tag), {})[key] = None
             figures = self._spaces.setdefault(namespace, [0, 0])
             figures[0] += 1

@@ -257,7 +257,11 @@ class TieredStore:
             yield keys, size, lambda: self._take(space, entries)
 
     def _take(self, namespace: str, entries: list[Entry]) -> bool:
-        return not entries or self.cold.put_many(namespace, entries) == len(entries)
+        if not entries:
+            return True
+        before = getattr(self.cold, "failures", 0)
+        # what it refuses while it answers, it would always refuse, and hold up all that comes after
+        return self.cold.put_many(namespace, entries) == len(entries) or getattr(self.cold, "failures", 0) == before
 
     def _remove(self, namespace: str, key: bytes) -> bool:
         self.cold.delete(namespace, key)

@@ -162,6 +162,17 @@ def test_when_too_much_waits_a_put_waits_for_the_cold_store_itself() -> None:
     store.close()
 
 
+def test_what_the_cold_store_refuses_holds_up_nothing(tmp_path: Path) -> None:
+    cold = SQLiteStore(str(tmp_path / "cold.sqlite"), max_bytes=1_000)
+    store = TieredStore(MemoryStore(), GuardedStore(cold))
+    store.put_many("L2", [Entry(KEYS[0], b"x" * 2_000), Entry(KEYS[1], b"small")])
+    store.put("L2", KEYS[2], b"later")
+    store.flush()
+    assert store.waiting == 0
+    assert [cold.get("L2", key) for key in KEYS[:3]] == [None, b"small", b"later"]
+    store.close()
+
+
 def test_what_is_deleted_does_not_come_back() -> None:
     cold = Failing()
     guarded = GuardedStore(cold)

@@ -351,6 +351,13 @@ def test_replies_have_an_age() -> None:
     assert bench.asked == 3
 
 
+def test_an_answer_that_comes_after_the_end_opens_no_file_anew(tmp_path: Path) -> None:
+    store = SQLiteStore(str(tmp_path / "replies.sqlite"))
+    bench = Bench(lambda request: bench.caches.close() or "praise", store=store)  # as of a request that nobody waits for any more
+    assert bench() == "praise"
+    assert store._db._db is None
+
+
 @pytest.mark.parametrize("wrong", [Keyword("maybe"), 5, Map([(Keyword("samples"), 0)]), Map([(Keyword("mode"), "exact")]), Map([(Keyword("ttl"), 5)])])
 def test_a_wrong_option_says_what_it_should_be(wrong: Any) -> None:
     with pytest.raises(EvalError, match=":cache"):

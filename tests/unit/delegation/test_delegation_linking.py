@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -198,3 +200,19 @@ def test_an_engine_that_fails_before_a_run_leaves_limits_as_they_are_and_is_aske
         assert runtime.run("(loop [i 0] (if (< i 500) (recur (inc i)) i))") == 500
     with pytest.raises(LimitExceeded):
         runtime.run("(loop [i 0] (if (< i 5000) (recur (inc i)) i))")
+
+
+def test_an_engine_keeps_no_runtime_that_nobody_has_any_more(make: Callable[..., Runtime]) -> None:
+    engine = StaticEngine({"f": "remote:m"})
+
+    def once() -> Any:
+        with make(engine) as runtime:
+            assert runtime.run(PROGRAM + "(f 1)") == "from m"
+            engine.bind("f", "remote:n")  # those that are there are told
+            assert runtime.run("(f 1)") == "from n"
+            engine.bind("f", "remote:m")
+            return weakref.ref(runtime.machine)
+
+    gone = [once() for _ in range(3)]
+    gc.collect()
+    assert [ref() for ref in gone] == [None] * 3
