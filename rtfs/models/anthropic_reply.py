@@ -145,9 +145,9 @@ class AnthropicCollector:
             self._message = data["message"]
             self._use(self._message.get("usage"))
         elif kind == "content_block_start" and isinstance(data.get("content_block"), dict):
-            self._blocks[data.get("index", len(self._blocks))] = dict(data["content_block"])
+            self._blocks[self._place(data, len(self._blocks))] = dict(data["content_block"])
         elif kind == "content_block_delta" and isinstance(data.get("delta"), dict):
-            return self._delta(data.get("index", 0), data["delta"])
+            return self._delta(self._place(data, max(0, len(self._blocks) - 1)), data["delta"])
         elif kind == "message_delta":
             delta = data.get("delta")
             if isinstance(delta, dict):
@@ -157,6 +157,12 @@ class AnthropicCollector:
         elif kind == "message_stop":
             self.over = True
         return None
+
+    @staticmethod
+    def _place(data: dict[str, Any], otherwise: int) -> int:
+        """Which block an event is about; where it does not say, the one that began last."""
+        index = data.get("index")
+        return index if type(index) is int else otherwise
 
     def _use(self, usage: Any) -> None:
         if isinstance(usage, dict):

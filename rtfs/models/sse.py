@@ -54,6 +54,7 @@ def lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
             piece = piece.removeprefix(b"\xef\xbb\xbf")
         if after_cr and piece[:1] == b"\n":
             piece = piece[1:]
+            after_cr = False
         if not piece:
             continue
         after_cr = piece[-1:] == b"\r"

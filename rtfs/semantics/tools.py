@@ -143,19 +143,29 @@ def _open(type: Type) -> Type:
 def _function(name: str, machine: Machine, namespace: Namespace) -> Tool:
     found = machine.missing(namespace, name, None)
     if isinstance(found, Function) and isinstance(found.spec, ast.Fn):
-        return _of_program(name, found, namespace)
+        return _of_program(name, found, namespace, machine)
     if isinstance(found, Builtin):
         return _of_host(name, found)
     raise EvalError(f"{name}, one of :tools, is no function", kind="invalid-delegation", hint=SHAPE)
 
 
-def _of_program(name: str, function: Function, namespace: Namespace) -> Tool:
+def _of_program(name: str, function: Function, namespace: Namespace, machine: Machine) -> Tool:
     spec: ast.Fn = function.spec
+    home = _home(function, namespace, machine)
     entries = [Entry(Keyword(_name(param, i)), param.type or ANY, False) for i, param in enumerate(spec.params)]
     if spec.rest is not None:
         entries.append(Entry(Keyword(spec.rest.name), VectorType(spec.rest.type or ANY), True))
     operands = RecordType(tuple(entries))
     result = spec.result or ANY
+    aliases = _aliases((operands, result), home.lookup_type)
+    if home is not namespace:  # what the delegated function calls so may be another type
+        written = {alias: f"{home.name}.{alias}" for alias in aliases}
+
+        def renamed(type: Type) -> Type:
+            return rewrite(type, lambda part: TypeRef(written.get(part.name, part.name)) if isinstance(part, TypeRef) else part)
+
+        aliases = {written[alias]: renamed(type) for alias, type in aliases.items()}
+        operands, result = renamed(operands), renamed(result)  # type: ignore[assignment]
     options = {k.name: v for k, v in spec.meta.items() if type(k) is Keyword} if spec.meta is not None else {}
     return Tool(
         name=name,
@@ -163,10 +173,19 @@ def _of_program(name: str, function: Function, namespace: Namespace) -> Tool:
         operands=operands,
         rest=spec.rest is not None,
         result=result,
-        aliases=_aliases((operands, result), namespace.lookup_type),
+        aliases=aliases,
         tags=tags_of(options),
         run=lambda args: call(function, args),
     )
+
+
+def _home(function: Function, namespace: Namespace, machine: Machine) -> Namespace:
+    """The namespace that a function was defined in: its types have their names there."""
+    if function.module == namespace.name:
+        return namespace
+    found = [known for known in machine.loaded_namespaces() if known.name == function.module]
+    # of several versions of a module, the one that has it
+    return next((known for known in found if function in known.values.values()), found[0] if found else namespace)
 
 
 def _name(param: ast.Param, index: int) -> str:

@@ -16,6 +16,7 @@ import rtfs
 from rtfs.errors import DelegationError, EvalError, HostError, LimitExceeded
 from rtfs.models.protocol import Availability, ModelReply, ModelRequest, ToolCall, ToolsRefused, Usage
 from rtfs.models.registry import ModelRegistry
+from rtfs.values.scalars import Keyword
 
 pytestmark = pytest.mark.parametrize("strategy", ["ir", "tree"])
 
@@ -453,6 +454,24 @@ def test_tools_of_a_compiled_program(make: Make, tmp_path: Any) -> None:
     other, _ = make(model)
     assert other.run_file(path) == "compiled"
     assert json.loads(model.results[0])["days"] == 2
+
+
+@pytest.mark.parametrize("calls_tools", [True, False])
+def test_types_of_a_tool_are_those_of_its_module(make: Make, tmp_path: Any, calls_tools: bool) -> None:
+    text = """(module shop
+  (deftype Code :string)
+  (deftype Item [:map [:code Code] [:count :int]])
+  (defn reserve "Puts it aside." [item : Item] : Item (assoc item :count (+ 1 (:count item)))))"""
+    (tmp_path / "shop.rtfs").write_text(text, encoding="utf-8")
+    operands = {"item": {"code": "x", "count": 1}}
+    typed = [json.dumps({"tool": "shop_reserve", "operands": operands}), '{"answer": [3]}']
+    model = Scripted([("shop_reserve", operands)], "[3]", calls_tools=True) if calls_tools else Scripted(*typed, calls_tools=False)
+    runtime, _ = make(model, module_path=[tmp_path])
+    runtime.run("(import shop) (deftype Item :int)" + ask("[shop/reserve]", result="[:vector Item]"))
+    assert runtime.run('(answer "one more")') == [3]
+    last = model.requests[-1]
+    gave = model.results[0] if calls_tools else last.parameters[-1].value.items()[0][Keyword("gave")]
+    assert json.loads(gave) == {"code": "x", "count": 2}
 
 
 def test_tools_of_a_module(make: Make, tmp_path: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rtfs.models.sse import Event, events
@@ -51,6 +51,7 @@ def test_an_event_is_there_as_soon_as_it_is_whole() -> None:
 TEXT = st.text(alphabet="ab :\n\r\u00e9\u2028\U0001f600", max_size=40)
 
 
+@example("a x\r\n\na y", [8, 9])
 @given(TEXT, st.lists(st.integers(0, 60), max_size=8))
 def test_where_the_pieces_end_does_not_matter(text: str, cuts: list[int]) -> None:
     data = text.replace("a", "data:").encode()

@@ -13,7 +13,9 @@ import pytest
 from rtfs.errors import DelegationError
 from rtfs.models.anthropic import AnthropicProvider
 from rtfs.models.openai_compatible import OpenAICompatibleProvider
+from rtfs.models.prompt import ReplyShape
 from rtfs.models.protocol import Chunk, ModelReply, ModelRequest, Parameter, ToolCall, ToolSpec, Usage
+from rtfs.models.sse import Event
 from rtfs.types.nodes import INT, STRING, Entry, RecordType, Type
 from rtfs.values.scalars import Keyword
 from tests.support.anthropic_server import AnthropicServer, stream
@@ -477,3 +479,16 @@ def test_a_date_to_wait_for_is_taken_for_what_it_is(server: OpenAIServer, provid
     _, error = received(provider.stream(request()))
     assert (error.retry_after_s > 1e6) is waits
     assert error.retry_after_s >= 0
+
+
+@pytest.mark.parametrize("index", [[], None, "a", {"x": 1}, 0.5])
+def test_events_that_do_not_say_which_block_they_are_about(index: Any) -> None:
+    collector = AnthropicProvider(api_key=KEY).collector(request(STRING), ReplyShape.of(STRING, lambda name: None))
+    block, delta = {"type": "text", "text": ""}, {"type": "text_delta", "text": "hello"}
+    for data in (
+        {"type": "content_block_start", "index": index, "content_block": block},
+        {"type": "content_block_delta", "index": index, "delta": delta},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
+    ):
+        collector.take(Event("", json.dumps(data)))
+    assert collector.whole()["content"] == [{"type": "text", "text": "hello"}]
