@@ -164,8 +164,7 @@ def test_secrets_are_taken_out_of_errors(make: Make) -> None:
     model = Scripted([("f", {})], "done")
     runtime, _ = make(model, environ={"SOME_API_KEY": "sk-1234567890"})
     runtime.run('(defn f [] (throw {:type :odd :message "key sk-1234567890 is bad"}))' + ask("[f]") + '(answer "x")')
-    assert model.results == ["It failed: key [SOME_API_KEY] is bad"] or "sk-1234567890" not in model.results[0]
-    assert "is bad" in model.results[0]
+    assert model.results == ["It failed: key [SOME_API_KEY] is bad"]
 
 
 def test_a_limit_that_runs_out_in_a_tool_is_no_news_for_the_model(make: Make) -> None:

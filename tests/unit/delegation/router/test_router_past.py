@@ -98,7 +98,7 @@ def test_prices_come_from_the_table(make: Callable[..., Runtime], tmp_path: Path
     with make(policy=None, engine=router) as runtime:
         decision = runtime.engine.decide(CallContext("ask", prompt_chars=1_000))
         assert [one.price for one in router.candidates] == [(2.0, 8.0), (0.0, 0.0), None]
-        assert "$0" in decision.reasoning or "$" in decision.reasoning
+        assert ", $0: " in decision.reasoning  # that of the one that is taken
     given = CostedRouter([Candidate.of("remote:paid", price=(1.0, 1.0))])
     with make(policy=None, engine=given):
         given.decide(CallContext("ask"))
