@@ -432,11 +432,13 @@ class Runtime(Inspection):
         if self._closed:
             return
         self._closed = True
-        if self._programs.cache is not None:
-            self._enter(self._programs.cache.keep)
-        for closer in self.capabilities.closers:
-            closer()
-        self.delegation.close()
+        try:
+            if self._programs.cache is not None:
+                self._enter(self._programs.cache.keep)
+            for closer in self.capabilities.closers:
+                closer()
+        finally:
+            self.delegation.close()
 
     def __enter__(self) -> Runtime:
         return self

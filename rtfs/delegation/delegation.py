@@ -353,21 +353,29 @@ class Delegation:
 
     def close(self) -> None:
         """Release models and connections, and say how often functions fell back, if they did."""
-        if self.library is not None:
-            self.library.flush()
-        if self._own_code is not None:
-            self._own_code.close()
-        if self._delegate is not None:
-            self._delegate.close()
-            self._sinks.close()
-        elif self._metrics:
-            self._metrics.close()
-        if self._caches is not None:
-            self._tell_plans()
-            # one that was given may be somebody else's too
-            self._caches.flush() if self._caches is self._given_caches else self._caches.close()
-        if self._models not in ("default", None):
-            self._models.close()
+        try:
+            if self._delegate is not None:
+                self._delegate.close()
+                self._sinks.close()
+            elif self._metrics:
+                self._metrics.close()
+        finally:
+            self._close_stores()
+
+    def _close_stores(self) -> None:
+        """Models last, and whatever the others do: they have the most."""
+        try:
+            if self.library is not None:
+                self.library.flush()
+            if self._own_code is not None:
+                self._own_code.close()
+            if self._caches is not None:
+                self._tell_plans()
+                # one that was given may be somebody else's too
+                self._caches.flush() if self._caches is self._given_caches else self._caches.close()
+        finally:
+            if self._models not in ("default", None):
+                self._models.close()
 
 
 def engine_of_policy(

@@ -209,14 +209,20 @@ class ModelRegistry:
         return lines
 
     def close(self) -> None:
-        """Close every provider that was made. May be called twice; afterwards nothing resolves."""
+        """Close every provider that was made, also after one that fails to. May be called twice; afterwards nothing resolves."""
         with self._lock:
             entries = [] if self._closed else list(self._entries.values())
             self._closed = True
+        failure: Exception | None = None
         for entry in entries:
             with entry.lock:
-                if entry.provider is not None:
-                    entry.provider.close()
+                try:
+                    if entry.provider is not None:
+                        entry.provider.close()
+                except Exception as error:
+                    failure = failure or error
+        if failure is not None:
+            raise failure
 
     def _defaults(self, side: str) -> list[_Entry]:
         return [e for e in self._entries.values() if e.default and ("any" in (side, e.kind) or e.kind == side)]

@@ -92,3 +92,37 @@ def test_a_function_comes_back_as_a_callable_and_goes_in_as_itself() -> None:
 def test_a_core_form_cannot_be_defined_by_the_host() -> None:
     with pytest.raises(ConfigError, match="core form"):
         Runtime(models=None).define("if", 1)
+
+
+def test_what_fails_to_close_keeps_nothing_else_open() -> None:
+    closed: list[str] = []
+
+    class Model:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def complete(self, request: ModelRequest) -> ModelReply:
+            return ModelReply(text="yes")
+
+        def close(self) -> None:
+            closed.append(self.name)
+            if self.name == "a":
+                raise OSError("it cannot")
+
+    class Log:
+        def add(self, record: object) -> None:
+            pass
+
+        def flush(self) -> None:
+            closed.append("log")
+            raise OSError("the disk is full")
+
+    models = ModelRegistry()
+    for name in ("a", "b"):
+        models.register(name, Model(name))
+    runtime = Runtime(models=models, log=Log())
+    assert runtime.run('(defn f ^:delegation :remote "a" [] "no") (f)') == "yes"
+    with pytest.raises(OSError, match="it cannot") as failed:
+        runtime.close()
+    assert str(failed.value.__context__) == "the disk is full"
+    assert closed == ["log", "a", "b"]
