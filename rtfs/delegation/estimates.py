@@ -15,7 +15,9 @@ from rtfs.models.protocol import ModelRequest
 _TOKENS_PER_MESSAGE = 8
 _MOST_FUNCTIONS = 1_000
 #: Of a request: what is not the same for all calls of a function, and what no prompt shows.
-_OTHERS = frozenset({"parameters", "model", "previous", "rules", "max_tokens", "temperature", "seed", "timeout_s", "answer_now"})
+_OTHERS = frozenset(
+    ("parameters", "model", "previous", "rules", "max_tokens", "temperature", "seed", "timeout_s", "answer_now", "stop")
+)
 _SHARED = tuple([field.name for field in fields(ModelRequest) if field.name not in _OTHERS])
 
 #: Letters and blanks of a text; what all its other signs count.

@@ -125,7 +125,7 @@ class CallRecord:
     function_hash: str | None = None
     """Of the version of the function (`requests.Requests.function_hash`)."""
     request_hash: str | None = None
-    """The same for the same question, whoever is asked (`requests.request_hash`); None where nobody keeps it."""
+    """The same for the same question, whoever is asked (`requests.Requests.hash_of`); None where nobody keeps it."""
     arguments: str | None = None
     """A vector that reads back; None unless it was asked for."""
     planned: dict[str, Any] | None = None

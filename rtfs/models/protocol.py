@@ -2,7 +2,7 @@
 
 The provider decides how: a local model scores labels and decodes under a grammar, a remote one is given a JSON
 Schema.  What comes back is text in the shape of `ModelRequest.result`; turning it into an RTFS value and
-deciding what to do when that fails is not the provider's business (`models/coerce.py`, `delegation/`).
+deciding what to do when that fails is not the provider's business (`types/coercion`, `delegation`).
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ class DelegatedCall:
     """A call of a function with a `:local-model` or `:remote` hint. Arguments have passed their type checks."""
 
     target: str
-    """`local-model` or `remote`."""
+    """`local-model`, `remote`, or `engine`: then it has a `plan`."""
     model: str
     name: str
     """Qualified: `module/f`, `f`, or `anonymous`."""

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from rtfs.delegation import estimates
 from rtfs.delegation.estimates import Estimates, estimated_tokens, generous_tokens
 from rtfs.models.protocol import ModelRequest, Parameter, PreviousTry
+from rtfs.semantics.stopping import Stop
 from rtfs.types.nodes import ANY, INT, STRING, EnumType, Type, TypeRef
 from rtfs.values.sequences import Vector
 
@@ -34,18 +36,35 @@ def test_what_calls_of_a_function_share_is_weighed_once_and_the_estimate_is_the_
         asked = ModelRequest(model="m", function="f", doc="What is it?", parameters=parameters, result=INT)
         return replace(asked, **others)  # type: ignore[arg-type]
 
-    estimates = Estimates()
+    known = Estimates()
     for shared in ({}, {"doc": "Another question"}, {"result": STRING}, {"examples": ((("a", "b"), 1),)}):
         for first, second in (("first of all", "that is weighed"), values, (values[0], Vector([values[1], 2.5]))):
             asked = request(first, second, **shared)
-            assert estimates.tokens(asked) == generous_tokens(asked)
+            assert known.tokens(asked) == generous_tokens(asked)
     again = replace(request(*values), previous=PreviousTry(text="no", problem="must be an integer"))
-    assert estimates.tokens(again) == generous_tokens(again)
+    assert known.tokens(again) == generous_tokens(again)
 
 
 def test_an_estimate_of_a_type_that_was_defined_anew_is_new():
-    estimates = Estimates()
+    known = Estimates()
     for labels in (("a", "b"), ("a much longer label", "and another one")):
         aliases: dict[str, Type] = {"Label": EnumType(labels)}
         asked = ModelRequest(model="m", function="f", doc="", parameters=(), result=TypeRef("Label"), aliases=aliases)
-        assert estimates.tokens(asked) == generous_tokens(asked)
+        assert known.tokens(asked) == generous_tokens(asked)
+
+
+def test_calls_of_several_branches_are_weighed_as_one_function(monkeypatch: pytest.MonkeyPatch):
+    weighed: list[ModelRequest] = []
+
+    class Counted(estimates._Fixed):
+        def __init__(self, request: ModelRequest, texts: list[str]) -> None:
+            weighed.append(request)
+            super().__init__(request, texts)
+
+    monkeypatch.setattr(estimates, "_Fixed", Counted)
+    made = Estimates()
+    asked = ModelRequest(model="m", function="f", doc="?", parameters=(Parameter(name="x", type=STRING, value="a"),), result=INT)
+    for seconds in range(1, 4):
+        request = replace(asked, stop=Stop(), timeout_s=float(seconds), seed=seconds)
+        assert made.tokens(request) == generous_tokens(request)
+    assert len(weighed) == 1
