@@ -208,8 +208,10 @@ class Delegation:
         """The capability `:ai.llm-execute`."""
         from rtfs.delegation.llm_execute import llm_execute
 
-        models, spending, budget = self.models, self.accounts.spending, self._machine.spending()
-        text: str = self._machine.away(lambda: llm_execute(models, spending, budget, *operands))
+        models, spending, machine = self.models, self.accounts.spending, self._machine
+        budget, branch, remaining_s = machine.spending(), machine.branch, machine.remaining_s()
+        stop = None if branch is None else branch.stop
+        text: str = machine.away(lambda: llm_execute(models, spending, budget, *operands, stop=stop, remaining_s=remaining_s))
         return text
 
     # --- the engine ---

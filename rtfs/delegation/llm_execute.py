@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rtfs.delegation.asking import in_time
 from rtfs.delegation.budget import Budget
 from rtfs.delegation.spending import Spending
@@ -15,14 +17,28 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from rtfs.semantics.stopping import Stop
+
 ECHO = "echo-model"
 
 
-def llm_execute(registry: ModelRegistry, spending: Spending, budget: Budget, model: Any, prompt: Any, system: Any = None) -> str:
+def llm_execute(
+    registry: ModelRegistry,
+    spending: Spending,
+    budget: Budget,
+    model: Any,
+    prompt: Any,
+    system: Any = None,
+    *,
+    stop: Stop | None = None,
+    remaining_s: float | None = None,
+) -> str:
     """The text that a model gives for a prompt.
 
     Args:
         budget: pays for it.
+        stop: set when nobody wants it any more.
+        remaining_s: seconds until the run's time is over; None when it has no limit.
         model: `echo-model` gives the prompt back; any other id is looked for among local, then remote models.
         system: put in front as `System:` and `User:` sections.
     Raises:
@@ -57,7 +73,10 @@ def llm_execute(registry: ModelRegistry, spending: Spending, budget: Budget, mod
         doc=system or "",
         parameters=(Parameter(name="prompt", type=STRING, value=prompt),),
         result=STRING,
+        stop=stop,
     )
+    if remaining_s is not None:
+        request = replace(request, timeout_s=min(request.timeout_s, max(remaining_s, 0.001)))
     try:
         with spending.reserve(provider, request, budget, local=target == "local-model") as charge:
             reply = provider.complete(in_time(request, budget))

@@ -12,6 +12,7 @@ import pytest
 
 from rtfs.config import Limits
 from rtfs.errors import ConfigError, DelegationError, EvalError, LimitExceeded, MacroError
+from rtfs.models.protocol import ModelReply, ModelRequest
 from rtfs.runtime import Runtime
 from rtfs.source import Source
 from tests.support.waiting_models import Waiting, runtime_with
@@ -503,3 +504,22 @@ def test_equal_calls_of_tickets_are_calls_to_a_budget_whatever_was_quicker(strat
             spent.append(runtime.budget.spent.calls)
         assert spent == [2, 4, 5, 6], "the second time, a cache answers"
         assert model.asked == [1, 2]
+
+
+def test_prompts_end_with_their_ticket_and_with_the_time_of_the_run(strategy: str) -> None:
+    model = Waiting(lambda n: 5_000.0)
+    waits: list[float] = []
+    complete = model.complete
+
+    def noted(request: ModelRequest) -> ModelReply:
+        waits.append(request.timeout_s)
+        return complete(request)
+
+    model.complete = noted  # type: ignore[method-assign]
+    with runtime_with(model, strategy, allow=["ai.llm-execute"], limits=Limits(timeout_s=20)) as runtime:
+        text = '(let [a (delegate-async (llm-execute "m" "x"))] (cancel a))'
+        cancelled, seconds = took(lambda: runtime.run(text))
+    assert cancelled is True
+    assert seconds < 3
+    assert model.interrupted == ["x"]
+    assert 0 < waits[0] <= 20
