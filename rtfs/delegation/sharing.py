@@ -23,7 +23,6 @@ from rtfs.delegation.targets import ModelTarget
 from rtfs.errors import DelegationError
 from rtfs.semantics.protocols import DelegatedCall
 
-
 _ONE_CALL = Amounts(calls=1)
 
 
