@@ -541,11 +541,12 @@ class Runtime(Inspection):
         entries = 0 if outermost else machine.entries  # each part of a program has its own
         if entries >= _MAX_REENTRY:
             raise LimitExceeded(f"the host and RTFS call each other more than {_MAX_REENTRY} deep", kind="stack-overflow")
-        depth, hints, budget = machine.depth, machine.hints, machine.budget
+        depth, hints, budget = (0, {}, None) if outermost else (machine.depth, machine.hints, machine.budget)
         if stop is not None:
             stop.check()
-        machine.entries = entries + 1
-        if outermost:
+        if not outermost:
+            machine.entries = entries + 1
+        else:
             self._running = True
             raise_recursion_limit(machine.max_depth * _FRAMES_PER_CALL[self.strategy] + 20_000)
         try:
@@ -574,14 +575,14 @@ class Runtime(Inspection):
                 raise
             failure = LimitExceeded("the program needs more memory than there is", kind="memory-exhausted")
         finally:
+            machine.entries = entries
+            machine.depth, machine.hints, machine.budget = depth, hints, budget
             if outermost:
                 try:
-                    machine.end_run()
+                    machine.end_run()  # from here on, what is left of it may have the turn
                 finally:
                     self._running = False
                     restore_recursion_limit()
-            machine.entries = entries
-            machine.depth, machine.hints, machine.budget = depth, hints, budget
         raise failure  # here, where Python does not note down the other error with all its frames
 
     def _find_module(self, name: str) -> Source | None:

@@ -71,10 +71,14 @@ class Branches:
 
     # --- runs ---
 
-    def begin(self, stop: Stop | None = None) -> None:
-        """A run has begun in this thread; something that is left of an earlier one may still have the turn."""
+    def begin(self, stop: Stop | None = None, state: tuple[Any, ...] | None = None) -> None:
+        """A run has begun in this thread; something that is left of an earlier one may still have the turn.
+
+        Args:
+            state: of the machine in its turn; as it is now when None.
+        """
         stale = self.root  # somebody has called a built-in without a run
-        root = Branch(self, None, 0, self._context())
+        root = Branch(self, None, 0, self._context() if state is None else state)
         root.stop = stop or root.stop
         root.thread = get_ident()
         self._here[root.thread] = root

@@ -76,15 +76,16 @@ class Machine:
     # --- limits ---
 
     def start_run(self, stop: Stop | None = None) -> None:
-        """Reset the counters for a new run, which ends early when `stop` is set."""
-        self.fuel.cleaning = False
-        self.budget = None
+        """Begin a new run, which ends early when `stop` is set, as from nothing: what is left of an earlier one, in a thread of its
+        own, may be cleaning up, and is waited for."""
+        if self.branches is not None or stop is not None:
+            self._begin_branches(stop, _fresh())
+        else:
+            self.depth, self.entries, self.hints, self.budget, self.current, self.fuel.cleaning = _fresh()
         self.runner = get_ident()
         self.fuel.stop = stop
         if self.metered:
             self.fuel.start()
-        if self.branches is not None or stop is not None:
-            self._begin_branches(stop)
 
     def end_run(self) -> None:
         """Call off what the run has begun and not awaited."""
@@ -100,12 +101,12 @@ class Machine:
         branches: Branches = self.branches
         return branches
 
-    def _begin_branches(self, stop: Stop | None) -> None:
+    def _begin_branches(self, stop: Stop | None, state: tuple[Any, ...] | None = None) -> None:
         from rtfs.semantics.branches import Branches
 
         if self.branches is None:
             self.branches = Branches(self, self.max_in_flight)
-        self.branches.begin(stop)
+        self.branches.begin(stop, state)
 
     def away(self, work: Callable[[], Any]) -> Any:
         """The value of `work()`, which waits for the outside; other branches of the program go on meanwhile."""
@@ -272,6 +273,11 @@ class Machine:
         if name.startswith("//"):
             hint = "a comment starts with `;`"
         raise EvalError(f"Undefined symbol: {name}", kind="undefined-symbol", span=span, hint=hint)
+
+
+def _fresh() -> tuple[Any, ...]:
+    """With what a run begins: depth, entries, hints, budget, current, and whether it cleans up (as `branches.Branches` has it)."""
+    return 0, 1, {}, None, None, False
 
 
 def _no_budget(*_: Any) -> Any:

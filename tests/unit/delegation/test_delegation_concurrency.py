@@ -523,3 +523,26 @@ def test_prompts_end_with_their_ticket_and_with_the_time_of_the_run(strategy: st
     assert seconds < 3
     assert model.interrupted == ["x"]
     assert 0 < waits[0] <= 20
+
+
+def test_what_is_left_of_a_run_takes_nothing_from_the_next(strategy: str) -> None:
+    answers, cleaning, go_on = threading.Event(), threading.Event(), threading.Event()
+    model = Waiting(deaf=True)
+    model.during = lambda n: answers.wait(20) if n == 1 else None
+
+    def clean_up() -> None:
+        cleaning.set()
+        go_on.wait(20)
+
+    with runtime_with(model, strategy, limits=Limits(max_depth=300)) as runtime:
+        runtime.define("clean-up", clean_up)
+        runtime.run("(defn deep [n x] (if (= n 0) (try (ask x) (finally (clean-up))) (str (deep (- n 1) x))))")
+        runtime.run("(defn down [n] (if (= n 0) 0 (+ 1 (down (- n 1)))))")
+        go_on.set()
+        assert runtime.run("(race [(delegate-async (deep 150 1)) (delegate-async (deep 1 2))])") == "4"
+        go_on.clear()
+        cleaning.clear()
+        answers.set()
+        assert cleaning.wait(20)  # in a thread that nobody waits for any more
+        threading.Timer(0.2, go_on.set).start()
+        assert [runtime.run("(down 250)") for _ in range(2)] == [250, 250]
