@@ -153,7 +153,7 @@ def too_few(samples: Samples, least: int) -> str:
             (samples.not_by_models, "that no model answered"),
             (samples.of_other_versions, "of the function as it was before"),
             (samples.unreadable, "that were cut off"),
-            (samples.repeated, "that a cache repeated"),
+            (samples.repeated, "that a cache or an equal call repeated"),
         )
         if count
     ]

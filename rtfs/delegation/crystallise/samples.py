@@ -1,8 +1,8 @@
 """Recorded answers of a model as examples: what was asked of a function as it is now, and what came of it.
 
 Only answers of models count: not those of the function's own body or of published code, which would agree with themselves, nor
-those that a cache gave to a question that only means the same.  What a cache gives back to the very same question counts once.  A
-record of the function as it was before (another docstring, other types or examples) is told by its request hash and left out.
+those that a cache gave to a question that only means the same.  What a cache, or an equal call at the same time, gives back to the
+very same question counts once.  A record of the function as it was before (another docstring, other types or examples) is told by its request hash and left out.
 Where a model answered the same question in several ways, the answer of more than half of the records counts, or none.
 """
 
@@ -14,6 +14,7 @@ from typing import Any
 
 from rtfs.caching.code.publishing import Example
 from rtfs.delegation.requests import Requests
+from rtfs.delegation.targets import model_target
 from rtfs.errors import ParseError
 from rtfs.ir.artefact.definitions import Definition
 from rtfs.semantics.protocols import DelegatedCall
@@ -71,6 +72,13 @@ class Samples(Struct):
         return sum(one.times for one in repeated) / total if total else None
 
 
+def _is_shared(record: dict[str, Any]) -> bool:
+    """Whether the answer is that of an equal call, which has a record of its own."""
+    target = model_target(record.get("target", ""), record.get("model", ""))
+    outcomes = [attempt["outcome"] for attempt in record.get("attempts", ()) if attempt["target"] == target]
+    return outcomes[-1:] == ["shared"]
+
+
 def samples_of(function: Definition, types: Callable[[str], Type | None], records: Iterable[dict[str, Any]]) -> Samples:
     """
     Args:
@@ -101,7 +109,7 @@ def samples_of(function: Definition, types: Callable[[str], Type | None], record
             counts["of_other_versions"] += 1
             continue
         key, answer = record["arguments"], record["value"]
-        if record.get("cache") is not None and key in answers:  # the same answer once more, not another one
+        if _is_shared(record) or (record.get("cache") is not None and key in answers):  # the same answer once more, not another one
             counts["repeated"] += 1
             continue
         traffic.append((key, example))

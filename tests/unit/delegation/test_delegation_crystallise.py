@@ -181,6 +181,16 @@ def test_what_a_cache_repeats_counts_once(tmp_path: Path) -> None:
     assert (len(found.traffic), found.repeated, found.self_agreement) == (2, 2, None)
 
 
+def test_what_equal_calls_share_counts_once(tmp_path: Path) -> None:
+    models = rtfs.ModelRegistry()
+    models.register("labels", Labels(["bug"]), kind="local")
+    with Runtime(models=models, log=str(tmp_path / "log"), environ={"RTFS_LOG": "full"}) as runtime:
+        assert runtime.run(ASKING + '(pmap topic ["a" "a" "a" "a"])') == ["bug"] * 4
+    found = samples([entry.record for entry in Selection().entries(str(tmp_path / "log"))])
+    assert [(sample.key, sample.times) for sample in found.distinct] == [('["a"]', 1)]
+    assert (found.records, len(found.traffic), found.repeated) == (4, 1, 3)
+
+
 # --- learning ---
 
 
