@@ -2,7 +2,8 @@
 
 Only answers of models count: not those of the function's own body or of published code, which would agree with themselves, nor
 those that a cache gave to a question that only means the same.  What a cache, or an equal call at the same time, gives back to the
-very same question counts once.  A record of the function as it was before (another docstring, other types or examples) is told by its request hash and left out.
+very same question counts once.  A record of the function as it was before (another docstring, other types or examples) is told by
+its request hash and left out.
 Where a model answered the same question in several ways, the answer of more than half of the records counts, or none.
 """
 
