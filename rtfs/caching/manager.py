@@ -118,7 +118,7 @@ class CacheManager:
             What `ask` raises; DelegationError: somebody else asked the same, and the time of this request was over first.
         """
         key, request = self._turn(question)
-        replies = self.replies
+        replies = None if self._closed else self.replies
         fresh = NAME in self._refresh and self._to_refresh(key)
         before = self._flights.ended
         if replies is not None and not fresh:
@@ -147,13 +147,13 @@ class CacheManager:
 
     def forget(self, key: bytes) -> None:
         """A kept reply turned out to be of no use."""
-        if self.replies is not None:
+        if self.replies is not None and not self._closed:
             self.replies.invalidate(key)
 
     def _beyond(self, question: Question, key: bytes, request: ModelRequest, ask: Ask) -> Answered:
         """Past L2: a reply to a question that means the same, else that of the model."""
         look = None
-        semantic = self.semantic if question.mode == "semantic" else None
+        semantic = self.semantic if question.mode == "semantic" and not self._closed else None
         if semantic is not None and "L3" not in self._refresh:
             look = semantic.look(question)
             if look is not None and look.serve and not look.check:

@@ -356,6 +356,8 @@ def test_an_answer_that_comes_after_the_end_opens_no_file_anew(tmp_path: Path) -
     bench = Bench(lambda request: bench.caches.close() or "praise", store=store)  # as of a request that nobody waits for any more
     assert bench() == "praise"
     assert store._db._db is None
+    assert bench() == "praise"
+    assert (bench.asked, store._db._db) == (2, None)
 
 
 @pytest.mark.parametrize("wrong", [Keyword("maybe"), 5, Map([(Keyword("samples"), 0)]), Map([(Keyword("mode"), "exact")]), Map([(Keyword("ttl"), 5)])])
