@@ -523,3 +523,13 @@ def test_prompts_end_with_their_ticket_and_with_the_time_of_the_run(strategy: st
     assert seconds < 3
     assert model.interrupted == ["x"]
     assert 0 < waits[0] <= 20
+
+
+@pytest.mark.parametrize("delay_ms", [0, 5])
+def test_a_loop_of_tickets_that_nobody_awaits_ends_with_its_budget(strategy: str, delay_ms: int) -> None:
+    model = Waiting(lambda n: delay_ms)
+    with runtime_with(model, strategy, max_in_flight=2) as runtime:
+        with pytest.raises(LimitExceeded, match="5 of 5 calls"):
+            runtime.run("(with-budget {:calls 5} (loop [n 0] (delegate-async (ask n)) (recur (inc n))))")
+        assert len(model.asked) == 5
+        assert runtime.run("(await (delegate-async (ask 9)))") == 18
