@@ -131,6 +131,15 @@ def test_a_full_log_has_arguments_and_values(path: Path):
     assert one["value"] == '"text: say [MY_KEY]"'
 
 
+@pytest.mark.parametrize("full", [False, True])
+def test_the_text_of_a_call_that_meant_the_same_is_an_argument(path: Path, full: bool):
+    log = CallLog(path, full=full)
+    log.add(record(cache="L3", cache_note={"matched": "my name is Ada", "score": 0.9, "entry": "00ff"}))
+    log.close()
+    (one,) = documents(path)
+    assert one["cache_note"] == {"score": 0.9, "entry": "00ff"} | ({"matched": "my name is Ada"} if full else {})
+
+
 @pytest.mark.parametrize("secret", ["open sesame", 'open-"sesame"', "öffne-dich-jetzt", "open\nsesame", "open\\sesame", '", "source": "'])
 def test_secrets_are_in_no_field(path: Path, secret: str):
     log = CallLog(path, redact=redactor({"MY_KEY": secret}), full=True)
