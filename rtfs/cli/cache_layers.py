@@ -92,7 +92,7 @@ class Compiled(View):
         try:
             with os.scandir(compile_cache_folder(self.environ)) as files:
                 found = [(file.stat(), file.name) for file in files if file.name.endswith(".rtfsc")]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
         return sorted([(known.st_mtime, known.st_size, name) for known, name in found])
 
@@ -110,7 +110,7 @@ class Compiled(View):
     def clear(self) -> int:
         try:
             return int(self._store().clear())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return 0
         except OSError as error:
             folder = compile_cache_folder(self.environ)

@@ -224,6 +224,8 @@ class CallLog:
                 document["value"] = text
             else:
                 del document["arguments"]
+                if document["cache_note"] is not None:  # the text of the other call is what that was asked about
+                    document["cache_note"] = {name: said for name, said in document["cache_note"].items() if name != "matched"}
             written = self._written(document)
             if written is None:
                 document = self._clean(document)

@@ -17,6 +17,7 @@ from typing import Any
 
 from rtfs import database
 from rtfs.database import Database, Layout
+from rtfs.delegation.log_documents import document_of
 from rtfs.errors import ConfigError
 from rtfs.folders import LOG_NAME
 
@@ -199,9 +200,11 @@ def read(path: str, where: str, operands: Iterable[Any]) -> Iterator[tuple[int, 
     Raises:
         ConfigError: it cannot be read, or is none that this RTFS knows.
     """
-    sql = f"SELECT id, run, record, was_right, expected FROM calls LEFT JOIN outcomes ON call = id {where}"
+    sql = f"SELECT id, run, CAST(record AS BLOB), was_right, expected FROM calls LEFT JOIN outcomes ON call = id {where}"
     for number, run, text, right, expected in query(path, sql, operands):
-        document = json.loads(text)
+        document = document_of(text)
+        if document is None:
+            continue
         document["outcome"] = None if right is None else "right" if right else "wrong"
         document["expected_hash"] = expected
         yield number, run, document

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from rtfs.delegation.log_documents import document_of
 from rtfs.delegation.log_file import query, read
 from rtfs.delegation.record import NOT_ASKED
 from rtfs.delegation.targets import ModelTarget, parse_target
@@ -178,9 +178,12 @@ def failing_targets(path: str, since: float, *, most: int = 5_000) -> list[Strea
     """
     found: dict[str, Streak] = {}
     healthy: set[str] = set()
-    last = "SELECT started, record FROM calls WHERE started >= ? ORDER BY id DESC LIMIT ?"
-    for started, text in query(path, last, [since, most]):
-        for attempt in reversed(json.loads(text)["attempts"]):
+    last = "SELECT CAST(record AS BLOB) FROM calls WHERE started >= ? ORDER BY id DESC LIMIT ?"
+    for (text,) in query(path, last, [since, most]):
+        document = document_of(text)
+        if document is None:
+            continue
+        for attempt in reversed(document["attempts"]):
             target, outcome = attempt["target"], attempt["outcome"]
             if outcome in _ANSWERED:
                 healthy.add(target)
@@ -189,7 +192,7 @@ def failing_targets(path: str, since: float, *, most: int = 5_000) -> list[Strea
                 found[target] = Streak(
                     target=target,
                     failures=1 if before is None else before.failures + 1,
-                    last=started if before is None else before.last,
+                    last=document["started"] if before is None else before.last,
                     outcome=outcome if before is None else before.outcome,
                     problem=attempt["problem"] if before is None else before.problem,
                 )

@@ -85,16 +85,31 @@ class Tickets:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self._open: list[Ticket] = []
+        #: The first that failed with what no program can catch.
+        self._fatal: Ticket | None = None
         self._many = 1_000
 
     def start(self, work: Callable[[], Any], span: Span | None) -> Ticket:
-        """A ticket for the value of `work()`, which is under way."""
+        """A ticket for the value of `work()`, which is under way.
+
+        Raises:
+            LimitExceeded and the like: of this ticket or an earlier one, which nobody may ever await: a loop that makes tickets
+                ends with its budget.
+        """
         if len(self._open) > self._many:
             self._open = [ticket for ticket in self._open if not ticket.is_seen]
             self._many = 2 * len(self._open) + 1_000  # so that going through all of them is rare, however many are open
         ticket = Ticket(self._machine.with_branches().start(work), span)
         self._open.append(ticket)
+        ticket.branch.when_ended(lambda: self._note(ticket))
+        if self._fatal is not None:
+            self._fatal.outcome()
         return ticket
+
+    def _note(self, ticket: Ticket) -> None:
+        error = ticket.branch.error
+        if self._fatal is None and error is not None and _ends_all(error):
+            self._fatal = ticket
 
     def wait(self, tickets: Sequence[Ticket], is_enough: Callable[[], bool], timeout_s: float | None = None) -> bool:
         """Wait until `is_enough()`, which may become so when one of the tickets ends; whether it has."""
@@ -157,7 +172,7 @@ class Tickets:
 
     def end_run(self) -> None:
         """Cancel what nobody has awaited, and say so."""
-        unseen, self._open = [ticket for ticket in self._open if not ticket.is_seen], []
+        unseen, self._open, self._fatal = [ticket for ticket in self._open if not ticket.is_seen], [], None
         warn = self._machine.host.warn
         for ticket in unseen:
             if ticket.cancel():

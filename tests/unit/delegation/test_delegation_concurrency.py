@@ -546,3 +546,13 @@ def test_what_is_left_of_a_run_takes_nothing_from_the_next(strategy: str) -> Non
         assert cleaning.wait(20)  # in a thread that nobody waits for any more
         threading.Timer(0.2, go_on.set).start()
         assert [runtime.run("(down 250)") for _ in range(2)] == [250, 250]
+
+
+@pytest.mark.parametrize("delay_ms", [0, 5])
+def test_a_loop_of_tickets_that_nobody_awaits_ends_with_its_budget(strategy: str, delay_ms: int) -> None:
+    model = Waiting(lambda n: delay_ms)
+    with runtime_with(model, strategy, max_in_flight=2) as runtime:
+        with pytest.raises(LimitExceeded, match="5 of 5 calls"):
+            runtime.run("(with-budget {:calls 5} (loop [n 0] (delegate-async (ask n)) (recur (inc n))))")
+        assert len(model.asked) == 5
+        assert runtime.run("(await (delegate-async (ask 9)))") == 18

@@ -18,11 +18,13 @@ import pytest
 
 from rtfs import database
 from rtfs.capabilities.redaction import redactor
+from rtfs.cli.main import main
 from rtfs.config import Limits
 from rtfs.delegation import log as logs
 from rtfs.delegation import log_file
 from rtfs.delegation.log import CallLog
 from rtfs.delegation.log_file import LogFile, read, row_of
+from rtfs.delegation.log_queries import failing_targets
 from rtfs.delegation.record import Attempt, CallRecord
 from rtfs.errors import ConfigError, LimitExceeded
 from rtfs.runtime import Runtime
@@ -129,6 +131,15 @@ def test_a_full_log_has_arguments_and_values(path: Path):
     (one,) = documents(path)
     assert one["arguments"] == '["say [MY_KEY]"]'
     assert one["value"] == '"text: say [MY_KEY]"'
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_the_text_of_a_call_that_meant_the_same_is_an_argument(path: Path, full: bool):
+    log = CallLog(path, full=full)
+    log.add(record(cache="L3", cache_note={"matched": "my name is Ada", "score": 0.9, "entry": "00ff"}))
+    log.close()
+    (one,) = documents(path)
+    assert one["cache_note"] == {"score": 0.9, "entry": "00ff"} | ({"matched": "my name is Ada"} if full else {})
 
 
 @pytest.mark.parametrize("secret", ["open sesame", 'open-"sesame"', "öffne-dich-jetzt", "open\nsesame", "open\\sesame", '", "source": "'])
@@ -601,3 +612,25 @@ def test_versions_of_a_function_are_told_apart(path: Path):
     first, again, doc, rules, model, other = [one["function_hash"] for one in documents(path)]
     assert first == again == model == other  # who is asked, and what, does not make another function
     assert len({first, doc, rules}) == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["record = '{'", "record = '[]'", "record = 'null'", "record = CAST(x'ff' AS TEXT)", "record = 7", "record = '{\"function\": 3}'"]
+    + [f"record = json_set(record, '$.{name}', {value})" for name, value in (
+        ("started", "'now'"), ("started", "1e300"), ("attempts", "json('[3]')"), ("attempts", "json('[{\"target\": 3}]')"), ("score", "'high'"),
+        ("decision", "json('{}')"), ("latency_s", "null"), ("cost_usd", "'x'"), ("cache_note", "3"),
+    )],
+)  # fmt: skip
+def test_what_somebody_changed_into_no_record_is_left_out(path: Path, change: str, capsys: pytest.CaptureFixture[str]):
+    with Runtime(environ={}, log=path) as runtime:
+        runtime.run(PROGRAM + '(do (label "x") (say "y"))')
+    with sqlite3.connect(path) as db:
+        db.execute(f"UPDATE calls SET {change} WHERE id = 1")
+    db.close()
+    assert [one["function"] for one in documents(path)] == ["say"]
+    assert failing_targets(str(path), 0.0) == []
+    environ = {"RTFS_STATE_DIR": str(path.parent), "HOME": str(path.parent)}
+    for argv in (["logs"], ["logs", "--json"], ["logs", "show", "2"], ["logs", "export", "-"], ["status"]):
+        assert main(argv, environ) == 0
+    assert "internal error" not in capsys.readouterr().err
