@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import fields
+from operator import attrgetter
 from threading import Lock
 
 from rtfs.caching import keys
@@ -33,6 +34,7 @@ FORM = 1
 WITHOUT_SAY = frozenset(("timeout_s", "previous", "stop"))
 _FIXED = ("model", "function", "doc", "parameters", "result", "aliases", "max_tokens", "temperature", "seed")
 _OTHERS = tuple([field.name for field in fields(ModelRequest) if field.name not in {*_FIXED, *WITHOUT_SAY, "examples", "rules"}])
+_others_of = attrgetter(*_OTHERS)
 _MOST_BEGINNINGS = 1_000
 #: Replies that are held as they were read, and for how many seconds: so long another process's change may pass unseen.
 MOST_HELD, HELD_S = 4_096, 5.0
@@ -76,10 +78,11 @@ class RequestKeys:
             more = ("examples", request.examples)
         if request.rules is not None:
             more = (*more, "rules", rules_key(request.rules))
-        for name in _OTHERS:
-            value = getattr(request, name)
-            if value:
-                more = (*more, name, value)
+        others = _others_of(request)
+        if any(others):
+            for name, value in zip(_OTHERS, others, strict=True):
+                if value:
+                    more = (*more, name, value)
         return begun[1].key(*values, more) if more else begun[1].key(*values)
 
     def _begin(self, fixed: tuple[Any, ...], request: ModelRequest, provider: str, version: str, tenant: str) -> Any:
@@ -179,9 +182,12 @@ def _aliases(aliases: dict[str, Type]) -> list[tuple[str, str]]:
     return [(name, str(type_)) for name, type_ in sorted(aliases.items())]
 
 
+_INPUT = keys.begin("input")
+
+
 def input_tag(request: ModelRequest) -> str:
     """The tag of all replies to the same operands, whatever was asked about them, and whoever was."""
-    return f"input:{keys.key('input', *[p.value for p in request.parameters]).hex()[:32]}"
+    return f"input:{_INPUT.key(*[p.value for p in request.parameters]).hex()[:32]}"
 
 
 class ReplyCache:
@@ -252,8 +258,9 @@ class ReplyCache:
             self._held[key] = (self._clock(), kept)
 
     def _let_go(self, key: bytes) -> None:
-        with self._lock:
-            self._held.pop(key, None)
+        if key in self._held:
+            with self._lock:
+                self._held.pop(key, None)
 
     def put(
         self,
@@ -264,13 +271,18 @@ class ReplyCache:
         min_confidence: float = 0.0,
         ttl_s: float | None = None,
         tags: tuple[str, ...] = (),
+        metadata: dict[str, Any] | None = None,
     ) -> bool:
+        """
+        Args:
+            metadata: is kept instead of that of the reply.
+        """
         self._let_go(key)
         store = self.store.local if private else self.store
         kept = False
         if store is not None and value.confidence >= max(min_confidence, self.config.min_confidence):
             try:
-                data = encode(value.to_data())
+                data = encode(value.to_data(metadata), canonical=False)
             except Malformed:  # a text with half a character in it
                 pass
             else:
@@ -344,11 +356,12 @@ class ReplyCache:
         about = {**reply.metadata, **asked, "parts": parts_of(question, asked_about)}  # a text is quicker to read than a map
         return self.put(
             key,
-            reply.with_metadata(about),
+            reply,
             private=question.private,
             min_confidence=question.min_confidence,
             ttl_s=question.ttl_s,
             tags=tags,
+            metadata=about,
         )
 
     def by_model(self, model: str) -> Iterator[tuple[bytes, Kept]]:
