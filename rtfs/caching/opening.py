@@ -161,7 +161,7 @@ def layer_store(layer: str, place: str, shared: str | None, config: CacheConfig,
     hot: Store = store
     if store.name != "memory":
         hot = guarded = GuardedStore(store, notice=notice)
-        if layer == "L2" and store.name == "sqlite" and shared is None:  # with another one behind it, a put is in the journal at once
+        if layer == "L2" and store.name == "sqlite" and shared is None:  # behind two tiers, puts are committed by the journal
             from rtfs.caching.stores.batched import BatchedStore
 
             return BatchedStore(guarded, max_entries=config.max_entries, max_bytes=config.max_bytes, ttl_s=config.ttl_s)

@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 
     from rtfs.caching.stores.guarded import GuardedStore
 
+    #: Makes a value and its tags; None when it has no form in which it can be kept.
+    Make = Callable[[], tuple[bytes, tuple[str, ...]] | None]
+
 #: Seconds for which entries are collected before they are written.
-PAUSE_S = 0.05
+PAUSE_S = 0.1
 #: Seconds without an entry after which the thread ends.
 IDLE_S = 10.0
 #: Entries that wait at most, and bytes of their values; the put that goes beyond writes them itself.
@@ -41,13 +44,26 @@ _all: weakref.WeakSet[BatchedStore] = weakref.WeakSet()
 
 
 class _Waiting:
-    """A value that waits, until when it is of use (seconds since the epoch; None: no end), its tags, and how often it was read."""
+    """A value that waits, until when it is of use (seconds since the epoch; None: no end), its tags, and how often it was read.
 
-    __slots__ = ("expires", "tags", "uses", "value")
+    `make`, unless it is None, makes value and tags; which is done when they are wanted.
+    """
 
-    def __init__(self, value: bytes, expires: float | None, tags: tuple[str, ...]) -> None:
-        self.value, self.expires, self.tags = value, expires, tags
+    __slots__ = ("expires", "make", "tags", "uses", "value")
+
+    def __init__(self, value: bytes | None, expires: float | None, tags: tuple[str, ...], make: Make | None) -> None:
+        self.value, self.expires, self.tags, self.make = value, expires, tags, make
         self.uses = 0
+
+    def made(self) -> bytes | None:
+        """The value; None when it turns out that it has no form."""
+        make = self.make
+        if make is not None:
+            made = make()
+            if made is not None:
+                self.value, self.tags = made
+            self.make = None  # last: another thread that comes now either makes the same or finds all of it
+        return self.value
 
 
 class BatchedStore:
@@ -105,7 +121,7 @@ class BatchedStore:
         if found.expires is not None and found.expires <= self._clock():
             return None
         found.uses += 1
-        return found.value
+        return found.value if found.make is None else found.made()
 
     def entry(self, namespace: str, key: bytes) -> Entry | None:
         self._write()
@@ -117,9 +133,34 @@ class BatchedStore:
             with self._writing:
                 self._write()
                 return self.inner.put(namespace, key, value, ttl_s=ttl_s, tags=tags)
+        self._wait(namespace, key, value, size, ttl_s, tags, None)
+        return True
+
+    def put_later(self, namespace: str, key: bytes, make: Make, size: int, *, ttl_s: float | None = None) -> bool:
+        """`put` of what is made when it is written: many one after the other take less time than each in the midst of other work.
+
+        Args:
+            size: of the value in bytes, about.
+        """
+        if size > self._most_bytes or self._closed or self.inner.is_out:
+            made = make()
+            return made is not None and self.put(namespace, key, made[0], ttl_s=ttl_s, tags=made[1])
+        self._wait(namespace, key, None, size, ttl_s, (), make)
+        return True
+
+    def _wait(
+        self,
+        namespace: str,
+        key: bytes,
+        value: bytes | None,
+        size: int,
+        ttl_s: float | None,
+        tags: tuple[str, ...],
+        make: Make | None,
+    ) -> None:
         if ttl_s is None:
             ttl_s = self._ttl_s
-        item = _Waiting(value, None if ttl_s is None else self._clock() + ttl_s, tags)
+        item = _Waiting(value, None if ttl_s is None else self._clock() + ttl_s, tags, make)
         with self._lock:
             self._waiting[namespace, key] = item
             self._bytes += size
@@ -128,7 +169,6 @@ class BatchedStore:
             self._write()
         elif not self._wake.is_set():
             self._rouse()
-        return True
 
     def put_many(self, namespace: str, entries: Iterable[Entry]) -> int:
         with self._writing:
@@ -208,8 +248,11 @@ class BatchedStore:
         spaces: dict[str, list[Entry]] = {}
         for (namespace, key), item in leaving.items():
             left_s = None if item.expires is None else item.expires - now
-            if left_s is None or left_s > 0:
-                spaces.setdefault(namespace, []).append(Entry(key, item.value, left_s, item.tags, item.uses))
+            if left_s is not None and left_s <= 0:
+                continue
+            value = item.value if item.make is None else item.made()
+            if value is not None:
+                spaces.setdefault(namespace, []).append(Entry(key, value, left_s, item.tags, item.uses))
         for namespace, entries in spaces.items():
             self.inner.put_many(namespace, entries)
 

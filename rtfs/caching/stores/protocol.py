@@ -115,7 +115,8 @@ if TYPE_CHECKING:
 
         def put(self, namespace: str, key: bytes, value: bytes, *, ttl_s: float | None = None, tags: tuple[str, ...] = ()) -> bool:
             """Keep a value in the place of an older one. True: it is committed, and no crash of this process loses it in a store
-            that is persistent (`batched` is the exception: it commits a moment later). False: it is not kept, because it is larger than all there is room for."""
+            that is persistent (`batched` is the exception: it commits a moment later). False: it is not kept, because it is larger
+            than all there is room for."""
 
         def put_many(self, namespace: str, entries: Iterable[Entry]) -> int:
             """Keep several, all or none where the store has transactions; how many are kept."""

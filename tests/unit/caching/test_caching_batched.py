@@ -251,6 +251,54 @@ def test_threads_put_read_and_remove_at_once(path: Path) -> None:
     assert len(written(path)) == 600
 
 
+def test_what_is_made_later_is_made_once_and_has_its_tags(path: Path) -> None:
+    store = batched(path)
+    made: list[int] = []
+
+    def make() -> tuple[bytes, tuple[str, ...]]:
+        made.append(1)
+        return b"x", ("t",)
+
+    assert store.put_later("a", KEYS[0], make, 1)
+    assert made == []
+    assert store.get("a", KEYS[0]) == b"x"
+    store.flush()
+    assert (list(store.items("a", tag="t")), made) == ([(KEYS[0], b"x")], [1])
+    assert store.put_later("a", KEYS[1], lambda: None, 1)
+    assert store.get("a", KEYS[1]) is None
+    store.flush()
+    assert list(written(path)) == [KEYS[0]], "what has no form is not kept"
+    store.close()
+    assert store.put_later("a", KEYS[2], make, 1)
+    assert len(written(path)) == 2
+
+
+def test_a_program_uses_what_waits_and_the_next_one_what_was_written(tmp_path: Path) -> None:
+    from rtfs.runtime import Runtime
+
+    program = """
+    (defn mood ^:delegation :remote "echo" "Its mood." [text :string] :-> string "calm")
+    (defn moods [from n] (loop [i from] (if (< i n) (do (mood (str "text " i " ä")) (recur (inc i))) i)))
+    """
+
+    def run(calls: int) -> tuple[int, int]:
+        runtime = Runtime(environ={}, caches=str(tmp_path))
+        runtime.run(program)
+        runtime.run(f"(moods 0 {calls})")
+        runtime.run(f"(moods 0 {calls})")
+        totals = runtime.records.totals()
+        runtime.close()
+        return totals.calls - totals.by_cache, totals.by_cache
+
+    assert run(20) == (20, 20)
+    assert run(30) == (10, 50)
+    store = SQLiteStore(str(tmp_path / "replies.sqlite"))
+    assert store.stats("L2").entries == 30
+    assert len(list(store.known("L2", tag="function:mood"))) == 30
+    assert store.counts("L2") == {**store.counts("L2"), "puts": 30, "hits": 70, "misses": 30}
+    store.close()
+
+
 # --- processes -------------------------------------------------------------------------------
 
 
