@@ -30,7 +30,8 @@ from typing import Any
 from benches.measuring import FULL, QUICK, Plan, Timing, cpu_s, interleave
 from rtfs.caching.manager import CacheManager
 from rtfs.caching.question import Kept, Question
-from rtfs.caching.replies import ReplyCache, RequestKeys
+from rtfs.caching.replies import ReplyCache
+from rtfs.caching.request_keys import RequestKeys
 from rtfs.caching.stores.memory import MemoryStore
 from rtfs.caching.stores.sqlite import SQLiteStore
 from rtfs.delegation.cached_engine import CachedEngine

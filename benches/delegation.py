@@ -2,9 +2,9 @@
 
 The provider is `echo`, asked for a record of two fields, in a loop of the compiled evaluator.  The bare provider gets the same
 request again and again.  CPU time of the whole process counts, so the thread that writes the log is in the figures, and each
-measurement ends when all its records are in the file.
+measurement ends when all its records and replies are in their files.
 
-    python -m benches.delegation            the table; exit 1 if the whole costs more than it may
+    python -m benches.delegation            the table; exit 1 if a call costs more than it may
     python -m benches.delegation --quick    fewer passes
 """
 
@@ -31,10 +31,13 @@ PROGRAM = """
 """
 BUDGET = {"usd": 1_000_000, "tokens": 10**12, "calls": 10**9, "seconds": 10**6}
 CALLS = 500
-#: Microseconds over the bare provider, with record, log, budget and schema.
+#: Microseconds over the bare provider, with record, log, budget and schema; with the cache of replies, too.
 MOST_US = 150.0
 BARE, WHOLE = "the bare provider", "a typed call, with budget and log"
 HIT, MISS = "the same, from the cache in memory", "the same, new to that cache"
+HIT_FILE, MISS_FILE = "the same, from the cache in a file", "the same, new to that file"
+#: What has to cost at most `MOST_US`.
+BOUNDED = (WHOLE, MISS, MISS_FILE)
 
 
 class Listening(EchoProvider):
@@ -89,6 +92,8 @@ def measure(plan: Plan, folder: Path) -> dict[str, Timing]:
         WHOLE: calls(budget=BUDGET, log=folder / "b.sqlite"),
         HIT: calls(budget=BUDGET, log=folder / "c.sqlite", caches=True),
         MISS: calls(budget=BUDGET, log=folder / "d.sqlite", caches=True, new=True),
+        HIT_FILE: calls(budget=BUDGET, log=folder / "e.sqlite", caches=str(folder / "e")),
+        MISS_FILE: calls(budget=BUDGET, log=folder / "f.sqlite", caches=str(folder / "f"), new=True),
     }
     found = interleave(clocks, plan.passes)
     for runtime in runtimes:
@@ -107,9 +112,9 @@ def main(argv: list[str]) -> int:
     for name, timing in timings.items():
         over = "" if name == BARE else f"{(timing.median_s - bare) * 1e6:.1f}"
         print(f"{name:<36} {timing.median_s * 1e6:>8.1f} {timing.low_s * 1e6:>8.1f} {over:>10}")
-    whole = (timings[WHOLE].median_s - bare) * 1e6
-    print(f"at most {MOST_US:.0f} µs over the bare provider: {'met' if whole <= MOST_US else 'missed'} ({whole:.1f})")
-    return 0 if whole <= MOST_US else 1
+    worst = max([(timings[name].median_s - bare) * 1e6 for name in BOUNDED])
+    print(f"at most {MOST_US:.0f} µs over the bare provider: {'met' if worst <= MOST_US else 'missed'} ({worst:.1f})")
+    return 0 if worst <= MOST_US else 1
 
 
 if __name__ == "__main__":

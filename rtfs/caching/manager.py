@@ -13,7 +13,8 @@ from threading import Lock
 from rtfs.caching import keys
 from rtfs.caching.keys import NoKey
 from rtfs.caching.question import Kept, Question
-from rtfs.caching.replies import NAME, ReplyCache, RequestKeys
+from rtfs.caching.replies import ReplyCache
+from rtfs.caching.request_keys import NAME, RequestKeys
 from rtfs.caching.single_flight import SingleFlight
 from rtfs.errors import DelegationError
 from rtfs.values.struct import Struct

@@ -186,7 +186,13 @@ def layer_store(layer: str, place: str, shared: str | None, config: CacheConfig,
     except StoreUnavailable as error:  # a file of a later RTFS, a folder that cannot be written: the program runs without it
         notice(f"{error.message}: replies are kept in memory only")
         store = MemoryStore(max_entries=config.max_entries, max_bytes=config.max_bytes, ttl_s=config.ttl_s, policy=config.policy)
-    hot: Store = store if store.name == "memory" else GuardedStore(store, notice=notice)
+    hot: Store = store
+    if store.name != "memory":
+        hot = guarded = GuardedStore(store, notice=notice)
+        if layer == "L2" and store.name == "sqlite" and shared is None:  # behind two tiers, puts are committed by the journal
+            from rtfs.caching.stores.batched import BatchedStore
+
+            return BatchedStore(guarded, max_entries=config.max_entries, max_bytes=config.max_bytes, ttl_s=config.ttl_s)
     if shared is None:
         return hot
     from rtfs.caching.stores.tiered import TieredStore

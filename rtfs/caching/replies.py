@@ -8,14 +8,13 @@ says how long to wait is no part of it, nor is a reply that did not fit: what is
 from __future__ import annotations
 
 import time
-from dataclasses import fields
 from threading import Lock
 
 from rtfs.caching import keys
 from rtfs.caching.encoding import Malformed, decode, encode
 from rtfs.caching.layer import CacheConfig, CacheStats, Counts
 from rtfs.caching.question import Kept, Question
-from rtfs.models.protocol import ModelRequest
+from rtfs.caching.request_keys import NAME, rules_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,114 +22,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from rtfs.caching.stores.protocol import Known, Store
-    from rtfs.models.rules import Rules, RuleSet
+    from rtfs.models.protocol import ModelRequest
     from rtfs.types.nodes import Type
 
-NAME = "L2"
-#: Of how a request becomes a prompt: replies to what another RTFS made of it are not used.
-FORM = 1
-#: Fields of a request that are no part of the key: how long to wait, and the reply before that did not fit.
-WITHOUT_SAY = frozenset(("timeout_s", "previous", "stop"))
-_FIXED = ("model", "function", "doc", "parameters", "result", "aliases", "max_tokens", "temperature", "seed")
-_OTHERS = tuple([field.name for field in fields(ModelRequest) if field.name not in {*_FIXED, *WITHOUT_SAY, "examples", "rules"}])
 _MOST_BEGINNINGS = 1_000
 #: Replies that are held as they were read, and for how many seconds: so long another process's change may pass unseen.
 MOST_HELD, HELD_S = 4_096, 5.0
 _MOST_HELD_CHARS = 4_096
-
-
-class RequestKeys:
-    """Makes the keys; what the requests of a function share is hashed once. Safe to use from several threads."""
-
-    def __init__(self) -> None:
-        #: what is fixed -> (the objects that it names by identity, the beginning)
-        self._begun: dict[tuple[Any, ...], tuple[Any, keys.Beginning]] = {}
-
-    def key(self, request: ModelRequest, provider: str, version: str, tenant: str) -> bytes:
-        """
-        Raises:
-            NoKey: an operand has none.
-        """
-        parameters = request.parameters
-        fixed = (
-            request.function,
-            request.doc,
-            request.model,
-            provider,
-            version,
-            tenant,
-            request.max_tokens,
-            request.temperature,
-            request.seed,
-            id(request.result),
-            id(request.aliases),
-            *[parameter.name for parameter in parameters],
-            *[id(parameter.type) for parameter in parameters],
-        )
-        begun = self._begun.get(fixed)
-        if begun is None:
-            begun = self._begin(fixed, request, provider, version, tenant)
-        values = tuple([parameter.value for parameter in parameters])
-        more: tuple[Any, ...] = ()
-        if request.examples:
-            more = ("examples", request.examples)
-        if request.rules is not None:
-            more = (*more, "rules", rules_key(request.rules))
-        for name in _OTHERS:
-            value = getattr(request, name)
-            if value:
-                more = (*more, name, value)
-        return begun[1].key(*values, more) if more else begun[1].key(*values)
-
-    def _begin(self, fixed: tuple[Any, ...], request: ModelRequest, provider: str, version: str, tenant: str) -> Any:
-        named = [(name, str(type_)) for name, type_ in sorted(request.aliases.items())]
-        beginning = keys.begin(
-            NAME,
-            FORM,
-            *fixed[:6],
-            request.max_tokens,
-            float(request.temperature),
-            request.seed,
-            [(parameter.name, str(parameter.type)) for parameter in request.parameters],
-            str(request.result),
-            named,
-        )
-        if len(self._begun) >= _MOST_BEGINNINGS:
-            self._begun.clear()
-        # the objects stay as long as their identities are in the table
-        held = (request.result, request.aliases, [parameter.type for parameter in request.parameters])
-        self._begun[fixed] = found = (held, beginning)
-        return found
-
-
-def rules_key(rules: RuleSet) -> bytes:
-    """A key for the patterns and tables that the provider `rules` goes by.
-
-    Raises:
-        NoKey.
-    """
-    known = _RULES.get(id(rules))
-    if known is not None and known[0] is rules:
-        return known[1]
-    parts = [(name, _rules_parts(of_field)) for name, of_field in (("", rules.whole), *rules.fields)]
-    made = keys.key("rules", parts)
-    if len(_RULES) >= _MOST_BEGINNINGS:
-        _RULES.clear()
-    _RULES[id(rules)] = (rules, made)
-    return made
-
-
-def _rules_parts(rules: Rules | None) -> Any:
-    if rules is None:
-        return None
-    return [
-        None if rule is None else (None if rule.pattern is None else rule.pattern.pattern, rule.key, rule.written, rule.score)
-        for rule in (*rules.rules, rules.fallback)
-    ]
-
-
-#: identity of rules -> (they themselves, so that they stay; their key)
-_RULES: dict[int, tuple[Any, bytes]] = {}
 
 
 def parts_of(question: Question, input_tag: str) -> str:
@@ -179,9 +77,22 @@ def _aliases(aliases: dict[str, Type]) -> list[tuple[str, str]]:
     return [(name, str(type_)) for name, type_ in sorted(aliases.items())]
 
 
+_INPUT = keys.begin("input")
+
+
 def input_tag(request: ModelRequest) -> str:
     """The tag of all replies to the same operands, whatever was asked about them, and whoever was."""
-    return f"input:{keys.key('input', *[p.value for p in request.parameters]).hex()[:32]}"
+    return f"input:{_INPUT.key(*[p.value for p in request.parameters]).hex()[:32]}"
+
+
+def _about(question: Question, reply: Kept) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """(what is kept beside a reply, the tags that it is found by)."""
+    request = question.request
+    asked_about = input_tag(request)
+    tags = (f"model:{request.model}", f"function:{request.function}", asked_about)
+    asked = {"function": request.function, "provider": question.provider, "asked": request.model}
+    # a text is quicker to read than a map
+    return {**reply.metadata, **asked, "parts": parts_of(question, asked_about)}, tags
 
 
 class ReplyCache:
@@ -198,6 +109,8 @@ class ReplyCache:
 
     def __init__(self, store: Store, config: CacheConfig = CacheConfig(), *, clock: Callable[[], float] = time.time) -> None:  # noqa: B008
         self.store = store
+        #: Of a store that makes entries when it writes them; all of it stays on this machine.
+        self._later: Any = getattr(store, "put_later", None)
         self.config = config.check()
         self._clock = clock
         self._counts = Counts()
@@ -252,8 +165,9 @@ class ReplyCache:
             self._held[key] = (self._clock(), kept)
 
     def _let_go(self, key: bytes) -> None:
-        with self._lock:
-            self._held.pop(key, None)
+        if key in self._held:
+            with self._lock:
+                self._held.pop(key, None)
 
     def put(
         self,
@@ -264,13 +178,18 @@ class ReplyCache:
         min_confidence: float = 0.0,
         ttl_s: float | None = None,
         tags: tuple[str, ...] = (),
+        metadata: dict[str, Any] | None = None,
     ) -> bool:
+        """
+        Args:
+            metadata: is kept instead of that of the reply.
+        """
         self._let_go(key)
         store = self.store.local if private else self.store
         kept = False
         if store is not None and value.confidence >= max(min_confidence, self.config.min_confidence):
             try:
-                data = encode(value.to_data())
+                data = encode(value.to_data(metadata), canonical=False)
             except Malformed:  # a text with half a character in it
                 pass
             else:
@@ -337,19 +256,37 @@ class ReplyCache:
 
     def keep(self, question: Question, key: bytes, reply: Kept) -> bool:
         """Keep a reply, so that it is found by model, function and operands as well."""
-        request = question.request
-        asked_about = input_tag(request)
-        tags = (f"model:{request.model}", f"function:{request.function}", asked_about)
-        asked = {"function": request.function, "provider": question.provider, "asked": request.model}
-        about = {**reply.metadata, **asked, "parts": parts_of(question, asked_about)}  # a text is quicker to read than a map
-        return self.put(
-            key,
-            reply.with_metadata(about),
-            private=question.private,
-            min_confidence=question.min_confidence,
-            ttl_s=question.ttl_s,
-            tags=tags,
-        )
+        later, text = self._later, reply.text
+        if later is None or not text.isascii():  # others may have half a character in them, and are not kept then
+            metadata, tags = _about(question, reply)
+            return self.put(
+                key,
+                reply,
+                private=question.private,
+                min_confidence=question.min_confidence,
+                ttl_s=question.ttl_s,
+                tags=tags,
+                metadata=metadata,
+            )
+        self._let_go(key)
+        kept = False
+        if reply.confidence >= max(question.min_confidence, self.config.min_confidence):
+
+            def make() -> tuple[bytes, tuple[str, ...]] | None:
+                metadata, tags = _about(question, reply)
+                try:
+                    return encode(reply.to_data(metadata), canonical=False), tags
+                except Malformed:
+                    return None
+
+            ttl_s = question.ttl_s
+            kept = later(NAME, key, make, len(text), ttl_s=self.config.ttl_s if ttl_s is None else ttl_s)
+        with self._lock:
+            if kept:
+                self._counts.puts += 1
+            else:
+                self._counts.refused += 1
+        return kept
 
     def by_model(self, model: str) -> Iterator[tuple[bytes, Kept]]:
         """(key, reply) of what a model answered, oldest first."""

@@ -57,6 +57,12 @@ class SingleFlight(Generic[T]):
             TimeoutError: the time of a waiter is over; `Stopped`: its `stop` was set. The work goes on for the others.
             Exception: what `work` raised. A waiter gets a copy of its own, since errors gather facts on their way.
         """
+        with self._changed:
+            under_way = key in self._flights
+            if not under_way:
+                own = self._flights[key] = _Flight()
+        if not under_way:  # nobody is to be waited for
+            return self._work(key, own, work), True
         until = None if timeout_s is None else time.monotonic() + timeout_s
         forget = stop.tell(self._wake) if stop is not None else None
         try:

@@ -74,8 +74,6 @@ class CachedReplies:
         Raises:
             What `ask` raises; LimitExceeded: a budget allows no further call.
         """
-        from rtfs.delegation.asking import Answer
-
         begin = self._timer()
         # what a model has called depends on more than the question, and does something
         question = None if call.tools else self._question(call, provider, request, options, settings)
@@ -93,6 +91,8 @@ class CachedReplies:
         if found.layer is None:
             trace.cache_note = found.note
             return made[0]
+        from rtfs.delegation.asking import Answer
+
         try:
             coerced = coerce(found.kept.text, request.result, names=request.aliases)
         except CoercionError:  # what was kept fitted the same type once; only a reply that somebody else put there does not
@@ -140,19 +140,28 @@ class CachedReplies:
 
     def _kept(self, answer: Answer, attempts: list[Attempt], latency_s: float) -> Kept:
         """What is kept of an answer, with all that it took to get it."""
-        own = [attempt for attempt in attempts if attempt.target == answer.target.printed]
-        costs = [attempt.cost_usd for attempt in own if attempt.completion_tokens is not None or attempt.cost_usd is not None]
+        printed = answer.target.printed
+        own = [attempt for attempt in attempts if attempt.target == printed]
+        if len(own) == 1:  # most often
+            prompt, completion, cost = own[0].prompt_tokens, own[0].completion_tokens, own[0].cost_usd
+            if cost is None and completion is None:
+                cost = 0
+        else:
+            prompt = _sum([attempt.prompt_tokens for attempt in own])
+            completion = _sum([attempt.completion_tokens for attempt in own])
+            costs = [attempt.cost_usd for attempt in own if attempt.completion_tokens is not None or attempt.cost_usd is not None]
+            cost = None if None in costs else sum([cost for cost in costs if cost is not None])
         reply = answer.reply
         return Kept(
             reply.text,
-            _sum([attempt.prompt_tokens for attempt in own]),
-            _sum([attempt.completion_tokens for attempt in own]),
+            prompt,
+            completion,
             reply.score,
             reply.label_mass,
             reply.finish_reason,
             reply.model,
             latency_s,
-            None if None in costs else sum([cost for cost in costs if cost is not None]),
+            cost,
             self._clock(),
             {"tries": len(own)},
         )

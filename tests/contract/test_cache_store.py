@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from rtfs.caching.stores.batched import BatchedStore
+from rtfs.caching.stores.guarded import GuardedStore
 from rtfs.caching.stores.memory import MemoryStore
 from rtfs.caching.stores.protocol import Entry
 from rtfs.caching.stores.redis import RedisStore
@@ -36,6 +38,12 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 STORES = {
     "memory": lambda folder, clock, **settings: MemoryStore(clock=clock, **settings),
     "sqlite": lambda folder, clock, **settings: SQLiteStore(str(folder / "cache.sqlite"), clock=clock, **settings),
+    "batched": lambda folder, clock, **settings: BatchedStore(
+        GuardedStore(SQLiteStore(str(folder / "cache.sqlite"), clock=clock, **settings)),
+        **{"max_entries": 100_000, "max_bytes": 2**28, **{name: settings[name] for name in settings if name != "policy"}},
+        pause_s=1_000.0,
+        clock=clock,
+    ),
     "redis": lambda folder, clock, **settings: RedisStore(settings["servers"].redis(), prefix=folder.name, clock=clock),
     "s3": lambda folder, clock, **settings: ObjectStore(
         f"s3://caches/{folder.name}", settings=settings["servers"].s3("caches"), clock=clock
@@ -44,8 +52,8 @@ STORES = {
         MemoryStore(clock=clock), SQLiteStore(str(folder / "cold.sqlite"), clock=clock), clock=clock, write_behind=False
     ),
 }
-COUNTING = ("memory", "sqlite", "redis", "tiered")
-BOUNDED = ("memory", "sqlite")
+COUNTING = ("memory", "sqlite", "batched", "redis", "tiered")
+BOUNDED = ("memory", "sqlite", "batched")
 
 
 @pytest.fixture

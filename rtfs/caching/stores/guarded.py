@@ -63,13 +63,7 @@ class GuardedStore:
         try:
             value = work()
         except StoreUnavailable as error:
-            with self._lock:
-                first = not self._pause_s
-                self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S) if self._pause_s else FIRST_PAUSE_S
-                self._until = self._timer() + self._pause_s
-                self.failures += 1
-            if first:
-                self._notice(f"the {self.name} cache does not answer, and is done without for now: {error.message}")
+            self._failed(error)
             return otherwise
         if self._pause_s:
             with self._lock:
@@ -77,12 +71,27 @@ class GuardedStore:
             self._notice(f"the {self.name} cache answers again")
         return value
 
+    def _failed(self, error: StoreUnavailable) -> None:
+        with self._lock:
+            first = not self._pause_s
+            self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S) if self._pause_s else FIRST_PAUSE_S
+            self._until = self._timer() + self._pause_s
+            self.failures += 1
+        if first:
+            self._notice(f"the {self.name} cache does not answer, and is done without for now: {error.message}")
+
     @property
     def is_out(self) -> bool:
         """Whether it failed when it was last tried."""
         return self._pause_s > 0
 
     def get(self, namespace: str, key: bytes) -> bytes | None:
+        if not self._pause_s:
+            try:
+                return self.inner.get(namespace, key)
+            except StoreUnavailable as error:
+                self._failed(error)
+                return None
         return self._try(lambda: self.inner.get(namespace, key), None)
 
     def entry(self, namespace: str, key: bytes) -> Entry | None:

@@ -9,6 +9,7 @@ Tags are how entries are found without their key: `agent:billing/refund`, `model
 | `sqlite`       | a file          | yes          | yes, `kill -9` too   | no                 |
 | `redis`        | a Redis server  | yes          | as the server does   | yes                |
 | `s3`           | an object store | yes          | yes                  | yes                |
+| `batched`      | one of these    | as its part  | once it is written   | as its part        |
 | `tiered`       | two of these    | as its parts | as its parts         | as its cold part   |
 """
 
@@ -40,12 +41,14 @@ class Entry(Struct):
     Attributes:
         ttl_s: seconds from now after which it is gone; None: when the store's own limit says so.
         tags: without line breaks.
+        uses: how often it was read before it came to the store; one that does not note uses does not look at it.
     """
 
     key: bytes
     value: bytes
     ttl_s: float | None = None
     tags: tuple[str, ...] = ()
+    uses: int = 0
 
 
 class Known(Struct):
@@ -118,7 +121,8 @@ if TYPE_CHECKING:
 
         def put(self, namespace: str, key: bytes, value: bytes, *, ttl_s: float | None = None, tags: tuple[str, ...] = ()) -> bool:
             """Keep a value in the place of an older one. True: it is committed, and no crash of this process loses it in a store
-            that is persistent. False: it is not kept, because it is larger than all there is room for."""
+            that is persistent (`batched` is the exception: it commits a moment later). False: it is not kept, because it is larger
+            than all there is room for."""
 
         def put_many(self, namespace: str, entries: Iterable[Entry]) -> int:
             """Keep several, all or none where the store has transactions; how many are kept."""

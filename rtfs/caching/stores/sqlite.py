@@ -115,9 +115,7 @@ class SQLiteStore:
 
     def get(self, namespace: str, key: bytes) -> bytes | None:
         try:
-            rows = self._db.read(
-                f"SELECT {_VALUE}, checksum, {_EXPIRES}, id FROM entries WHERE namespace = ? AND key = ?", (namespace, key)
-            )
+            rows = self._db.read(_GET, (namespace, key))
         except ConfigError as error:
             raise StoreUnavailable(error.message) from error
         if not rows:
@@ -155,28 +153,35 @@ class SQLiteStore:
         return self.put_many(namespace, (Entry(key, value, ttl_s, tags),)) == 1
 
     def put_many(self, namespace: str, entries: Iterable[Entry]) -> int:
-        rows = []
+        rows: dict[bytes, tuple[Any, ...]] = {}
+        kept = 0
         for entry in entries:
             if len(entry.value) <= self._max_bytes:
+                key, value = entry.key, bytes(entry.value)
                 ttl_s = self._ttl_s if entry.ttl_s is None else entry.ttl_s
-                value = bytes(entry.value)
-                rows.append((entry.key, value, ttl_s, entry.tags, checksum_of(namespace, entry.key, value)))
+                rows.pop(key, None)  # of equal keys the last entry is kept, in its own place
+                rows[key] = (len(value), entry.uses, ttl_s, entry.tags, checksum_of(namespace, key, value), value)
+                kept += 1
 
         def work(db: sqlite3.Connection) -> None:
             now = self._clock()
             self._write_uses(db)
-            for key, value, ttl_s, tags, checksum in rows:
-                db.execute("DELETE FROM entries WHERE namespace = ? AND key = ?", (namespace, key))
+            db.executemany("DELETE FROM entries WHERE namespace = ? AND key = ?", [(namespace, key) for key in rows])
+            # nobody else writes meanwhile, so that the numbers are those that SQLite would give
+            first = (db.execute("SELECT max(id) FROM entries").fetchone()[0] or 0) + 1
+            written, tagged = [], []
+            for number, (key, (size, uses, ttl_s, tags, checksum, value)) in enumerate(rows.items(), first):
                 expires = None if ttl_s is None else now + ttl_s
-                fields = (namespace, key, len(value), now, now, expires, json.dumps(tags) if tags else "[]", checksum, value)
-                number = db.execute(_INSERT, fields).lastrowid
-                for tag in set(tags):
-                    db.execute("INSERT INTO tags VALUES (?, ?, ?)", (namespace, tag, number))
+                listed = f"[{', '.join(map(_quoted, tags))}]"
+                written.append((number, namespace, key, size, now, now, uses, expires, listed, checksum, value))
+                tagged += [(namespace, tag, number) for tag in set(tags)]
+            db.executemany(_INSERT, written)
+            db.executemany("INSERT INTO tags VALUES (?, ?, ?)", tagged)
             self._make_room(db, now)
 
         with unavailable():
             self._db.write(work)
-        return len(rows)
+        return kept
 
     def delete(self, namespace: str, key: bytes) -> bool:
         sql = "DELETE FROM entries WHERE namespace = ? AND key = ?"
@@ -334,8 +339,13 @@ class SQLiteStore:
 _KEY, _VALUE, _TAGS = "CAST(key AS BLOB)", "CAST(value AS BLOB)", "CAST(tags AS BLOB)"
 _EXPIRES = "CAST(expires AS REAL)"
 
-_INSERT = """INSERT INTO entries (namespace, key, size, created, used, uses, expires, tags, checksum, value)
-    VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?)"""
+_GET = f"SELECT {_VALUE}, checksum, {_EXPIRES}, id FROM entries WHERE namespace = ? AND key = ?"
+_INSERT = """INSERT INTO entries (id, namespace, key, size, created, used, uses, expires, tags, checksum, value)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+
+#: A text as JSON, in a fifth of the time that `dumps` takes for it.
+_quoted = json.encoder.encode_basestring_ascii
 
 
 def _tags_in(text: bytes) -> tuple[str, ...]:

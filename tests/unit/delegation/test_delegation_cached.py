@@ -14,7 +14,8 @@ import pytest
 import rtfs
 from rtfs.caching.manager import CacheManager
 from rtfs.caching.question import Kept, Question, SemanticLook
-from rtfs.caching.replies import HELD_S, ReplyCache, RequestKeys, parts_in
+from rtfs.caching.replies import HELD_S, ReplyCache, parts_in
+from rtfs.caching.request_keys import RequestKeys
 from rtfs.caching.stores.memory import MemoryStore
 from rtfs.caching.stores.sqlite import SQLiteStore
 from rtfs.caching.stores.tiered import TieredStore
@@ -216,7 +217,7 @@ def test_how_long_to_wait_is_no_part_of_the_question() -> None:
 def test_every_field_of_a_request_is_in_the_key_or_left_out_on_purpose() -> None:
     from dataclasses import fields
 
-    from rtfs.caching.replies import WITHOUT_SAY, RequestKeys
+    from rtfs.caching.request_keys import WITHOUT_SAY
 
     bench = Bench("praise")
     bench()
