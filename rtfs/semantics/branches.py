@@ -173,7 +173,7 @@ class Branches:
             self._take_turn(branch, outside=1)
             branch.stop.check()
             if not went:  # the time of the run was over before
-                self._machine.fuel.look()
+                self._machine.fuel.end()
 
     def back(self, branch: Branch, work: Callable[[], Any]) -> Any:
         """See `Branch.back`."""

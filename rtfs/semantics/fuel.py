@@ -131,6 +131,16 @@ class Fuel:
         if not self.cleaning:
             self._look(0)
 
+    def end(self) -> NoReturn:
+        """Somebody has waited until the time was over, be it on the way of a limit.
+
+        Raises:
+            LimitExceeded: always.
+        """
+        if self._passed is not None:
+            self._raise()
+        self._late()
+
     def _look(self, more_bytes: int) -> None:
         if self._passed is not None:
             self._raise()

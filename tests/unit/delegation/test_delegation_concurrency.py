@@ -556,3 +556,11 @@ def test_a_loop_of_tickets_that_nobody_awaits_ends_with_its_budget(strategy: str
             runtime.run("(with-budget {:calls 5} (loop [n 0] (delegate-async (ask n)) (recur (inc n))))")
         assert len(model.asked) == 5
         assert runtime.run("(await (delegate-async (ask 9)))") == 18
+
+
+def test_who_cleans_up_when_the_time_is_over_and_finds_no_place_outside_gives_up(strategy: str) -> None:
+    model = Waiting(lambda n: 3_000)
+    with runtime_with(model, strategy, max_in_flight=1, limits=Limits(timeout_s=0.2)) as runtime:
+        with pytest.raises(LimitExceeded, match=r"more than 0\.2 seconds"):
+            runtime.run("(do (delegate-async (ask 1)) (try (ask 3) (finally (ask 2))))")
+        assert model.asked == [1]
