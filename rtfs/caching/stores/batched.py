@@ -165,7 +165,7 @@ class BatchedStore:
             self._waiting[namespace, key] = item
             self._bytes += size
             full = len(self._waiting) > self._most or self._bytes > self._most_bytes
-        if full:
+        if full or self._closed:  # closed just now, by another thread: nobody else will write it
             self._write()
         elif not self._wake.is_set():
             self._rouse()

@@ -286,7 +286,7 @@ def test_a_program_uses_what_waits_and_the_next_one_what_was_written(tmp_path: P
         runtime.run(program)
         runtime.run(f"(moods 0 {calls})")
         runtime.run(f"(moods 0 {calls})")
-        totals = runtime.records.totals()
+        totals = runtime.records.totals
         runtime.close()
         return totals.calls - totals.by_cache, totals.by_cache
 
