@@ -26,7 +26,7 @@ from rtfs.models import quantise, weights
 from rtfs.models.fingerprint import fingerprint
 from rtfs.models.grammar_bounds import NotExpressible
 from rtfs.models.llama_call import Call, CallSettings
-from rtfs.models.llama_library import last_complaint, library
+from rtfs.models.llama_library import installed_version, last_complaint, library
 from rtfs.models.llama_limits import CallLimit
 from rtfs.models.llama_pool import Pool, open_pool, release_pool
 from rtfs.models.llama_weights import Loading, Weights
@@ -146,7 +146,8 @@ class LlamaCppProvider:
             return embed(loaded, texts, CallLimit.of_seconds(timeout_s))
 
     def version(self, model: str) -> str | None:
-        """What replies of a model depend on besides the request: its file, and how it is asked. None when it cannot be had.
+        """What replies of a model depend on besides the request: its file, how it is asked, and what computes them, since another
+        order of additions can tip a close decision. None when it cannot be had.
 
         The file's SHA-256 where it is noted, else its size with both ends; the same on another machine.
         """
@@ -156,7 +157,10 @@ class LlamaCppProvider:
             identity = profile.sha256 or fingerprint(path)
         except (DelegationError, OSError):
             return None
-        return f"{identity} {profile.form} {'q8' if self._requantise else 'as it is'} {'calibrated' if self._calibrate else 'raw'}"
+        weights_are = "q8" if self._requantise else "as it is"
+        labels_are = "calibrated" if self._calibrate else "raw"
+        layers = self._gpu_layers if profile.gpu_layers is None else profile.gpu_layers
+        return f"{identity} {profile.form} {weights_are} {labels_are} {installed_version()} {layers}".rstrip()
 
     def availability(self, model: str) -> Availability:
         if importlib.util.find_spec("llama_cpp") is None:

@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 from collections import deque
+from functools import lru_cache
 from typing import Any
 
 from rtfs.models.offload import Device
@@ -54,6 +55,17 @@ def library() -> Any:
             llama_cpp.llama_backend_init()
             _library = llama_cpp
         return _library
+
+
+@lru_cache
+def installed_version() -> str:
+    """Of the library, without loading it; empty when there is none."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("llama-cpp-python")
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def threads_sleep() -> bool:
