@@ -18,6 +18,7 @@ from rtfs.caching.layer import NOTHING_SAVED, Saved
 from rtfs.errors import ConfigError
 from rtfs.values.equality import equal
 from rtfs.values.printing import to_readable
+from rtfs.values.quick import quick_init
 
 #: Outcomes of attempts in which nothing was asked, whose answer has an attempt of its own, or that say nothing about the target.
 NOT_ASKED = frozenset({"skipped", "refused", "unsure", "shared", "left", "interrupted", "cached", "abstained", "tools"})
@@ -25,6 +26,7 @@ NOT_ASKED = frozenset({"skipped", "refused", "unsure", "shared", "left", "interr
 NOT_SENT = frozenset({"skipped", "refused", "unsure", "shared", "cached", "abstained"})
 
 
+@quick_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One request to a model."""
@@ -79,6 +81,7 @@ class ToolUse:
         return {"name": self.name, "outcome": self.outcome, "latency_s": round(self.latency_s, 6)}
 
 
+@quick_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecord:
     """One delegated call."""

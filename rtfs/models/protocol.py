@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from rtfs.errors import DelegationError
 from rtfs.semantics.stopping import Stop
 from rtfs.types.nodes import Type
+from rtfs.values.quick import quick_init
 
 if TYPE_CHECKING:
     from rtfs.models.rules import RuleSet
 
 
+@quick_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
     """One argument of the delegated call."""
@@ -88,6 +90,7 @@ class Round:
     """The reply in its provider's own form, as `ModelReply.message`."""
 
 
+@quick_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
     """A delegated call as a question to a model."""
@@ -122,6 +125,7 @@ class ModelRequest:
     """Set when nobody wants the answer any more; a provider that can gives up then, with `Stopped`."""
 
 
+@quick_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """Tokens of one or several requests; None where the provider does not say."""
@@ -140,6 +144,7 @@ class Usage:
 NO_USAGE = Usage(prompt_tokens=0, completion_tokens=0)
 
 
+@quick_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelReply:
     """A provider's answer."""

@@ -14,8 +14,10 @@ from rtfs.semantics.stopping import Stop
 from rtfs.semantics.tags import PRIVATE_TAGS, tags_of
 from rtfs.source import Span
 from rtfs.types.nodes import FunctionType, Type
+from rtfs.values.quick import quick_init
 
 
+@quick_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DelegatedCall:
     """A call of a function with a `:local-model` or `:remote` hint. Arguments have passed their type checks."""

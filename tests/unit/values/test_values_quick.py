@@ -1,0 +1,40 @@
+"""Frozen dataclasses with a quicker `__init__` are as the others, but for the time."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from dataclasses import FrozenInstanceError, dataclass, field, replace
+
+import pytest
+
+from rtfs.values.quick import quick_init
+
+
+@quick_init
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thing:
+    name: str
+    size: int = 3
+    parts: dict[str, int] = field(default_factory=dict)
+
+
+def test_fields_have_what_was_given_or_their_defaults() -> None:
+    one, two = Thing(name="a"), Thing(name="a", size=4, parts={"x": 1})
+    assert (one.name, one.size, one.parts) == ("a", 3, {})
+    assert (two.size, two.parts) == (4, {"x": 1})
+    assert Thing(name="a").parts is not one.parts
+    assert repr(one) == "Thing(name='a', size=3, parts={})"
+    assert replace(two, size=3, parts={}) == one
+    assert copy.deepcopy(two) == pickle.loads(pickle.dumps(two)) == two
+
+
+def test_it_stays_frozen_and_takes_what_it_took() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Thing(name="a").size = 5  # type: ignore[misc]
+    with pytest.raises(TypeError, match="name"):
+        Thing()  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="colour"):
+        Thing(name="a", colour="red")  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        Thing("a")  # type: ignore[misc]
