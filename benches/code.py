@@ -69,12 +69,12 @@ def hashing(passes: int) -> None:
 
 
 def hits(passes: int, folder: str) -> None:
-    workshop = Runtime(models=None)
-    (asked,) = workshop.definitions(Source("asking", ASKING))
+    inspector = Runtime(models=None)
+    (asked,) = inspector.definitions(Source("asking", ASKING))
     examples = [Example((f"please word{i % 40} now {i}",), ("bug", "card", "other")[i % 40 % 3]) for i in range(100)]
-    program = workshop.prepared(Source("code", PHRASES))
+    program = inspector.prepared(Source("code", PHRASES))
     entry, _ = make_entry(
-        program, "topic", workshop.sandboxed, examples, kind="agreement", wanted=0.95, task=asked.task, interface=asked.interface
+        program, "topic", inspector.sandboxed, examples, kind="agreement", wanted=0.95, task=asked.task, interface=asked.interface
     )
     signer = Signer.new()
     store = CodeStore(SQLiteStore(str(Path(folder, "code.sqlite"))), lambda: {signer.public: "bench"})

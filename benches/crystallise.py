@@ -113,10 +113,10 @@ def measure(name: str, rows: list[Row], wanted: float, folder: Path) -> None:
             ask(text)
     log.close()
     records = [entry.record for entry in Selection(function="topic").entries(log.path)]
-    workshop = Runtime(models=None, on_warning=lambda message, span: None)
+    inspector = Runtime(models=None, on_warning=lambda message, span: None)
     begin = time.process_time()
-    subject = subject_of(workshop, source, "topic")
-    outcome = crystallise(workshop, subject, records, Aim(wanted, 0.95), least=100)
+    subject = subject_of(inspector, source, "topic")
+    outcome = crystallise(inspector, subject, records, Aim(wanted, 0.95), least=100)
     took = time.process_time() - begin
     print(f"\n{name}: {cut:,} logged calls, {len(labels)} values, agreement wanted {wanted:.0%}; {took:.1f} s of CPU time")
     if outcome.candidate is not None:

@@ -48,11 +48,11 @@ def messages(count: int, seed: int) -> list[str]:
     return made
 
 
-def hashes(workshop: rtfs.Runtime) -> None:
+def hashes(inspector: rtfs.Runtime) -> None:
     """The same function in other words has the same hash; another one below it changes it."""
 
     def of(text: str) -> str:
-        return workshop.definitions(Source("<hash>", text))[-1].content.hex()[:16]
+        return inspector.definitions(Source("<hash>", text))[-1].content.hex()[:16]
 
     one = of("(defn twice [n] (* n 2)) (defn four [n] (twice (twice n)))")
     same = of('(defn double [x] ; by addition?\n (* x 2))\n(defn quadruple "Four times." [y]\n (double (double y)))')
@@ -60,12 +60,12 @@ def hashes(workshop: rtfs.Runtime) -> None:
     print(f"hashes: {one == same} for the same, {one == other} for another one below")
 
 
-def publish(workshop: rtfs.Runtime, store: CodeStore, folder: str) -> str:
+def publish(inspector: rtfs.Runtime, store: CodeStore, folder: str) -> str:
     """A function that somebody wrote, published once its tests are right; gives its hash."""
     text = '(defn slug [title : string] : string (join "-" (re-seq "[a-z0-9]+" (string-lower title))))'
-    program = workshop.prepared(Source("slug.rtfs", text))
+    program = inspector.prepared(Source("slug.rtfs", text))
     tests = [Example(("Hello, World",), "hello-world"), Example(("A b  C",), "a-b-c")]
-    entry, verification = make_entry(program, "slug", workshop.sandboxed, tests, kind="tests")
+    entry, verification = make_entry(program, "slug", inspector.sandboxed, tests, kind="tests")
     store.put(entry, own_signer(folder))
     print(f"published: slug, {verification}")
     return entry.content.hex()
@@ -73,10 +73,10 @@ def publish(workshop: rtfs.Runtime, store: CodeStore, folder: str) -> str:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        workshop = rtfs.Runtime(models=None)
+        inspector = rtfs.Runtime(models=None)
         store = CodeStore(MemoryStore(), lambda: trusted_keys(folder))
-        hashes(workshop)
-        slug = publish(workshop, store, folder)
+        hashes(inspector)
+        slug = publish(inspector, store, folder)
 
         # calls go to code by its hash, as in a policy: target = "code:…"
         with rtfs.Runtime(engine=StaticEngine({"slug": f"code:{slug}"}), code=store) as runtime:
@@ -92,7 +92,7 @@ def main() -> None:
 
         # what the model answered becomes code, if it agrees on what was held out
         records = [entry.record for entry in Selection(function="topic").entries(log.path)]
-        outcome = crystallise(workshop, subject_of(workshop, ASKING, "topic"), records, Aim(0.9, 0.95), least=100)
+        outcome = crystallise(inspector, subject_of(inspector, ASKING, "topic"), records, Aim(0.9, 0.95), least=100)
         assert outcome.candidate is not None
         assert outcome.entry is not None, outcome.problem
         print(f"crystallised: {outcome.candidate.kind}, which agree in more than 90 %: {outcome.verification is not None}")

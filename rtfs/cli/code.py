@@ -142,8 +142,8 @@ def publish(name: str, options: Any, terminal: Terminal) -> int:
     from rtfs.ir.artefact.definitions import definitions_of
 
     source = read_program(options.file, terminal)
-    analysing = analysis_runtime(folder_of(options.file), options, terminal, optimization="aggressive")
-    program = checked(analysing, source.text, options.file)
+    inspector = analysis_runtime(folder_of(options.file), options, terminal, optimization="aggressive")
+    program = checked(inspector, source.text, options.file)
     task = interface = None
     text = ""
     if options.asked is not None:
@@ -154,7 +154,7 @@ def publish(name: str, options: Any, terminal: Terminal) -> int:
         task, interface, text = asked.task, asked.interface, " ".join(asked.function.doc.split())
     tests = read_tests(options.tests, terminal)
     entry, found = make_entry(
-        program, name, analysing.sandboxed, tests, kind="tests", task=task, interface=interface, text=text
+        program, name, inspector.sandboxed, tests, kind="tests", task=task, interface=interface, text=text
     )
     signer = own_signer(config_folder(terminal.environ))
     store = opened(terminal)

@@ -79,13 +79,13 @@ def crystallise(name: str, options: Any, terminal: Terminal) -> int:
     from rtfs.delegation.log_queries import Selection
 
     source = read_program(options.file, terminal)
-    analysing = analysis_runtime(folder_of(options.file), options, terminal, optimization="aggressive", timeout_s=None)
-    subject = subject_of(analysing, source, name)
+    inspector = analysis_runtime(folder_of(options.file), options, terminal, optimization="aggressive", timeout_s=None)
+    subject = subject_of(inspector, source, name)
     path = options.log or log_path(terminal.environ)
     records = [entry.record for entry in Selection(function=_exactly(name)).entries(path)]
     ask = None if options.model is None else _asking(options, terminal)
     aim = Aim(options.agreement, options.confidence)
-    outcome = crystallise(analysing, subject, records, aim, least=options.least, ask=ask, model=options.model or "")
+    outcome = crystallise(inspector, subject, records, aim, least=options.least, ask=ask, model=options.model or "")
     if options.output is not None and outcome.candidate is not None:
         from rtfs.cli.compile import write_file
 

@@ -19,13 +19,13 @@ CODE = """(def word "crash")
 EXAMPLES = tuple([Example((f"crash number {i}",), "bug") for i in range(80)])
 
 
-def analysing(**options: Any) -> Runtime:
+def inspector(**options: Any) -> Runtime:
     return Runtime(models=None, environ={}, module_path=[], on_warning=lambda message, span: None, **options)
 
 
 def entry_of(code: str = CODE, asking: str | None = ASKING, name: str = "topic", **changes: Any) -> Any:
     """The entry of a function, verified on examples."""
-    runtime = analysing()
+    runtime = inspector()
     given: dict[str, Any] = {"kind": "agreement", "wanted": 0.95}
     if asking is not None:
         asked = next(one for one in runtime.definitions(Source("asking.rtfs", asking)) if one.task is not None)

@@ -27,7 +27,7 @@ from rtfs.values.struct import Struct
 _TRIES = 3
 
 
-class Workshop(Protocol):
+class Inspector(Protocol):
     """Analyses programs and runs them in the sandbox: a `runtime.Runtime`."""
 
     def prepared(self, source: Source) -> Program: ...
@@ -67,13 +67,13 @@ class Outcome(Struct):
     problem: str = ""
 
 
-def subject_of(analysing: Workshop, source: Source, name: str) -> Subject:
+def subject_of(inspector: Inspector, source: Source, name: str) -> Subject:
     """The function of a name in a program.
 
     Raises:
         ConfigError: there is none, or it asks no model; what is wrong with the program.
     """
-    program = analysing.prepared(source)
+    program = inspector.prepared(source)
     found = {one.name: one for one in definitions_of(program)}
     function = found.get(name)
     if function is None:
@@ -109,7 +109,7 @@ def _names_types(fn: ast.Fn) -> bool:
 
 
 def crystallise(
-    analysing: Workshop,
+    inspector: Inspector,
     subject: Subject,
     records: Iterable[dict[str, Any]],
     aim: Aim,
@@ -130,13 +130,13 @@ def crystallise(
         return Outcome(samples, problem=too_few(samples, least))
     candidates = induce(function, subject.types, subject.look_up, samples, aim)
     if ask is not None:
-        proposed = _propose(analysing, subject, samples, aim, ask, model)
+        proposed = _propose(inspector, subject, samples, aim, ask, model)
         if proposed is not None:
             candidates = sorted([proposed, *candidates], key=lambda one: -one.coverage)
     if not candidates:
         problem = f"no table, rules or points are expected to agree with the model in {aim.agreement:.0%} of what they answer"
         return Outcome(samples, problem=problem)
-    return verified(analysing, subject, samples, candidates[0], aim)
+    return verified(inspector, subject, samples, candidates[0], aim)
 
 
 def too_few(samples: Samples, least: int) -> str:
@@ -161,15 +161,15 @@ def too_few(samples: Samples, least: int) -> str:
     return f"there are {usable} answers of a model to learn from, and {least} are wanted{besides}"
 
 
-def verified(analysing: Workshop, subject: Subject, samples: Samples, candidate: Candidate, aim: Aim) -> Outcome:
+def verified(inspector: Inspector, subject: Subject, samples: Samples, candidate: Candidate, aim: Aim) -> Outcome:
     """The outcome for a candidate: run on what was held out, and made an entry if it stands that."""
     function = subject.function
     try:
-        program = checked(analysing, candidate.text)
+        program = checked(inspector, candidate.text)
         entry, verification = make_entry(
             program,
             function.name,
-            analysing.sandboxed,
+            inspector.sandboxed,
             candidate.held_out,
             kind="agreement",
             wanted=aim.agreement,
@@ -183,7 +183,7 @@ def verified(analysing: Workshop, subject: Subject, samples: Samples, candidate:
     return Outcome(samples, candidate, entry, verification)
 
 
-def checked(analysing: Workshop, text: str, name: str = "<code>") -> Program:
+def checked(inspector: Inspector, text: str, name: str = "<code>") -> Program:
     """The program of a text whose code is to be published.
 
     Raises:
@@ -193,8 +193,8 @@ def checked(analysing: Workshop, text: str, name: str = "<code>") -> Program:
 
     source = Source(name, text)
     try:
-        errors = [problem for problem in analysing.check(source) if problem.kind not in WARNINGS]
-        program = analysing.prepared(source) if not errors else None
+        errors = [problem for problem in inspector.check(source) if problem.kind not in WARNINGS]
+        program = inspector.prepared(source) if not errors else None
     except RtfsError as error:
         raise CodeRefused(f"the code does not check: {error.message}", reason="not-verified") from error
     if program is None:
@@ -203,7 +203,7 @@ def checked(analysing: Workshop, text: str, name: str = "<code>") -> Program:
 
 
 def _propose(
-    analysing: Workshop, subject: Subject, samples: Samples, aim: Aim, ask: Callable[[str], str], model: str
+    inspector: Inspector, subject: Subject, samples: Samples, aim: Aim, ask: Callable[[str], str], model: str
 ) -> Candidate | None:
     """What a model writes, if it does."""
     fn = subject.function.function
@@ -214,11 +214,11 @@ def _propose(
     for _ in range(_TRIES):
         text = program_in(ask(question(fn, subject.types, shown, problem)))
         try:
-            program = checked(analysing, text)
+            program = checked(inspector, text)
             made = next((one for one in definitions_of(program) if one.name == subject.function.name), None)
             if made is None or made.interface != subject.function.interface:
                 raise CodeRefused("it does not define the function with exactly the head that was given", reason="not-verified")
-            return judge(f"model {model}", text, analysing.sandboxed(program, subject.function.name), samples, shown, aim)
+            return judge(f"model {model}", text, inspector.sandboxed(program, subject.function.name), samples, shown, aim)
         except RtfsError as error:
             problem = error.message
     return None

@@ -25,7 +25,7 @@ from rtfs.errors import ConfigError
 from rtfs.models.protocol import Availability, ModelReply
 from rtfs.runtime import Runtime
 from rtfs.source import Source
-from tests.support.published import ASKING, CODE, Publisher, entry_of, analysing
+from tests.support.published import ASKING, CODE, Publisher, entry_of, inspector
 
 
 class Model:
@@ -59,7 +59,7 @@ class Setting:
         models.register("echo", self.model, kind="any")
         given = options.pop("library", {})
         if not isinstance(given, CodeLibrary):
-            given = CodeLibrary(self.publisher.store, analysing().sandboxed, report=self.warnings.append, **given)
+            given = CodeLibrary(self.publisher.store, inspector().sandboxed, report=self.warnings.append, **given)
         self.library = given
         self.runtime = Runtime(
             strategy=strategy, models=models, environ={}, code=self.library, on_warning=lambda m, s: self.warnings.append(m), **options
@@ -224,7 +224,7 @@ def test_an_index_that_lies_is_not_believed(entry: Any) -> None:
     key = s.publisher.publish(entry)
     state = s.publisher.store.state(key)
     assert state is not None
-    asked = analysing().definitions(Source("p", ASKING.replace("message :string", "message")))[0]
+    asked = inspector().definitions(Source("p", ASKING.replace("message :string", "message")))[0]
     s.publisher.store.set_state(key, state.replace(task=asked.task.hex(), interface=asked.interface.hex()))
     assert s.ask("it crashes") == "other"
     assert s.last.attempts[0].problem.startswith("other-code: ")

@@ -28,7 +28,7 @@ from rtfs.models.protocol import Availability, ModelReply
 from rtfs.runtime import Runtime
 from rtfs.source import Source
 from rtfs.values.printing import to_readable
-from tests.support.published import analysing
+from tests.support.published import inspector
 
 ASKING = '(defn topic ^:delegation :local-model "labels" "What is it about?" [message :string] :-> [:enum "bug" "card" "other"] "other")'
 TYPED = '(deftype Topic [:enum "bug" "card" "other"]) ' + ASKING.replace('[:enum "bug" "card" "other"]', ":Topic")
@@ -92,7 +92,7 @@ def recorded(path: Path, program: str, calls: Sequence[tuple[Any, Any]], *, full
 
 
 def outcome(records: list[dict[str, Any]], program: str = ASKING, *, name: str = "topic", agreement: float = 0.9, **options: Any) -> Any:
-    runtime = analysing()
+    runtime = inspector()
     subject = subject_of(runtime, Source("program.rtfs", program), name)
     return crystallise(runtime, subject, records, Aim(agreement, 0.95), **{"least": 50, **options})
 
@@ -100,7 +100,7 @@ def outcome(records: list[dict[str, Any]], program: str = ASKING, *, name: str =
 def run_of(found: Any) -> Any:
     from rtfs.ir.artefact.container import decode
 
-    return analysing().sandboxed(decode(found.entry.artefact, "artefact"), found.entry.name)
+    return inspector().sandboxed(decode(found.entry.artefact, "artefact"), found.entry.name)
 
 
 def answer_of(run: Any, args: tuple[Any, ...]) -> str | None:
@@ -117,7 +117,7 @@ def answer_of(run: Any, args: tuple[Any, ...]) -> str | None:
 
 
 def samples(records: list[dict[str, Any]], program: str = ASKING) -> Samples:
-    subject = subject_of(analysing(), Source("program.rtfs", program), "topic")
+    subject = subject_of(inspector(), Source("program.rtfs", program), "topic")
     return samples_of(subject.function, subject.look_up, records)
 
 
@@ -211,7 +211,7 @@ def test_programs_do_what_was_learnt(learner: Any, labels: tuple[Any, ...]) -> N
     names = dict(zip(WORDS, labels, strict=True))
     data = [(text, to_readable(names[label])) for text, label in messages(250, noise=0.1)]
     program = f'(defn topic ^:delegation :local-model "m" "?" [one :string two :string] :-> [:enum {" ".join(map(to_readable, labels))}] {to_readable(labels[0])})'
-    runtime = analysing()
+    runtime = inspector()
     fn = subject_of(runtime, Source("p", program), "topic").function.function
     assert fn is not None
     model = learner.learn([(features_of(text), label) for text, label in data[:150]])
@@ -264,7 +264,7 @@ def test_what_is_held_out_depends_on_nothing_but_the_operands(tmp_path: Path) ->
 )
 def test_classifiers(signature: str, is_one: bool) -> None:
     program = f'(deftype Text string) (deftype Kind [:enum :a :b]) (defn f ^:delegation :local-model "m" "?" {signature} nil)'
-    subject = subject_of(analysing(), Source("p", program), "f")
+    subject = subject_of(inspector(), Source("p", program), "f")
     assert subject.function.function is not None
     assert is_classifier(subject.function.function, subject.look_up) is is_one
 
@@ -278,7 +278,7 @@ def test_a_classifier_becomes_code(tmp_path: Path, program: str) -> None:
     assert found.problem == ""
     assert found.candidate.kind in ("phrases", "points")
     assert found.verification.bound >= 0.9
-    (asked,) = [one for one in analysing().definitions(Source("p", program)) if one.task is not None]
+    (asked,) = [one for one in inspector().definitions(Source("p", program)) if one.task is not None]
     assert (found.entry.task, found.entry.interface) == (asked.task, asked.interface)
     run, right, answered = run_of(found), 0, 0
     for text, label in messages(300, seed=99):
@@ -406,4 +406,4 @@ def test_programs_in_replies() -> None:
 )
 def test_functions_that_cannot_become_code(program: str, name: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        subject_of(analysing(), Source("p", program), name)
+        subject_of(inspector(), Source("p", program), name)

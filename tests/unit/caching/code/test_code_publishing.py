@@ -12,7 +12,7 @@ from rtfs.caching.code.entries import CodeRefused
 from rtfs.caching.code.publishing import Example, Verification, make_entry, part_of, verify
 from rtfs.errors import EvalError
 from rtfs.source import Source
-from tests.support.published import CODE, EXAMPLES, entry_of, analysing
+from tests.support.published import CODE, EXAMPLES, entry_of, inspector
 
 
 def refusal(**given: Any) -> str:
@@ -87,24 +87,24 @@ def test_effects_of_definitions_fail_too() -> None:
 def test_a_part_has_what_it_needs() -> None:
     text = """(println "top") (deftype Word string) (def unused (println "no")) (defn c [] (d)) (defn d [] (if false (c) 2))
               (defn helper [w :Word] (str w (c))) (defn f [w :Word] (helper w)) (defn g [] (f "x"))"""
-    program = analysing().prepared(Source("text", text))
+    program = inspector().prepared(Source("text", text))
     part, function = part_of(program, "f")
     assert [getattr(form.node, "name", None) for form in part.forms] == ["Word", "c", "d", "helper", "f"]
     assert function.name == "f"
-    assert analysing().sandboxed(part, "f")(("a",)) == "a2"
+    assert inspector().sandboxed(part, "f")(("a",)) == "a2"
 
 
 def test_macros_are_expanded() -> None:
     text = "(defmacro twice [e] `(let [v# ~e] (+ v# v#))) (defn f [n] (twice n))"
-    part, _ = part_of(analysing().prepared(Source("text", text)), "f")
-    assert analysing().sandboxed(part, "f")((4,)) == 8
+    part, _ = part_of(inspector().prepared(Source("text", text)), "f")
+    assert inspector().sandboxed(part, "f")((4,)) == 8
     assert len(part.forms) == 1
 
 
 @pytest.mark.parametrize("text", ["(defn g [] 1)", "(def f 1)", "(def k 1) (defn f [] k) (set! k 2)", "(def k 1) (defn f [] k) (do (def k 2) 1)"])
 def test_what_cannot_be_taken_out_of_its_program(text: str) -> None:
     with pytest.raises(CodeRefused) as caught:
-        part_of(analysing().prepared(Source("text", text)), "f")
+        part_of(inspector().prepared(Source("text", text)), "f")
     assert caught.value.reason == "other-code"
 
 
@@ -142,14 +142,14 @@ def test_errors_of_published_code_show_their_place() -> None:
 
     entry = entry_of("(def unused 1)\n" + CODE.replace('(throw :abstain "no rule")', "(/ 1 0)"))
     with pytest.raises(RtfsError) as caught:
-        analysing().sandboxed(decode(entry.artefact, "a"), "topic")(("hello",))
+        inspector().sandboxed(decode(entry.artefact, "a"), "topic")(("hello",))
     assert caught.value.span is not None
     assert caught.value.span.source.text[caught.value.span.start : caught.value.span.end] == "(/ 1 0)"
     assert caught.value.span.source.name == "code.rtfs"
 
 
 def test_entries_without_a_task() -> None:
-    runtime = analysing()
+    runtime = inspector()
     program = runtime.prepared(Source("text", '(defn double "Twice a number." [n :int] :-> int (* 2 n))'))
     entry, found = make_entry(program, "double", runtime.sandboxed, [Example((2,), 4)], kind="tests")
     assert (entry.task, entry.text, found.passed) == (None, "Twice a number.", True)
