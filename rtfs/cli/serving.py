@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from rtfs.cli.models import data_folder
 from rtfs.cli.terminal import json_line
 from rtfs.errors import ConfigError, DelegationError
+from rtfs.models.llama_threads import wait_politely
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def run(plan: ServePlan, wish: Wish, terminal: Terminal) -> int:
         terminal.note(f"rtfs: whoever can reach {wish.host} can use the model, without a key")
     terminal.note(f"rtfs: to ask it: RTFS_REMOTE_BASE_URL={wish.address} rtfs query PROMPT -m {wish.model}; Ctrl+C ends it")
     environ = {**terminal.environ}
-    environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that wait leave the cores to others
+    wait_politely(environ)
     environ.setdefault("PATH", os.defpath)
     with terminable():
         try:

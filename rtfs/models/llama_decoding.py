@@ -1,7 +1,8 @@
 """Answers out of a context: compare the probabilities of labels, or write text, under a grammar if need be.
 
 Writing is greedy at temperature 0.  At other temperatures the logits get Gumbel noise from the request's seed before
-the greatest allowed one is taken, which draws exactly from the model's distribution restricted to what is allowed.
+the greatest allowed one is taken, which draws from the model's distribution restricted to what is allowed (in 32 bits: chances
+below 1e-7 are not told apart, and it takes 0.1 ms a token where 64 bits take 0.8).
 
 A grammar is asked about the best candidate first and about all tokens only when that one is refused: nearly as fast as
 writing freely, where the library's own way doubles the cost of a token.
@@ -124,7 +125,14 @@ def _noise(temperature: float, seed: int) -> Callable[[Any], Any]:
     import numpy as np
 
     source = np.random.default_rng(seed & 0xFFFF_FFFF_FFFF_FFFF)
-    return lambda logits: logits.astype(np.float64) / temperature + source.gumbel(size=len(logits))
+    per_degree = np.float32(1.0 / temperature)
+
+    def noisy(logits: Any) -> Any:
+        noise = source.random(len(logits), dtype=np.float32)
+        with np.errstate(divide="ignore"):  # a draw of 0 is the token that never comes
+            return logits * per_degree - np.log(-np.log(noise))
+
+    return noisy
 
 
 def _writing(

@@ -14,12 +14,13 @@ from collections import deque
 from functools import lru_cache
 from typing import Any
 
+from rtfs.models.llama_threads import wait_politely, waiting
 from rtfs.models.offload import Device
 
 _library: Any = None
 _library_lock = threading.Lock()
-_threads_sleep = False
-"""Whether waiting threads of llama.cpp sleep; if a host has loaded it first, they may spin."""
+_wait = ""
+"""How threads of llama.cpp wait for each other."""
 _complaints: deque[str] = deque(maxlen=4)
 """The last error lines of llama.cpp, for our own messages."""
 _log_callback: Any = None  # llama.cpp keeps the pointer, so the object must live
@@ -34,15 +35,13 @@ def library() -> Any:
     Raises:
         ImportError: it is not installed, or its native library cannot be loaded.
     """
-    global _library, _threads_sleep
+    global _library, _wait
     with _library_lock:
         if _library is None:
-            # read when the native library loads: waiting threads must sleep, not spin. On a machine that is busy with
-            # something else the default is 12 to 50 times slower
             used_by_host = "llama_cpp" in sys.modules
-            if not used_by_host:
-                os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-            _threads_sleep = os.environ.get("OMP_WAIT_POLICY", "").lower() == "passive"
+            if not used_by_host:  # read when the native library loads
+                wait_politely(os.environ)
+            _wait = waiting(os.environ)
             try:
                 import llama_cpp
             except (RuntimeError, OSError) as error:  # so it reports a native library that does not load
@@ -68,9 +67,9 @@ def installed_version() -> str:
         return ""
 
 
-def threads_sleep() -> bool:
-    """Whether threads of llama.cpp that wait for each other leave the core to others meanwhile."""
-    return _threads_sleep
+def how_threads_wait() -> str:
+    """How threads of llama.cpp wait for each other: one of the words of `llama_threads.waiting`."""
+    return _wait
 
 
 def _silence(lib: Any) -> None:

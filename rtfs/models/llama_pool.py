@@ -14,11 +14,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rtfs.errors import DelegationError
-from rtfs.models.llama_library import threads_sleep
+from rtfs.models.llama_library import how_threads_wait
 from rtfs.models.llama_limits import CallLimit
 from rtfs.models.llama_session import Session
+from rtfs.models.llama_threads import reading_threads
 from rtfs.models.llama_weights import Loading, Weights, load
-from rtfs.models.memory import PressureWatch
+from rtfs.models.memory import PressureWatch, return_freed
 
 
 class Pool:
@@ -78,13 +79,9 @@ class Pool:
             session = max(self._idle, key=lambda s: common(s.prompt, tokens), default=None)
             if session is not None:
                 self._idle.remove(session)
-            # two threads read a prompt nearly twice as fast, as long as the cores have nothing else to do
-            threads = 2 if threads_sleep() and self._busy == 1 and self.size > 1 else 1
         try:
             if session is None:
-                session = Session(weights, threads)
-            else:
-                session.set_threads(threads)
+                session = Session(weights, self._threads)
             session.begin(limit)
             with limit.watched():
                 yield session
@@ -94,6 +91,10 @@ class Pool:
                 if session is not None:
                     self._idle.append(session)
                 self._changed.notify_all()
+
+    def _threads(self, tokens: int) -> int:
+        """How many threads read a piece of a prompt now; a pool of one context is to leave the other cores alone."""
+        return reading_threads(tokens, how_threads_wait(), self._busy) if self.size > 1 else 1
 
     def _wait(self, limit: CallLimit) -> None:
         def wake() -> None:
@@ -213,7 +214,10 @@ def relieve() -> bool:
     with _pools_lock:
         pools = sorted((pool for pool, _ in _pools.values()), key=lambda pool: pool.last_used)
     shed = [pool.shed_contexts() for pool in pools]
-    return any(shed) or any(pool.unload() for pool in pools)
+    gave = any(shed) or any(pool.unload() for pool in pools)
+    if gave:
+        return_freed()
+    return gave
 
 
 _watch = PressureWatch(relieve)

@@ -7,7 +7,7 @@ anew; only tokens that were read as prompt are reused, never generated ones; a c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rtfs.errors import DelegationError
@@ -22,16 +22,21 @@ _STOPPED = 2
 
 
 class Session:
-    """One context: the tokens read so far and the logits after the last one. Used by one thread at a time."""
+    """One context: the tokens read so far and the logits after the last one. Used by one thread at a time.
 
-    def __init__(self, weights: Weights, threads_batch: int) -> None:
+    Args:
+        threads: how many threads are to read a piece of so many tokens, asked before each; changes nothing but the time.
+    """
+
+    def __init__(self, weights: Weights, threads: Callable[[int], int]) -> None:
         self.weights = weights
         self.lib = weights.lib
         self.size = 0
         self.prompt: list[int] = []
         """Tokens in the cache that were read as prompt; what was generated after them is not kept."""
         self.position = 0
-        self._threads_batch = threads_batch
+        self._threads = threads
+        self._threads_set = 1
         self._context: Any = None
         self._limit: CallLimit | None = None
         self._batch = self.lib.llama_batch_init(PIECE_TOKENS, 0, 1)
@@ -52,8 +57,7 @@ class Session:
         params.n_ctx = size
         params.n_batch = params.n_ubatch = PIECE_TOKENS
         params.n_seq_max = 1
-        params.n_threads = 1  # a second one gains 2 % and may cost a factor of 12
-        params.n_threads_batch = self._threads_batch
+        params.n_threads = params.n_threads_batch = 1
         params.flash_attn_type = 0
         if not self.weights.offload.layers:  # else a GPU that has no room would be given the cache and large products
             params.offload_kqv = params.op_offload = False
@@ -63,14 +67,9 @@ class Session:
             raise DelegationError(f"llama.cpp cannot make a context of {size} tokens{last_complaint()}", kind="provider-error")
         if self._limit is not None:
             self._limit.guard(self.lib, self._context)
+        self._threads_set = 1
         self.size = max(size, tokens)
         self.prompt, self.position = [], 0
-
-    def set_threads(self, batch: int) -> None:
-        """How many threads read prompts from now on; the number changes nothing but the time."""
-        changed, self._threads_batch = batch != self._threads_batch, batch
-        if self._context and changed:
-            self.lib.llama_set_n_threads(self._context, 1, batch)
 
     def read(self, tokens: Sequence[int]) -> None:
         """Make `tokens` the content of the context, reusing what is already there.
@@ -136,6 +135,11 @@ class Session:
             batch.seq_id[i][0] = 0
             batch.logits[i] = 0
         batch.logits[count - 1] = int(wants_logits)
+        if count > 1:  # a single token is computed by one: a second thread gains 2 % there, as long as it has a core
+            threads = self._threads(count)
+            if threads != self._threads_set:
+                self.lib.llama_set_n_threads(self._context, 1, threads)
+                self._threads_set = threads
         code = self.lib.llama_decode(self._context, batch)
         if code != 0:
             self.lib.llama_memory_clear(self.lib.llama_get_memory(self._context), True)
