@@ -16,7 +16,7 @@ from pathlib import Path
 from rtfs.errors import DelegationError
 from rtfs.models.gguf_file import ModelShape, NotGguf, read_shape
 from rtfs.models.llama_library import gpu_devices, last_complaint, library, supports_gpu
-from rtfs.models.memory import available_bytes, return_freed
+from rtfs.models.memory import available_bytes
 from rtfs.models.offload import Offload, memory_needed, on_cpu, plan_offload, size_text
 
 log = logging.getLogger("rtfs.models")
@@ -120,7 +120,6 @@ class Weights:
         self.context_tokens = int(lib.llama_model_n_ctx_train(self.model))
         self._adds_bos = bool(lib.llama_vocab_get_add_bos(self.vocab))
         self._bos = int(lib.llama_vocab_bos(self.vocab))
-        return_freed()
         self._pieces: dict[int, bytes] = {}
         self._buffer_lock = threading.Lock()
 

@@ -88,7 +88,7 @@ def _group_headroom(root: Path) -> int | None:
 
 
 def return_freed() -> None:
-    """Give back to the system what the C library keeps of freed memory: 2 MB after a model is loaded. Nothing where it cannot."""
+    """Give back to the system what the C library keeps of freed memory; nothing where it cannot."""
     with contextlib.suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
 
