@@ -17,7 +17,7 @@ from rtfs.errors import DelegationError
 from rtfs.models.llama_library import how_threads_wait
 from rtfs.models.llama_limits import CallLimit
 from rtfs.models.llama_session import Session
-from rtfs.models.llama_threads import reading_threads
+from rtfs.models.llama_threads import threads_now
 from rtfs.models.llama_weights import Loading, Weights, load
 from rtfs.models.memory import PressureWatch, return_freed
 
@@ -81,7 +81,7 @@ class Pool:
                 self._idle.remove(session)
         try:
             if session is None:
-                session = Session(weights, self._threads)
+                session = Session(weights, lambda tokens: self._threads(weights, tokens))
             session.begin(limit)
             with limit.watched():
                 yield session
@@ -92,9 +92,9 @@ class Pool:
                     self._idle.append(session)
                 self._changed.notify_all()
 
-    def _threads(self, tokens: int) -> int:
-        """How many threads read a piece of a prompt now; a pool of one context is to leave the other cores alone."""
-        return reading_threads(tokens, how_threads_wait(), self._busy) if self.size > 1 else 1
+    def _threads(self, weights: Weights, tokens: int) -> int:
+        """How many threads compute so many tokens now; a pool of one context is to leave the other cores alone."""
+        return threads_now(tokens, weights.cpu_bytes, how_threads_wait(), self._busy) if self.size > 1 else 1
 
     def _wait(self, limit: CallLimit) -> None:
         def wake() -> None:

@@ -25,7 +25,7 @@ class Session:
     """One context: the tokens read so far and the logits after the last one. Used by one thread at a time.
 
     Args:
-        threads: how many threads are to read a piece of so many tokens, asked before each; changes nothing but the time.
+        threads: how many threads are to compute so many tokens at once, asked each time; changes nothing but the time.
     """
 
     def __init__(self, weights: Weights, threads: Callable[[int], int]) -> None:
@@ -135,11 +135,10 @@ class Session:
             batch.seq_id[i][0] = 0
             batch.logits[i] = 0
         batch.logits[count - 1] = int(wants_logits)
-        if count > 1:  # a single token is computed by one: a second thread gains 2 % there, as long as it has a core
-            threads = self._threads(count)
-            if threads != self._threads_set:
-                self.lib.llama_set_n_threads(self._context, 1, threads)
-                self._threads_set = threads
+        threads = self._threads(count)
+        if threads != self._threads_set:
+            self.lib.llama_set_n_threads(self._context, threads, threads)
+            self._threads_set = threads
         code = self.lib.llama_decode(self._context, batch)
         if code != 0:
             self.lib.llama_memory_clear(self.lib.llama_get_memory(self._context), True)

@@ -115,6 +115,8 @@ class Weights:
                 kind="model-unavailable",
                 hint="the file may be damaged, or of an architecture that this llama.cpp does not know",
             )
+        #: About what of the weights is not on a GPU.
+        self.cpu_bytes = max(0, shape.size_bytes - offload.needed_bytes)
         self.vocab = lib.llama_model_get_vocab(self.model)
         self.n_vocab = int(lib.llama_vocab_n_tokens(self.vocab))
         self.context_tokens = int(lib.llama_model_n_ctx_train(self.model))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rtfs.models import llama_threads
-from rtfs.models.llama_threads import MOST_THREADS, reading_threads, wait_politely, waiting
+from rtfs.models.llama_threads import MOST_THREADS, threads_now, wait_politely, waiting
 
 
 @pytest.mark.parametrize(
@@ -32,26 +32,31 @@ def test_a_library_that_somebody_else_loaded_may_spin() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tokens", "wait", "callers", "cores", "free", "expected"),
+    ("tokens", "wait", "callers", "cores", "free", "expected", "megabytes"),
     [
-        (2, "awhile", 1, 2, 2, 2),  # alone on the machine
-        (128, "awhile", 1, 2, 1, 1),  # another program computes
-        (128, "awhile", 1, 2, -3, 1),
-        (128, "awhile", 2, 2, 2, 1),  # two callers have a core each
-        (128, "awhile", 2, 4, 4, 3),
-        (128, "awhile", 1, 64, 64, MOST_THREADS),
-        (128, "awhile", 1, 1, 64, 1),  # a process that may use one core of many
-        (31, "asleep", 1, 2, 2, 1),  # waking each other would cost more than the second core gains
-        (32, "asleep", 1, 2, 2, 2),
-        (128, "for ever", 1, 2, 2, 1),
+        (2, "awhile", 1, 2, 2, 2, 145),  # alone on the machine
+        (128, "awhile", 1, 2, 1, 1, 145),  # another program computes
+        (128, "awhile", 1, 2, -3, 1, 145),
+        (128, "awhile", 2, 2, 2, 1, 145),  # two callers have a core each
+        (128, "awhile", 2, 4, 4, 3, 145),
+        (128, "awhile", 1, 64, 64, MOST_THREADS, 145),
+        (128, "awhile", 1, 1, 64, 1, 145),  # a process that may use one core of many
+        (31, "asleep", 1, 2, 2, 1, 145),  # waking each other would cost more than the second core gains
+        (32, "asleep", 1, 2, 2, 2, 145),
+        (128, "for ever", 1, 2, 2, 1, 145),
+        (1, "awhile", 1, 2, 2, 1, 145),  # a second thread gains nothing
+        (1, "awhile", 1, 2, 2, 2, 1000),
+        (1, "awhile", 1, 2, 1, 1, 1000),
+        (1, "asleep", 1, 2, 2, 1, 1000),
+        (1, "awhile", 1, 2, 2, 1, 0),  # all layers are on a GPU
     ],
 )
-def test_as_many_threads_read_as_have_a_core(
-    monkeypatch: pytest.MonkeyPatch, tokens: int, wait: str, callers: int, cores: int, free: int, expected: int
+def test_as_many_threads_compute_as_have_a_core(
+    monkeypatch: pytest.MonkeyPatch, tokens: int, wait: str, callers: int, cores: int, free: int, expected: int, megabytes: int
 ) -> None:
     monkeypatch.setattr(llama_threads, "_cores", lambda: cores)
     monkeypatch.setattr(llama_threads, "_free_cores", lambda: free)
-    assert reading_threads(tokens, wait, callers) == expected
+    assert threads_now(tokens, megabytes * 1_000_000, wait, callers) == expected
 
 
 @pytest.mark.parametrize(
@@ -99,6 +104,6 @@ def test_the_number_of_threads_changes_no_bit(tmp_path: Path) -> None:
                 return found
 
             assert logits(1) == logits(2) == logits(4)
-            assert min(asked) > 1, "a single token is read by one thread, and nobody is asked"
+            assert min(asked) == 1 < max(asked), "single tokens and pieces: each time it was asked"
     finally:
         release_pool(pool)
