@@ -112,25 +112,34 @@ def writing(
     """
     state = Grammar(session.weights, grammar) if grammar is not None else None
     try:
-        return (yield from _writing(session, state, max_tokens, stops, max_chars, _noise(temperature, seed)))
+        return (yield from _writing(session, state, max_tokens, stops, max_chars, noise_of(temperature, seed)))
     finally:
         if state is not None:
             state.close()
 
 
-def _noise(temperature: float, seed: int) -> Callable[[Any], Any]:
-    """What is done to the logits before the greatest is taken."""
+def noise_of(temperature: float, seed: int) -> Callable[[Any], Any]:
+    """What is done to the logits, in place, before the greatest is taken."""
     if temperature <= 0.0:
         return lambda logits: logits
     import numpy as np
 
     source = np.random.default_rng(seed & 0xFFFF_FFFF_FFFF_FFFF)
     per_degree = np.float32(1.0 / temperature)
+    noise = np.empty(0, np.float32)
 
     def noisy(logits: Any) -> Any:
-        noise = source.random(len(logits), dtype=np.float32)
+        nonlocal noise
+        if len(noise) != len(logits):
+            noise = np.empty(len(logits), np.float32)
+        source.random(dtype=np.float32, out=noise)
         with np.errstate(divide="ignore"):  # a draw of 0 is the token that never comes
-            return logits * per_degree - np.log(-np.log(noise))
+            np.log(noise, out=noise)
+            np.negative(noise, out=noise)
+            np.log(noise, out=noise)
+        logits *= per_degree
+        logits -= noise
+        return logits
 
     return noisy
 
