@@ -10,7 +10,7 @@ LAYERS = [
     "source",
     "errors",
     "values",
-    "config folders program_files database",
+    "config folders program_files database late_writer",
     "keys types",
     "syntax",
     "semantics",

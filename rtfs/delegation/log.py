@@ -9,10 +9,7 @@ written is reported once, and harms nothing else.  Values are kept as hashes and
 
 from __future__ import annotations
 
-import atexit
 import os
-import threading
-import weakref
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
@@ -22,12 +19,11 @@ from rtfs.delegation.log_file import MAX_BYTES, LogFile, Row, encoded, row_of
 from rtfs.delegation.record import CallRecord
 from rtfs.delegation.requests import readable, value_hash
 from rtfs.errors import ConfigError
+from rtfs.late_writer import LateWriter
 from rtfs.values.struct import Struct
 
 #: Seconds for which records are collected before they are written.
 PAUSE_S = 0.05
-#: Seconds without a call after which the thread ends.
-IDLE_S = 10.0
 #: Records that wait at most; then calls wait for the disk.
 MOST_WAITING = 10_000
 _BATCH = 500
@@ -36,10 +32,6 @@ MOST_REMEMBERED = 10_000
 #: Characters of a text in a record; what is longer is cut.
 LONGEST_TEXT = 20_000
 _SHORTEST_SECRET = 8  # as in `capabilities.redaction`
-
-#: Those with a thread: what they hold is written at the end of the process.
-_running: set[CallLog] = set()
-_all: weakref.WeakSet[CallLog] = weakref.WeakSet()
 
 
 class Outcome(Struct):
@@ -50,7 +42,7 @@ class Outcome(Struct):
     expected_hash: str | None
 
 
-class CallLog:
+class CallLog(LateWriter):
     """Writes records to a file. Safe to use from several threads; several logs and processes may have the same file.
 
     Args:
@@ -81,16 +73,10 @@ class CallLog:
         #: identity of a record -> (the record, its id in the file); of the last that were written
         self._written_as: dict[int, tuple[CallRecord, int]] = {}
         self._closed = False
-        self._begin()
-        _all.add(self)
+        super().__init__("rtfs-log", PAUSE_S)
 
     def _begin(self) -> None:
-        self._lock = threading.Lock()
-        #: Held while the file is used.
-        self._writing = threading.Lock()
-        self._wake = threading.Event()
-        self._end = threading.Event()
-        self._thread: threading.Thread | None = None
+        super()._begin()
         self._file: LogFile | None = None
         self._hopeless = False
         self._notices: deque[str] = deque()
@@ -125,8 +111,7 @@ class CallLog:
 
     def flush(self) -> None:
         """Come back when all that was added is in the file."""
-        with self._writing:
-            self._write()
+        self._write()
         self._tell()
 
     def close(self) -> None:
@@ -135,10 +120,7 @@ class CallLog:
         with self._writing:
             self._write()
             self._close_file()
-        with self._lock:
-            self._end.set()
-            self._wake.set()
-        _running.discard(self)
+        self._stop()
         self._tell()
 
     def _tell(self) -> None:
@@ -149,39 +131,17 @@ class CallLog:
                 return
             self._report(f"rtfs: {text}")
 
-    # --- the thread ---
+    def _write(self) -> None:
+        with self._writing:
+            self._drain()
 
-    def _rouse(self) -> None:
-        with self._lock:
-            self._wake.set()
-            if self._thread is None:
-                _running.add(self)
-                self._thread = threading.Thread(target=self._work, name="rtfs-log", daemon=True)
-                try:
-                    self._thread.start()
-                except RuntimeError:  # no more threads, or the process is ending: `flush` writes
-                    self._thread = None
-
-    def _work(self) -> None:
-        while True:
-            if not self._wake.wait(IDLE_S):
-                with self._lock:
-                    if self._wake.is_set():
-                        continue
-                    self._thread = None
-                    _running.discard(self)
-                with self._writing:
-                    self._close_file()
-                return
-            self._wake.clear()
-            if self._end.wait(PAUSE_S):
-                return
-            with self._writing:
-                self._write()
+    def _rest(self) -> None:
+        with self._writing:
+            self._close_file()
 
     # --- the file; `_writing` is held ---
 
-    def _write(self) -> None:
+    def _drain(self) -> None:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _BATCH))]
             if self._hopeless:
@@ -278,52 +238,11 @@ class CallLog:
     # --- forks: SQLite must not see one, neither with a connection nor with a lock ---
 
     def _before_fork(self) -> None:
-        self._writing.acquire()
         self._close_file()
 
-    def _after_fork(self) -> None:
-        self._writing.release()
-
     def _forked(self) -> None:
-        """In the new process; what the other one had waiting, it writes itself."""
         self._waiting.clear()
         self._written_as.clear()
-        self._begin()
 
 
 _INFINITY = float("inf")
-
-
-@atexit.register
-def _finish() -> None:
-    for log in list(_running):
-        log.flush()
-
-
-#: Those that were there when a fork began.
-_held: list[CallLog] = []
-_forking = threading.Lock()
-
-
-def _before_fork() -> None:
-    _forking.acquire()
-    _held[:] = _all
-    for log in _held:
-        log._before_fork()
-
-
-def _after_fork() -> None:
-    while _held:
-        _held.pop()._after_fork()
-    _forking.release()
-
-
-def _forked() -> None:
-    _forking.release()
-    _running.clear()
-    while _held:
-        _held.pop()._forked()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_forked)

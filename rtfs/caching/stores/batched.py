@@ -10,13 +10,10 @@ before a fork.  A process that is killed loses at most what came in the last mom
 
 from __future__ import annotations
 
-import atexit
-import os
-import threading
 import time
-import weakref
 
 from rtfs.caching.stores.protocol import Entry, Known, StoreStats
+from rtfs.late_writer import LateWriter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,18 +26,12 @@ if TYPE_CHECKING:
 
 #: Seconds for which entries are collected before they are written.
 PAUSE_S = 0.1
-#: Seconds without an entry after which the thread ends.
-IDLE_S = 10.0
 #: Entries that wait at most, and bytes of their values; the put that goes beyond writes them itself.
 MOST_WAITING, MOST_WAITING_BYTES = 1_000, 4 * 2**20
 #: What waits is at most so small a part of what the store has room for: its bounds hold as they are, but for this part.
 _PART = 16
 
 _Where = tuple[str, bytes]
-
-#: Those with a thread: what waits in them is written at the end of the process.
-_running: set[BatchedStore] = set()
-_all: weakref.WeakSet[BatchedStore] = weakref.WeakSet()
 
 
 class _Waiting:
@@ -66,7 +57,7 @@ class _Waiting:
         return self.value
 
 
-class BatchedStore:
+class BatchedStore(LateWriter):
     """See `stores.protocol.Store`; but an entry that was put is committed only once it was written, as the module says.
 
     Args:
@@ -91,20 +82,13 @@ class BatchedStore:
         self.name, self.place, self.persistent = inner.name, inner.place, inner.persistent
         self._most = min(MOST_WAITING, max_entries // _PART)
         self._most_bytes = min(MOST_WAITING_BYTES, max_bytes // _PART)
-        self._ttl_s, self._pause_s, self._clock = ttl_s, pause_s, clock
+        self._ttl_s, self._clock = ttl_s, clock
         self._closed = False
-        self._begin()
-        _all.add(self)
-
-    def _begin(self) -> None:
-        #: Held for a moment, while what waits is changed; and while the store is written. The second one is taken first.
-        self._lock, self._writing = threading.Lock(), threading.RLock()
         #: what has come, and what is being written
         self._waiting: dict[_Where, _Waiting] = {}
         self._leaving: dict[_Where, _Waiting] = {}
         self._bytes = 0
-        self._wake, self._end = threading.Event(), threading.Event()
-        self._thread: threading.Thread | None = None
+        super().__init__("rtfs-cache-writer", pause_s)
 
     @property
     def local(self) -> BatchedStore:
@@ -218,10 +202,7 @@ class BatchedStore:
     def close(self) -> None:
         self._closed = True
         self._write()
-        with self._lock:
-            self._end.set()
-            self._wake.set()
-        _running.discard(self)
+        self._stop()
         self.inner.close()
 
     # --- writing ---
@@ -256,75 +237,10 @@ class BatchedStore:
         for namespace, entries in spaces.items():
             self.inner.put_many(namespace, entries)
 
-    def _rouse(self) -> None:
-        with self._lock:
-            self._wake.set()
-            if self._thread is None and not self._end.is_set():
-                _running.add(self)
-                self._thread = threading.Thread(target=self._work, name="rtfs-cache-writer", daemon=True)
-                try:
-                    self._thread.start()
-                except RuntimeError:  # no more threads, or the process is ending: `flush` writes
-                    self._thread = None
-
-    def _work(self) -> None:
-        while True:
-            if not self._wake.wait(IDLE_S):
-                with self._lock:
-                    if self._wake.is_set():
-                        continue
-                    self._thread = None
-                    _running.discard(self)
-                return
-            self._wake.clear()
-            if self._end.wait(self._pause_s):
-                return
-            self._write()
-
     # --- forks ---
 
     def _before_fork(self) -> None:
-        self._writing.acquire()
         self._write()  # the new process finds it in the store
 
-    def _after_fork(self) -> None:
-        self._writing.release()
-
     def _forked(self) -> None:
-        """In the new process; what has come meanwhile, the other one writes."""
-        self._begin()
-
-
-@atexit.register
-def _finish() -> None:
-    for store in list(_running):
-        store.flush()
-
-
-#: Those that were there when a fork began.
-_held: list[BatchedStore] = []
-_forking = threading.Lock()
-
-
-def _before_fork() -> None:
-    _forking.acquire()
-    _held[:] = _all
-    for store in _held:
-        store._before_fork()
-
-
-def _after_fork() -> None:
-    while _held:
-        _held.pop()._after_fork()
-    _forking.release()
-
-
-def _forked() -> None:
-    _forking.release()
-    _running.clear()
-    while _held:
-        _held.pop()._forked()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_forked)
+        self._waiting, self._leaving, self._bytes = {}, {}, 0

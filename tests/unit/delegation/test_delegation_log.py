@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from rtfs import database
+from rtfs import database, late_writer
 from rtfs.capabilities.redaction import redactor
 from rtfs.cli.main import main
 from rtfs.config import Limits
@@ -372,7 +372,7 @@ assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_log_without_calls_lets_its_thread_go(path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(logs, "IDLE_S", 0.02)
+    monkeypatch.setattr(late_writer, "IDLE_S", 0.02)
     monkeypatch.setattr(logs, "PAUSE_S", 0.001)
     log = CallLog(path)
     for turn in range(3):
