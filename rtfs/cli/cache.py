@@ -16,6 +16,7 @@ but time and money.
 
 from __future__ import annotations
 
+from rtfs.cli.actions import misused
 from rtfs.cli.options import CACHE_LAYERS, add_output
 from rtfs.errors import ConfigError
 from rtfs.folders import cache_folder
@@ -54,7 +55,7 @@ def arguments(parser: Any) -> None:
 def execute(options: Any, terminal: Terminal) -> int:
     action, *words = options.words or ["path"]
     if action not in ACTIONS:
-        options.misuse(f"there is no `rtfs cache {action}`; choose from: {', '.join(ACTIONS)}")
+        misused(options, "cache", ", ".join(ACTIONS), [action])
     low, high = {"path": (0, 0), "ls": (0, 1), "show": (1, 1), "why": (1, 2), "export": (1, 2)}.get(action, (0, len(CACHE_LAYERS)))
     if not low <= len(words) <= high:
         options.misuse(f"`rtfs cache {action}` takes {'nothing' if not high else f'{low} to {high} words'} more")

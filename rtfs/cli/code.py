@@ -14,6 +14,7 @@ code:HASH.
 
 from __future__ import annotations
 
+from rtfs.cli.actions import misused
 from rtfs.cli.crystallise import opened, state_lines, with_embedding
 from rtfs.cli.options import add_output, analysis_runtime, folder_of, read_program
 from rtfs.cli.terminal import json_line
@@ -74,8 +75,7 @@ def execute(options: Any, terminal: Terminal) -> int:
 
         trust(config_folder(terminal.environ), parse_key(names[0]), " ".join(names[1:]))
         return 0
-    options.misuse(f"choose from: {ACTIONS}")
-    raise AssertionError("misuse ends the command")
+    misused(options, "code", ACTIONS)
 
 
 def listing(options: Any, terminal: Terminal) -> int:

@@ -12,6 +12,7 @@ a key that is stored.
 
 from __future__ import annotations
 
+from rtfs.cli.actions import misused
 from rtfs.cli.options import add_output
 from rtfs.cli.terminal import is_tty, json_line
 from rtfs.errors import ConfigError, nearest
@@ -40,7 +41,7 @@ def arguments(parser: Any) -> None:
 def execute(options: Any, terminal: Terminal) -> int:
     action, *rest = options.words or ["list"]
     if action not in ACTIONS:
-        options.misuse(f"there is no `rtfs keys {action}`; choose from: {', '.join(ACTIONS)}")
+        misused(options, "keys", ", ".join(ACTIONS), [action])
     if action == "set" and len(rest) > 1:
         options.misuse("a key on the command line can be seen by others: leave it out, it is asked for, or read from a pipe")
     if len(rest) != (action in ("set", "remove")):

@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import time
 
+from rtfs.cli.actions import misused
 from rtfs.cli.options import add_output
 from rtfs.cli.terminal import json_line, write
 from rtfs.errors import ConfigError
@@ -92,8 +93,7 @@ def execute(options: Any, terminal: Terminal) -> int:
     if action == "path" and not rest:
         terminal.result(path)
         return 0
-    options.misuse(f"there is no `rtfs logs {' '.join(options.words)}`; choose from: {ACTIONS}")
-    raise AssertionError("misuse ends the command")
+    misused(options, "logs", ACTIONS, options.words)
 
 
 def selection(options: Any) -> Selection:

@@ -11,6 +11,7 @@ rtfs models serve NAME         serve a local model to programs that speak OpenAI
 
 from __future__ import annotations
 
+from rtfs.cli.actions import misused
 from rtfs.cli.options import add_output
 from rtfs.cli.terminal import json_line
 
@@ -63,7 +64,7 @@ def arguments(parser: Any) -> None:
 def execute(options: Any, terminal: Terminal) -> int:
     action, *names = options.words or ["list"]
     if action not in ACTIONS:
-        options.misuse(f"there is no `rtfs models {action}`; choose from: {', '.join(ACTIONS)}")
+        misused(options, "models", ", ".join(ACTIONS), [action])
     low, high = ACTIONS[action]
     if not low <= len(names) <= high:
         wanted = {(0, 0): "no NAME", (1, 1): "the NAME of one model", (1, 2): "a NAME, and the PATH or URL of a new file"}

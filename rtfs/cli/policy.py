@@ -9,6 +9,7 @@ the folder of the program, or in the current one.
 
 from __future__ import annotations
 
+from rtfs.cli.actions import misused
 from rtfs.cli.options import add_output, folder_of
 from rtfs.cli.terminal import json_line, problem_dict
 from rtfs.errors import AnalysisError, ConfigError, ParseError, render
@@ -47,9 +48,8 @@ def execute(options: Any, terminal: Terminal) -> int:
         return check(rest[0] if rest else None, options, terminal)
     if action == "explain" and rest:
         return explain(rest[0], rest[1:], options, terminal)
-    what = f"there is no `rtfs policy {' '.join(options.words)}`; " if action not in ("", "check", "explain") else ""
-    options.misuse(f"{what}choose from: check [FILE], explain FN ARGS…")
-    raise AssertionError("misuse ends the command")
+    unknown = [] if action in ("", "check", "explain") else options.words
+    misused(options, "policy", "check [FILE], explain FN ARGS…", unknown)
 
 
 def environment(options: Any, terminal: Terminal) -> str:

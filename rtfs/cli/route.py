@@ -9,6 +9,7 @@ Nothing is asked of any model.
 
 from __future__ import annotations
 
+from rtfs.cli.actions import misused
 from rtfs.cli.options import add_output
 from rtfs.cli.terminal import json_line
 
@@ -45,9 +46,8 @@ def execute(options: Any, terminal: Terminal) -> int:
         if not options.out:
             options.misuse("rtfs route train needs --out MODEL, the file to write")
         return train(names[0], options, terminal)
-    what = f"there is no `rtfs route {' '.join(options.words)}`; " if action not in ("", "eval", "train") else ""
-    options.misuse(f"{what}choose from: eval FILE, train FILE --out MODEL")
-    raise AssertionError("misuse ends the command")
+    unknown = [] if action in ("", "eval", "train") else options.words
+    misused(options, "route", "eval FILE, train FILE --out MODEL", unknown)
 
 
 def outcomes(name: str) -> list[Outcome]:
