@@ -43,6 +43,7 @@ from rtfs.types.rewriting import rewrite
 from rtfs.values.maps import Map
 from rtfs.values.scalars import Keyword, ResourceHandle, Symbol
 from rtfs.values.sequences import List, Vector
+from tests.property import type_shapes as shapes
 
 A, B = Keyword("a"), Keyword("b")
 
@@ -62,51 +63,45 @@ _bounds = st.sampled_from([-1, 0, 1, 2, 0.5, 1.0, float("inf"), float("-inf")])
 _keys: st.SearchStrategy[Any] = st.sampled_from([A, B, "a", "b", 1])
 
 _predicates = st.one_of(
-    st.builds(lambda n, x: Predicate(n, (x,)), st.sampled_from([">", ">=", "<", "<="]), _bounds),
-    st.builds(lambda a, b: Predicate("in-range", (min(a, b), max(a, b))), _bounds, _bounds),
-    st.builds(
-        lambda n, x: Predicate(n, (x,)),
-        st.sampled_from(["min-length", "max-length", "length", "min-count", "max-count", "count"]),
-        _sizes,
-    ),
+    shapes.named(shapes.COMPARISONS, _bounds),
+    shapes.ranges(_bounds),
+    shapes.named([*shapes.TEXT_SIZES, *shapes.ITEM_COUNTS], _sizes),
     st.sampled_from(
         [Predicate("non-empty"), Predicate("matches-regex", ("^a",)), Predicate("string-contains", ("a",)), Predicate("is-url")]
     ),
-    st.builds(
-        lambda n, v: Predicate(n, (v,)), st.sampled_from(["=", "!="]), st.sampled_from([*_LITERALS, Vector([1]), Map([(A, 1)])])
-    ),
-    st.builds(lambda k: Predicate("has-key", (k,)), _keys),
-    st.builds(lambda ks: Predicate("required-keys", (Vector(ks),)), st.lists(_keys, max_size=2)),
+    shapes.named(["=", "!="], st.sampled_from([*_LITERALS, Vector([1]), Map([(A, 1)])])),
+    shapes.having_key(_keys),
+    shapes.requiring_keys(_keys, 2),
 )
 
-_enums = st.lists(st.sampled_from(_LITERALS), min_size=1, max_size=3).map(
-    lambda vs: EnumType(tuple(Map([(v, None) for v in vs]).keys()))
-)
-_leaves: st.SearchStrategy[Type] = st.one_of(
+_leaves: shapes.Types = st.one_of(
     st.sampled_from([ANY, NEVER, INT, FLOAT, STRING, BOOL, NIL, KEYWORD, NUMBER]),
     st.sampled_from([Primitive(n) for n in ("list", "vector", "map", "function", "symbol", "resource")] + [ResourceType("File")]),
     st.sampled_from([*map(TypeRef, NAMES), TypeRef("Unknown")]),
-    _enums,
+    shapes.enums(st.sampled_from(_LITERALS), 3),
 )
 
 
-def _compound(types: st.SearchStrategy[Type]) -> st.SearchStrategy[Type]:
-    entries = st.lists(st.builds(Entry, _keys, types, st.booleans()), max_size=3, unique_by=lambda e: e.key)
+def _compound(types: shapes.Types) -> shapes.Types:
     return st.one_of(
         st.builds(VectorType, types),
-        st.lists(types, min_size=1, max_size=3).map(lambda ts: TupleType(tuple(ts))),
-        st.builds(lambda t, shape: ArrayType(t, tuple(shape)), types, st.lists(st.none() | _sizes, max_size=2)),
-        st.builds(lambda es, rest: RecordType(tuple(es), rest), entries, st.none() | st.just(NEVER) | types),
+        shapes.tuples(types),
+        shapes.arrays(types, _sizes),
+        _records(types, _keys),
         st.builds(MapOfType, types, types),
         st.builds(lambda ps, r: FunctionType(tuple(ps), None, r), st.lists(types, max_size=2), types),
         st.builds(StreamType, types),
-        st.lists(types, min_size=2, max_size=3).map(lambda ts: union(*ts)),
-        st.lists(types, min_size=2, max_size=3).map(lambda ts: intersection(*ts)),
-        st.builds(lambda t, ps: refined(t, *ps), types, st.lists(_predicates, min_size=1, max_size=3)),
+        shapes.unions(types),
+        shapes.intersections(types),
+        shapes.refinements(types, _predicates),
     )
 
 
-small_types: st.SearchStrategy[Type] = st.recursive(_leaves, _compound, max_leaves=5)
+def _records(types: shapes.Types, keys: st.SearchStrategy[Any]) -> shapes.Types:
+    return shapes.records(types, keys, st.none() | st.just(NEVER) | types)
+
+
+small_types: shapes.Types = st.recursive(_leaves, _compound, max_leaves=5)
 
 
 def _collections(items: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -127,62 +122,47 @@ small_values: st.SearchStrategy[Any] = st.recursive(
 
 _JSON_LITERALS: list[Any] = [None, True, False, 0, 1, 2, -1, 0.5, "", "a", "ab"]
 _json_predicates = st.one_of(
-    st.builds(lambda n, x: Predicate(n, (x,)), st.sampled_from([">", ">=", "<", "<="]), st.sampled_from([-1, 0, 1, 2, 0.5, 1.5])),
-    st.builds(lambda a, b: Predicate("in-range", (min(a, b), max(a, b))), st.integers(-1, 2), st.integers(-1, 2)),
-    st.builds(
-        lambda n, x: Predicate(n, (x,)),
-        st.sampled_from(["min-length", "max-length", "length", "min-count", "max-count", "count"]),
-        _sizes,
-    ),
+    shapes.named(shapes.COMPARISONS, st.sampled_from([-1, 0, 1, 2, 0.5, 1.5])),
+    shapes.ranges(st.integers(-1, 2)),
+    shapes.named([*shapes.TEXT_SIZES, *shapes.ITEM_COUNTS], _sizes),
     st.sampled_from(
         [Predicate("non-empty"), Predicate("matches-regex", ("^a",)), Predicate("string-contains", ("a",)), Predicate("is-email")]
     ),
-    st.builds(
-        lambda n, v: Predicate(n, (v,)),
-        st.sampled_from(["=", "!="]),
-        st.sampled_from([*_JSON_LITERALS, Vector([1]), Map([("a", 1)])]),
-    ),
-    st.builds(lambda k: Predicate("has-key", (k,)), st.sampled_from([A, B, "a", "b"])),
+    shapes.named(["=", "!="], st.sampled_from([*_JSON_LITERALS, Vector([1]), Map([("a", 1)])])),
+    shapes.having_key(st.sampled_from([A, B, "a", "b"])),
 )
-_json_leaves: st.SearchStrategy[Type] = st.one_of(
+_json_leaves: shapes.Types = st.one_of(
     st.sampled_from([ANY, NEVER, INT, FLOAT, STRING, BOOL, NIL, NUMBER, Primitive("vector"), Primitive("map")]),
-    st.lists(st.sampled_from(_JSON_LITERALS), min_size=1, max_size=3).map(
-        lambda vs: EnumType(tuple(Map([(v, None) for v in vs]).keys()))
-    ),
+    shapes.enums(st.sampled_from(_JSON_LITERALS), 3),
 )
 
 
-def _records(types: st.SearchStrategy[Type], keys: list[Any]) -> st.SearchStrategy[Type]:
-    entries = st.lists(st.builds(Entry, st.sampled_from(keys), types, st.booleans()), max_size=3, unique_by=lambda e: e.key)
-    return st.builds(lambda es, rest: RecordType(tuple(es), rest), entries, st.none() | st.just(NEVER) | types)
-
-
-def _json_plain(types: st.SearchStrategy[Type]) -> st.SearchStrategy[Type]:
+def _json_plain(types: shapes.Types) -> shapes.Types:
     return st.one_of(
         st.builds(VectorType, types),
-        st.lists(types, min_size=1, max_size=3).map(lambda ts: TupleType(tuple(ts))),
-        st.builds(lambda t, shape: ArrayType(t, tuple(shape)), types, st.lists(st.none() | _sizes, max_size=2)),
-        _records(types, [A, B, Keyword("model-x"), "class"]),
+        shapes.tuples(types),
+        shapes.arrays(types, _sizes),
+        _records(types, st.sampled_from([A, B, Keyword("model-x"), "class"])),
         types.map(lambda t: MapOfType(STRING, t)),
-        st.lists(types, min_size=2, max_size=3).map(lambda ts: union(*ts)),
-        st.builds(lambda t, ps: refined(t, *ps), types, st.lists(_json_predicates, min_size=1, max_size=3)),
+        shapes.unions(types),
+        shapes.refinements(types, _json_predicates),
     )
 
 
-def _json_compound(types: st.SearchStrategy[Type]) -> st.SearchStrategy[Type]:
+def _json_compound(types: shapes.Types) -> shapes.Types:
     keys = st.sampled_from([STRING, ANY, EnumType(("a", "b")), refined(STRING, Predicate("max-length", (1,)))])
     return st.one_of(
         _json_plain(types),
-        _records(types, [A, B, "a", "b", "c"]),
+        _records(types, st.sampled_from([A, B, "a", "b", "c"])),
         st.builds(MapOfType, keys, types),
-        st.lists(types, min_size=2, max_size=3).map(lambda ts: intersection(*ts)),
+        shapes.intersections(types),
     )
 
 
 #: Types that JSON can belong to, with all that can be said about them.
-json_types: st.SearchStrategy[Type] = st.recursive(_json_leaves, _json_compound, max_leaves=5)
+json_types: shapes.Types = st.recursive(_json_leaves, _json_compound, max_leaves=5)
 #: Those that pydantic can say too: no intersections.
-plain_types: st.SearchStrategy[Type] = st.recursive(_json_leaves, _json_plain, max_leaves=5)
+plain_types: shapes.Types = st.recursive(_json_leaves, _json_plain, max_leaves=5)
 
 json_data: st.SearchStrategy[Any] = st.recursive(
     st.sampled_from([*_JSON_LITERALS, 1.0, 1.5, "b@c.d", "ba"]),
@@ -204,11 +184,7 @@ def fitting(type: Type) -> st.SearchStrategy[Any]:
     if isinstance(type, TupleType):
         return st.tuples(*[fitting(item) for item in type.items]).map(list)
     if isinstance(type, ArrayType):
-        strategy = fitting(type.item)
-        for size in reversed(type.shape or (None,)):
-            low, high = (0, 2) if size is None else (size, size)
-            strategy = st.lists(strategy, min_size=low, max_size=high)
-        return strategy
+        return shapes.array_of(fitting(type.item), type, lambda lists: lists)
     if isinstance(type, RecordType):
         needed = {json_key(e.key): fitting(e.type) for e in type.entries if not e.optional}
         optional = {json_key(e.key): fitting(e.type) for e in type.entries if e.optional and json_key(e.key) not in needed}
@@ -235,13 +211,13 @@ _FITTING: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
-def typed_data(types: st.SearchStrategy[Type]) -> st.SearchStrategy[tuple[Type, Any]]:
+def typed_data(types: shapes.Types) -> st.SearchStrategy[tuple[Type, Any]]:
     """A type with JSON that often belongs to it."""
     return types.flatmap(lambda type: st.tuples(st.just(type), st.one_of(fitting(type), fitting(type), json_data)))
 
 
 @st.composite
-def changed(draw: st.DrawFn, types: st.SearchStrategy[Type]) -> Type:
+def changed(draw: st.DrawFn, types: shapes.Types) -> Type:
     """A type that is like another one: some part of it is wider, narrower or different."""
 
     def change(part: Type) -> Type:

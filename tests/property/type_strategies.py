@@ -20,7 +20,6 @@ from rtfs.types.nodes import (
     SYMBOL,
     AnyType,
     ArrayType,
-    Entry,
     EnumType,
     FunctionType,
     IntersectionType,
@@ -36,7 +35,6 @@ from rtfs.types.nodes import (
     TypeRef,
     UnionType,
     VectorType,
-    intersection,
     refined,
     union,
 )
@@ -44,6 +42,7 @@ from rtfs.types.parse import TYPE_WORDS
 from rtfs.values.maps import Map
 from rtfs.values.scalars import Keyword, Symbol, Timestamp, Uuid
 from rtfs.values.sequences import Vector
+from tests.property import type_shapes as shapes
 
 names = st.from_regex(r"[a-z][a-z0-9]{0,5}(-[a-z]{1,3})?", fullmatch=True).filter(lambda n: n not in ("true", "false", "nil"))
 keywords = names.map(Keyword)
@@ -58,87 +57,82 @@ keys: st.SearchStrategy[Any] = st.one_of(keywords, texts, st.integers(-99, 99))
 sizes = st.integers(0, 5)
 
 number_predicates = st.one_of(
-    st.builds(lambda n, x: Predicate(n, (x,)), st.sampled_from([">", ">=", "<", "<="]), st.integers(-50, 50)),
-    st.builds(lambda n, x: Predicate(n, (x,)), st.sampled_from([">", ">=", "<", "<="]), st.floats(-50, 50)),
-    st.builds(lambda a, b: Predicate("in-range", (min(a, b), max(a, b))), st.integers(-50, 50), st.integers(-50, 50)),
+    shapes.named(shapes.COMPARISONS, st.integers(-50, 50)),
+    shapes.named(shapes.COMPARISONS, st.floats(-50, 50)),
+    shapes.ranges(st.integers(-50, 50)),
 )
 text_predicates = st.one_of(
-    st.builds(lambda n, x: Predicate(n, (x,)), st.sampled_from(["min-length", "max-length", "length"]), sizes),
+    shapes.named(shapes.TEXT_SIZES, sizes),
     st.sampled_from([Predicate("matches-regex", ("^[a-z]*$",)), Predicate("string-contains", ("a",)), Predicate("non-empty")]),
 )
-size_predicates = st.builds(lambda n, x: Predicate(n, (x,)), st.sampled_from(["min-count", "max-count", "count"]), sizes)
+size_predicates = shapes.named(shapes.ITEM_COUNTS, sizes)
 any_predicates = st.one_of(
     number_predicates,
     text_predicates,
     size_predicates,
-    st.builds(lambda n, v: Predicate(n, (v,)), st.sampled_from(["=", "!="]), literals),
-    st.builds(lambda k: Predicate("has-key", (k,)), keys),
-    st.builds(lambda ks: Predicate("required-keys", (Vector(ks),)), st.lists(keys, max_size=3)),
+    shapes.named(["=", "!="], literals),
+    shapes.having_key(keys),
+    shapes.requiring_keys(keys, 3),
     st.sampled_from([Predicate("is-url"), Predicate("is-email")]),
 )
 
-enums = st.lists(literals, min_size=1, max_size=4).map(lambda vs: EnumType(tuple(Map([(v, None) for v in vs]).keys())))
-primitives: st.SearchStrategy[Type] = st.sampled_from(
+enums = shapes.enums(literals, 4)
+primitives: shapes.Types = st.sampled_from(
     [ANY, NEVER, INT, FLOAT, STRING, BOOL, NIL, KEYWORD, SYMBOL, NUMBER]
     + [Primitive(n) for n in ("timestamp", "uuid", "resource", "error", "list", "vector", "map", "function")]
 )
 refs = names.filter(lambda n: n not in TYPE_WORDS).map(TypeRef)
 
 
-def records(types: st.SearchStrategy[Type], keys: st.SearchStrategy[Any] = keys) -> st.SearchStrategy[Type]:
-    entries = st.lists(st.builds(Entry, keys, types, st.booleans()), max_size=4, unique_by=lambda e: e.key)
-    return st.builds(lambda es, rest: RecordType(tuple(es), rest), entries, st.none() | types)
+def records(types: shapes.Types, keys: st.SearchStrategy[Any] = keys) -> shapes.Types:
+    return shapes.records(types, keys, st.none() | types, 4)
 
 
-def _compound(types: st.SearchStrategy[Type]) -> st.SearchStrategy[Type]:
+def _compound(types: shapes.Types) -> shapes.Types:
     return st.one_of(
         st.builds(VectorType, types),
-        st.lists(types, min_size=1, max_size=3).map(lambda ts: TupleType(tuple(ts))),
-        st.builds(lambda t, shape: ArrayType(t, tuple(shape)), types, st.lists(st.none() | sizes, max_size=3)),
+        shapes.tuples(types),
+        shapes.arrays(types, sizes, 3),
         records(types),
         st.builds(MapOfType, types, types),
         st.builds(lambda ps, rest, r: FunctionType(tuple(ps), rest, r), st.lists(types, max_size=3), st.none() | types, types),
         st.builds(ResourceType, names | texts.filter(bool)),
-        st.lists(types, min_size=1, max_size=3).map(lambda ts: union(*ts)),
+        shapes.unions(types, 1),
         types.map(lambda t: union(t, NIL)),
-        st.lists(types, min_size=1, max_size=3).map(lambda ts: intersection(*ts)),
-        st.builds(lambda t, ps: refined(t, *ps), types, st.lists(any_predicates, min_size=1, max_size=2)),
+        shapes.intersections(types, 1),
+        shapes.refinements(types, any_predicates, 2),
         st.builds(StreamType, types),
         st.builds(StreamType, types, st.none() | types, st.sampled_from(["bi", "duplex"])),
     )
 
 
 #: Every type that can be written.
-types: st.SearchStrategy[Type] = st.recursive(st.one_of(primitives, enums, refs), _compound, max_leaves=8)
+types: shapes.Types = st.recursive(st.one_of(primitives, enums, refs), _compound, max_leaves=8)
 
 
-def _plain_compound(types: st.SearchStrategy[Type]) -> st.SearchStrategy[Type]:
+def _plain_compound(types: shapes.Types) -> shapes.Types:
     return st.one_of(
         st.builds(VectorType, types),
-        st.lists(types, min_size=1, max_size=3).map(lambda ts: TupleType(tuple(ts))),
-        st.builds(lambda t, shape: ArrayType(t, tuple(shape)), types, st.lists(st.none() | st.integers(0, 3), max_size=2)),
+        shapes.tuples(types),
+        shapes.arrays(types, st.integers(0, 3)),
         records(types, keywords | texts.map(lambda t: "s" + t)),
         st.builds(MapOfType, st.sampled_from([KEYWORD, STRING, INT]), types),
-        st.lists(types, min_size=1, max_size=3).map(lambda ts: union(*ts)),
+        shapes.unions(types, 1),
         types.map(lambda t: union(t, NIL)),
     )
 
 
-finite_enums = st.lists(st.one_of(st.none(), st.booleans(), st.integers(-5, 5), texts, keywords), min_size=1, max_size=4).map(
-    lambda vs: EnumType(tuple(Map([(v, None) for v in vs]).keys()))
-)
+finite_enums = shapes.enums(st.one_of(st.none(), st.booleans(), st.integers(-5, 5), texts, keywords), 4)
 
-_plain_scalars: st.SearchStrategy[Type] = st.one_of(
+_plain_scalars: shapes.Types = st.one_of(
     st.sampled_from([ANY, INT, FLOAT, STRING, BOOL, NIL, KEYWORD, SYMBOL, NUMBER, Primitive("timestamp"), Primitive("uuid")]),
     finite_enums,
-    st.builds(
-        lambda t, ps: refined(t, *ps), st.sampled_from([INT, FLOAT, NUMBER]), st.lists(number_predicates, min_size=1, max_size=2)
-    ),
-    st.builds(lambda ps: refined(STRING, *ps), st.lists(text_predicates, min_size=1, max_size=2)),
+    shapes.refinements(st.sampled_from([INT, FLOAT, NUMBER]), number_predicates, 2),
+    st.builds(lambda some: refined(STRING, *some), st.lists(text_predicates, min_size=1, max_size=2)),
 )
 
 #: Types whose values have a JSON form.
-plain_types: st.SearchStrategy[Type] = st.recursive(_plain_scalars, _plain_compound, max_leaves=6)
+plain_types: shapes.Types = st.recursive(_plain_scalars, _plain_compound, max_leaves=6)
 
 json_data: st.SearchStrategy[Any] = st.recursive(
     st.one_of(st.none(), st.booleans(), integers, floats, texts),
@@ -172,11 +166,7 @@ def values(type: Type) -> st.SearchStrategy[Any]:
     if isinstance(type, TupleType):
         return st.tuples(*[values(item) for item in type.items]).map(Vector)
     if isinstance(type, ArrayType):
-        strategy = values(type.item)
-        for size in reversed(type.shape or (None,)):
-            low, high = (0, 2) if size is None else (size, size)
-            strategy = st.lists(strategy, min_size=low, max_size=high).map(Vector)
-        return strategy
+        return shapes.array_of(values(type.item), type, lambda lists: lists.map(Vector))
     if isinstance(type, RecordType):
         pairs = st.tuples(
             *[
