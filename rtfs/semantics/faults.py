@@ -1,6 +1,6 @@
 """The run-time errors of section 12.1 as small constructors, so that every built-in words them alike.
 
-A built-in does not know where it was called: the call site adds the span, and when `operand` is given, the
+A built-in does not know where it was called: the call site adds the span (`locate`), and when `operand` is given, the
 caret goes under that operand.
 """
 
@@ -13,6 +13,18 @@ from rtfs.values.printing import to_text
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from rtfs.errors import RtfsError
+    from rtfs.source import Span
+
+
+def locate(error: RtfsError, span: Span | None, arg_spans: tuple[Span | None, ...]) -> None:
+    """Give an error from a call its place: the operand at fault, else the whole call."""
+    if error.span is None:
+        if error.operand is not None and error.operand < len(arg_spans):
+            error.span = arg_spans[error.operand] or span
+        else:
+            error.span = span
 
 
 def type_error(operation: str, expected: str, got: Any, operand: int | None = None, *, hint: str | None = None) -> EvalError:

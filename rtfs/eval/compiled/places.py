@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 
 from rtfs.errors import Frame, LimitExceeded, RtfsError
+from rtfs.semantics.faults import locate
 from rtfs.source import Span
 
 TYPE_CHECKING = False
@@ -70,15 +71,6 @@ def _place_at(code: CodeType, places: Places, offset: int) -> Place | None:
     positions, table = places.found
     line, end_line, column, end_column = positions[offset // 2]
     return table.get((line, column, end_line, end_column))
-
-
-def locate(error: RtfsError, span: Span | None, arg_spans: tuple[Span | None, ...]) -> None:
-    """Give an error from a call its place: the operand at fault, else the whole call."""
-    if error.span is None:
-        if error.operand is not None and error.operand < len(arg_spans):
-            error.span = arg_spans[error.operand] or span
-        else:
-            error.span = span
 
 
 #: Code objects of the run-time helpers that stand between a call and the function it calls.

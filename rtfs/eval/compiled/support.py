@@ -7,12 +7,13 @@ from collections.abc import Callable
 from itertools import compress, islice
 
 from rtfs.errors import EvalError, LimitExceeded, RtfsError
-from rtfs.eval.compiled.places import TRANSPARENT, locate, settle
+from rtfs.eval.compiled.places import TRANSPARENT, settle
 from rtfs.eval.tails import TailCall
 from rtfs.semantics import calls
+from rtfs.semantics.builtins import operands
 from rtfs.semantics.builtins.operands import MISSING, integer, items
 from rtfs.semantics.calls import call, call_back, call_keyword
-from rtfs.semantics.faults import arity_error, invalid_argument, type_error
+from rtfs.semantics.faults import arity_error, invalid_argument, locate, type_error
 from rtfs.semantics.limits import RANGE_ITEM_BYTES, check_size
 from rtfs.semantics.machine import error_value
 from rtfs.semantics.typecheck import LateCheck, validation_error
@@ -335,29 +336,12 @@ def no_clause(value: Any, span: Span | None) -> Any:
     raise error
 
 
-def rest_list(value: Any, index: int) -> List:
-    """What `recur` gives for a rest parameter, as the list that a call would make."""
-    if value is None:
-        return List()
-    if not isinstance(value, Sequence):
-        raise type_error("recur", "list for the rest parameter", value, index)
-    return value if type(value) is List else List.adopt(value.items())
-
-
 def iterable(value: Any, operation: str, span: Span | None) -> list[Any]:
-    """The items that a `for` goes through."""
+    """The items that a `for` goes through; `span` is where errors happened."""
     if isinstance(value, Sequence):
         return value.items()
-    if value is None:
-        return []
-    if type(value) is str:
-        return list(value)
-    if type(value) is Map:
-        return value.entries()
-    from rtfs.eval.treewalk.iteration import iterable as refuse
-
     try:
-        return refuse(value, operation)
+        return operands.iterable(operation, value)
     except EvalError as error:
         error.span = span
         raise
@@ -444,7 +428,7 @@ NAMES: dict[str, Any] = {
     " not_a_map": not_a_map,
     " not_integer": not_integer,
     " no_clause": no_clause,
-    " rest_list": rest_list,
+    " rest_list": operands.rest_list,
     " iterable": iterable,
     " items": items,
     " announce": announce,

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from rtfs.errors import Frame, LimitExceeded, RtfsError
 from rtfs.eval.tails import Again, TailCall
-from rtfs.eval.treewalk.walker import Env, Layout, Run, TreeWalker, compiles, locate
+from rtfs.eval.treewalk.walker import Env, Layout, Run, TreeWalker, compiles
 from rtfs.semantics.calls import call
+from rtfs.semantics.faults import locate
 from rtfs.source import Span
 from rtfs.syntax import nodes as ast
 from rtfs.values.functions import Builtin, Function

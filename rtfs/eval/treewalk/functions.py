@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from rtfs.errors import RtfsError
 from rtfs.eval.tails import Again, TailCall
-from rtfs.eval.treewalk.walker import Env, Layout, Run, TreeWalker, compiles, finish, locate
-from rtfs.semantics.faults import arity_error, type_error
+from rtfs.eval.treewalk.walker import Env, Layout, Run, TreeWalker, compiles, finish
+from rtfs.semantics.builtins.operands import rest_list
+from rtfs.semantics.faults import arity_error, locate
 from rtfs.semantics.machine import Machine
 from rtfs.semantics.typecheck import validation_error
 from rtfs.syntax import nodes as ast
 from rtfs.values.functions import Function
-from rtfs.values.sequences import List, Sequence
+from rtfs.values.sequences import List
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -123,7 +124,11 @@ def _body(w: TreeWalker, node: ast.Fn, layout: Layout | None) -> tuple[Any, dict
                 assert result.args is not None  # only what is not checked is in the variables already
                 args, place = result.args, result.place
                 if variadic:
-                    args[count] = _rest_list(args[count], count, place)
+                    try:
+                        args[count] = rest_list(args[count], count)
+                    except RtfsError as error:
+                        locate(error, *place)
+                        raise
             elif result_check is not None and type(result) is TailCall:
                 # of a body whose value is checked only calls of the function itself are tail calls
                 if result.function is not function:
@@ -220,17 +225,6 @@ def _body(w: TreeWalker, node: ast.Fn, layout: Layout | None) -> tuple[Any, dict
             machine.depth = depth
 
     return enter_plain, {"code": code} | ({"one": one} if count == 1 else {"two": two} if count == 2 else {})
-
-
-def _rest_list(value: Any, index: int, place: Any) -> List:
-    """What `recur` gives for a rest parameter, as the list that a call would make."""
-    if value is None:
-        return List()
-    if not isinstance(value, Sequence):
-        error = type_error("recur", "list for the rest parameter", value, index)
-        locate(error, *place)
-        raise error
-    return value if type(value) is List else List.adopt(value.items())
 
 
 def _delegated(w: TreeWalker, node: ast.Fn, local: Any, entries: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

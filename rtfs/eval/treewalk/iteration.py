@@ -6,11 +6,11 @@ from rtfs.errors import EvalError
 from rtfs.eval.tails import Again
 from rtfs.eval.treewalk.names import bind_all_of
 from rtfs.eval.treewalk.walker import Env, Layout, Run, TreeWalker, compiles, within
+from rtfs.semantics.builtins.operands import iterable
 from rtfs.semantics.faults import type_error
 from rtfs.semantics.typecheck import validation_error
 from rtfs.syntax import nodes as ast
-from rtfs.values.maps import Map
-from rtfs.values.sequences import Sequence, Vector
+from rtfs.values.sequences import Vector
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,20 +18,6 @@ if TYPE_CHECKING:
 
 #: The answer of a stage of `for` that ends the loop around it.
 _STOP: Any = object()
-
-
-def iterable(value: Any, operation: str) -> list[Any]:
-    """The items that a `for` goes through: vectors, lists, strings by character, maps by entry, nil as nothing."""
-    if isinstance(value, Sequence):
-        return value.items()
-    if value is None:
-        return []
-    if type(value) is str:
-        return list(value)
-    if type(value) is Map:
-        return value.entries()
-    hint = f"(range {value}) counts from 0 to {value - 1}" if type(value) is int and 0 < value < 10**9 else None
-    raise type_error(operation, "collection", value, hint=hint)
 
 
 @compiles(ast.For)
@@ -101,7 +87,7 @@ def _for_stage(
     def each(env: Env, out: list[Any]) -> Any:
         value = source(env)
         try:
-            items = iterable(value, name)
+            items = iterable(name, value)
         except EvalError as error:
             error.span = span
             raise

@@ -177,15 +177,10 @@ def _let_one(w: TreeWalker, binding: ast.LetBinding, rest: ast.Node, layout: Lay
 
 @compiles(ast.Def)
 def _def(w: TreeWalker, node: ast.Def, layout: Layout | None) -> Run:
-    value, check, define = w.compile(node.value, layout), w.check(node.type), w.namespace.define
-    name, span = node.name, node.value.span
+    value, name, define = _defined(w, node, node.name, layout), node.name, w.namespace.define
 
     def run_def(env: Env) -> Any:
         result = value(env)
-        if check is not None and (mismatch := check(result)) is not None:
-            error = validation_error(f"def {name}", mismatch)
-            error.span = span
-            raise error
         define(name, result)
         return result
 
@@ -194,19 +189,32 @@ def _def(w: TreeWalker, node: ast.Def, layout: Layout | None) -> Run:
 
 @compiles(ast.DefLocal)
 def _def_local(w: TreeWalker, node: ast.DefLocal, layout: Layout | None) -> Run:
-    value, check, store = w.compile(node.value, layout), w.check(node.type), storer(layout, node.binding)
-    name, span = node.binding.name, node.value.span
+    value, store = _defined(w, node, node.binding.name, layout), storer(layout, node.binding)
 
     def run_def(env: Env) -> Any:
         result = value(env)
-        if check is not None and (mismatch := check(result)) is not None:
-            error = validation_error(f"def {name}", mismatch)
-            error.span = span
-            raise error
         store(env, result)
         return result
 
     return run_def
+
+
+def _defined(w: TreeWalker, node: ast.Def | ast.DefLocal, name: str, layout: Layout | None) -> Run:
+    """The value of a definition, which belongs to its type."""
+    value, check, span = w.compile(node.value, layout), w.check(node.type), node.value.span
+    if check is None:
+        return value
+
+    def run_checked(env: Env) -> Any:
+        result = value(env)
+        mismatch = check(result)
+        if mismatch is not None:
+            error = validation_error(f"def {name}", mismatch)
+            error.span = span
+            raise error
+        return result
+
+    return run_checked
 
 
 @compiles(ast.SetLocal)

@@ -13,10 +13,10 @@ from importlib import import_module
 
 from rtfs.errors import RtfsError
 from rtfs.eval.tails import TailCall
+from rtfs.semantics.faults import locate
 from rtfs.semantics.machine import Machine
 from rtfs.semantics.namespace import Namespace
 from rtfs.semantics.typecheck import optional_check
-from rtfs.source import Span
 from rtfs.syntax import nodes as ast
 from rtfs.values.functions import Function
 
@@ -105,15 +105,6 @@ def within(layout: Layout | None, bindings: list[ast.Binding]) -> Layout:
         layout.slots[binding] = 1 + layout.given + len(layout.blank)
         layout.blank.append(UNBOUND)
     return layout
-
-
-def locate(error: RtfsError, span: Span | None, arg_spans: tuple[Span | None, ...]) -> None:
-    """Give an error from a call its place: the operand at fault, else the whole call."""
-    if error.span is None:
-        if error.operand is not None and error.operand < len(arg_spans):
-            error.span = arg_spans[error.operand] or span
-        else:
-            error.span = span
 
 
 class TreeWalker:

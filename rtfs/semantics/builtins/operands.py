@@ -1,4 +1,4 @@
-"""What the built-ins demand of their operands, so that every one words its type errors alike.
+"""What the built-ins and loops demand of their operands, so that every one words its type errors alike.
 
 Each function gives back the operand in the shape the built-in works with, or raises `Type error in OP: expected …` with the
 index of the operand at fault.  Kinds are exact: `true` is not a number, a symbol is not a string.
@@ -18,7 +18,7 @@ from rtfs.values.functions import Builtin, Function
 from rtfs.values.maps import Map
 from rtfs.values.meter import ANNOUNCED_FROM, COUNTED_FROM, POINTER_BYTES
 from rtfs.values.scalars import Keyword
-from rtfs.values.sequences import List, Vector
+from rtfs.values.sequences import List, Sequence, Vector
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,6 +102,29 @@ def items(operation: str, value: Any, index: int) -> list[Any]:
     if kind is Map:
         return list(value.entries())
     raise type_error(operation, "vector, list, map, string or nil", value, index)
+
+
+def iterable(operation: str, value: Any) -> list[Any]:
+    """The items that a `for` goes through: vectors, lists, strings by character, maps by entry, nil as nothing."""
+    if isinstance(value, Sequence):
+        return value.items()
+    if value is None:
+        return []
+    if type(value) is str:
+        return list(value)
+    if type(value) is Map:
+        return value.entries()
+    hint = f"(range {value}) counts from 0 to {value - 1}" if type(value) is int and 0 < value < 10**9 else None
+    raise type_error(operation, "collection", value, hint=hint)
+
+
+def rest_list(value: Any, index: int) -> List:
+    """What `recur` gives for a rest parameter, as the list that a call would make."""
+    if value is None:
+        return List()
+    if not isinstance(value, Sequence):
+        raise type_error("recur", "list for the rest parameter", value, index)
+    return value if type(value) is List else List.adopt(value.items())
 
 
 def like(original: Any, result: list[Any]) -> Any:
