@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from rtfs.types.bases import is_empty_vector, meet_plain, sizes_of
 from rtfs.types.facts import NO_FACTS, Facts, both, holds, sort_of, whole_bounds, with_predicate, with_sizes
+from rtfs.types.kinds import KINDS
 from rtfs.types.nodes import (
     ANY,
     FLOAT,
@@ -41,7 +42,7 @@ from rtfs.types.nodes import (
     VectorType,
     is_circular,
 )
-from rtfs.values.scalars import ErrorValue, Keyword, ResourceHandle, Symbol, Timestamp, Uuid
+from rtfs.values.scalars import Keyword, ResourceHandle, Timestamp, Uuid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,21 +52,6 @@ if TYPE_CHECKING:
 MAX_BRANCHES = 200
 #: Pairs of branches that one question may put together.
 _MAX_PAIRS = 50_000
-
-#: Primitive -> the classes of its values; collections and functions are told in other ways.
-KINDS: dict[str, frozenset[type]] = {
-    "bool": frozenset({bool}),
-    "nil": frozenset({None.__class__}),
-    "int": frozenset({int}),
-    "float": frozenset({float, int}),
-    "string": frozenset({str}),
-    "keyword": frozenset({Keyword}),
-    "symbol": frozenset({Symbol}),
-    "timestamp": frozenset({Timestamp}),
-    "uuid": frozenset({Uuid}),
-    "resource": frozenset({ResourceHandle}),
-    "error": frozenset({ErrorValue}),
-}
 
 ANY_VECTOR = VectorType(ANY)
 ANY_MAP = RecordType(())

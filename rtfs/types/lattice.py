@@ -11,7 +11,7 @@ import math
 from rtfs.types.bases import has_two_spellings, is_empty_vector
 from rtfs.types.branches import Branch, TooHard, kept, known, literal_belongs, type_is_scalar
 from rtfs.types.facts import NO_FACTS, predicates, with_bounds, with_sizes
-from rtfs.types.matching import is_function
+from rtfs.types.kinds import is_function
 from rtfs.types.nodes import (
     ANY,
     BOOL,

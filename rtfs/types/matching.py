@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rtfs.types.kinds import accepts, exact_kinds, has_kind_of, is_function
 from rtfs.types.mismatch import Mismatch, key_path, shown
 from rtfs.types.nodes import (
     AnyType,
@@ -26,7 +27,6 @@ from rtfs.types.nodes import (
     Primitive,
     RecordType,
     RefinedType,
-    ResourceType,
     StreamType,
     TupleType,
     Type,
@@ -35,14 +35,12 @@ from rtfs.types.nodes import (
     VectorType,
     is_circular,
     no_names,
-    resolve,
 )
 from rtfs.types.predicates import predicate_test
 from rtfs.values.equality import kind_of
-from rtfs.values.functions import Builtin, Function
 from rtfs.values.maps import Map
-from rtfs.values.scalars import ErrorValue, Keyword, ResourceHandle, Symbol, Timestamp, Uuid
-from rtfs.values.sequences import List, Sequence, Vector
+from rtfs.values.scalars import Keyword, ResourceHandle
+from rtfs.values.sequences import List, Vector
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,55 +72,6 @@ def _mismatch(expected: Type, value: Any) -> Mismatch:
     return Mismatch("type-mismatch", expected, value)
 
 
-#: Python types of the values of a primitive; `function` and the sequences are not exact and have checks of their own.
-_EXACT: dict[str, frozenset[type]] = {
-    "int": frozenset({int}),
-    "float": frozenset({float, int}),
-    "string": frozenset({str}),
-    "bool": frozenset({bool}),
-    "nil": frozenset({type(None)}),
-    "keyword": frozenset({Keyword}),
-    "symbol": frozenset({Symbol}),
-    "timestamp": frozenset({Timestamp}),
-    "uuid": frozenset({Uuid}),
-    "resource": frozenset({ResourceHandle}),
-    "error": frozenset({ErrorValue}),
-    "map": frozenset({Map}),
-    "list": frozenset({List, Vector}),
-    "vector": frozenset({List, Vector}),
-}
-
-
-def _exact_kinds(type: Type) -> frozenset[type[Any]] | None:
-    """The Python types that decide a type alone, or None when it takes more than that."""
-    if isinstance(type, Primitive):
-        return _EXACT.get(type.name)
-    if isinstance(type, UnionType):
-        kinds: frozenset[Any] = frozenset()
-        for option in type.options:
-            more = _exact_kinds(option)
-            if more is None:
-                return None
-            kinds |= more
-        return kinds
-    if isinstance(type, ResourceType):
-        return _EXACT["resource"]
-    return None
-
-
-def is_function(value: Any) -> bool:
-    return type(value) is Function or type(value) is Builtin or kind_of(value) == "function"
-
-
-def accepts(function: Any, count: int) -> bool:
-    """Whether a function takes `count` operands; true when that is not known."""
-    if type(function) is Builtin:
-        return bool(count >= function.low and (function.high is None or count <= function.high))
-    if type(function) is Function and function.spec is not None:
-        return bool(function.spec.accepts(count))
-    return True
-
-
 def _is_tag(type: Type) -> bool:
     """Whether a type is a single literal: the field of a record that tells variants apart."""
     return isinstance(type, EnumType) and len(type.values) == 1
@@ -147,7 +96,7 @@ class _Compiler:
         return self._notes
 
     def compile(self, type: Type) -> Check:
-        kinds = _exact_kinds(type)
+        kinds = exact_kinds(type)
         if kinds is not None:
             return _kind_check(type, kinds)
         make = _MAKERS.get(type.__class__)
@@ -172,7 +121,7 @@ class _Compiler:
         return check
 
     def vector_check(self, expected: VectorType) -> Check:
-        kinds = _exact_kinds(expected.item)
+        kinds = exact_kinds(expected.item)
         item_check = self.compile(expected.item)
 
         def check_each(value: Any) -> Mismatch | None:
@@ -224,7 +173,7 @@ class _Compiler:
     def record_check(self, expected: RecordType) -> Check:
         # tags first, then what is quick to decide: the wrong variant of a union is left before anything large is looked at
         def weight(entry: Entry) -> int:
-            return 0 if _is_tag(entry.type) else 1 if _exact_kinds(entry.type) is not None else 2
+            return 0 if _is_tag(entry.type) else 1 if exact_kinds(entry.type) is not None else 2
 
         entries: list[tuple[Any, str | None, bool, Check]] = []
         for entry in sorted(expected.entries, key=weight):
@@ -372,7 +321,7 @@ class _Compiler:
         kinds: frozenset[Any] = frozenset()
         options: list[tuple[Type, Check]] = []
         for option in expected.options:
-            exact = _exact_kinds(option)
+            exact = exact_kinds(option)
             if exact is not None:
                 kinds |= exact
             else:
@@ -388,7 +337,7 @@ class _Compiler:
                 found = option_check(value)
                 if found is None:
                     return None
-                if _has_kind_of(option, value, self.lookup):
+                if has_kind_of(option, value, self.lookup):
                     return found
             return _mismatch(expected, value)
 
@@ -427,7 +376,7 @@ class _Compiler:
                 if found is None:
                     return None
                 faults.append(found)
-            near = [faults[i] for i in range(len(options)) if _has_kind_of(options[i][0], value, self.lookup)]
+            near = [faults[i] for i in range(len(options)) if has_kind_of(options[i][0], value, self.lookup)]
             if len(near) > 1:  # of variants told apart by a tag, the one whose tag is right
                 near = [found for found in near if not (found.is_shallow and _is_tag(found.expected))]
             return near[0] if len(near) == 1 else _mismatch(expected, value)
@@ -495,24 +444,6 @@ def _check_extras(value: Map, expected: RecordType, check: Check) -> Mismatch | 
             if found is not None:
                 return found.within(key_path(key))
     return None
-
-
-def _has_kind_of(type: Type, value: Any, lookup: Lookup) -> bool:
-    """Whether the outside of a value fits a type, so that a mismatch further in is the interesting one."""
-    target = resolve(type, lookup)
-    while isinstance(target, (RefinedType, IntersectionType)):
-        target = resolve(target.base if isinstance(target, RefinedType) else target.parts[0], lookup)
-    if isinstance(target, (RecordType, MapOfType)):
-        return value.__class__ is Map
-    if isinstance(target, (VectorType, TupleType, ArrayType)):
-        return isinstance(value, Sequence)
-    if isinstance(target, FunctionType):
-        return is_function(value)
-    if isinstance(target, UnionType):
-        return bool([option for option in target.options if _has_kind_of(option, value, lookup)])
-    if isinstance(target, Primitive):
-        return value.__class__ in _EXACT.get(target.name, ())
-    return False
 
 
 _MAKERS: dict[Any, Any] = {

@@ -5,7 +5,8 @@ They agree with `relation` wherever they give an answer; None leaves the questio
 
 from __future__ import annotations
 
-from rtfs.types.branches import KINDS, known
+from rtfs.types.branches import known
+from rtfs.types.kinds import KINDS
 from rtfs.types.nodes import (
     AnyType,
     EnumType,
