@@ -386,9 +386,9 @@ class Generator(Builder):
         """The whole unit as a module that defines the function `name`."""
         import rtfs.eval.compiled.calls
         import rtfs.eval.compiled.cases
+        import rtfs.eval.compiled.changes
         import rtfs.eval.compiled.forms
         import rtfs.eval.compiled.loops
-        import rtfs.eval.compiled.ownership
         import rtfs.eval.compiled.patterns
         import rtfs.eval.compiled.scans
         import rtfs.eval.compiled.specials

@@ -5,7 +5,7 @@
 The collection that `assoc` made in one turn is known to `total` alone when the next turn changes it, and is not needed unchanged
 after that: the change may be made in place.  Whether the collection *is* one that a change in this function made is told at run
 time: beside each variable marked here runs another that holds the table or the items of the collection while they are the
-variable's own (`eval.compiled.ownership`).  So what the first turn is given is copied, and everything else is left as it was.
+variable's own (`eval.compiled.changes`).  So what the first turn is given is copied, and everything else is left as it was.
 
 What is decided here, for each place where such a variable is read, is what becomes of the collection (`Get.use`):
 
