@@ -5,9 +5,8 @@ With --forms, the forms as they were read, before any of that.
 
 from __future__ import annotations
 
-from rtfs.cli.options import add_output, analysis_runtime, folder_of, read_program
+from rtfs.cli.options import add_expressions, add_output, add_path, analysis_runtime, given_program
 from rtfs.cli.tree import form_text, tree_json, tree_lines
-from rtfs.source import Source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,21 +17,15 @@ if TYPE_CHECKING:
 
 def arguments(parser: Any) -> None:
     parser.usage = "rtfs ast [options] FILE|-"
-    parser.add_argument("words", nargs="*", metavar="FILE", help="the program, or - for standard input")
-    parser.add_argument("-e", dest="expressions", action="append", default=[], metavar="EXPR", help="source instead of a file")
+    add_expressions(parser)
     parser.add_argument("--forms", action="store_true", help="the forms as read, a line each")
     parser.add_argument("--spans", action="store_true", help="where each node stands, line:column-line:column")
     add_output(parser)
-    parser.add_argument("--path", action="append", default=[], metavar="DIR", help="a further folder with modules to import")
+    add_path(parser)
 
 
 def execute(options: Any, terminal: Terminal) -> int:
-    if len(options.words) + bool(options.expressions) != 1:
-        options.misuse("give one FILE, or expressions with -e")
-    if options.expressions:
-        source, folder = Source("<eval>", "\n".join(options.expressions)), "."
-    else:
-        source, folder = read_program(options.words[0], terminal), folder_of(options.words[0])
+    source, folder = given_program(options, terminal)
     if options.forms:
         from rtfs.syntax.reader import read_forms
 

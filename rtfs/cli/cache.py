@@ -17,7 +17,8 @@ but time and money.
 from __future__ import annotations
 
 from rtfs.cli.actions import misused
-from rtfs.cli.options import CACHE_LAYERS, add_output
+from rtfs.cli.cache_options import CACHE_LAYERS
+from rtfs.cli.options import add_output
 from rtfs.errors import ConfigError
 from rtfs.folders import cache_folder
 
@@ -25,7 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from rtfs.cli.cache_layers import View
+    from rtfs.cli.cache_views import View
     from rtfs.cli.terminal import Terminal
 
 ACTIONS = ("path", "stats", "ls", "show", "why", "clear", "verify", "export")

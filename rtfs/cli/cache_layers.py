@@ -1,15 +1,12 @@
-"""What `rtfs cache` shows of each layer.
-
-A `View` is one layer as a person looks at it: its figures, its entries as data, a line and the facts of one.  It opens what it
-shows when it is asked, and makes nothing that is not there.
-"""
+"""What `rtfs cache` shows of each layer."""
 
 from __future__ import annotations
 
 import os
 
+from rtfs.cli.cache_options import CACHE_LAYERS
+from rtfs.cli.cache_views import KEY_DIGITS, Stored, View
 from rtfs.cli.logs import cost_text, seconds_text, shown, time_text
-from rtfs.cli.options import CACHE_LAYERS
 from rtfs.errors import ConfigError
 from rtfs.folders import answer_cache_folder, compile_cache_folder
 
@@ -18,63 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from rtfs.caching.stores.protocol import Known, Store
+    from rtfs.caching.stores.protocol import Store
     from rtfs.cli.terminal import Terminal
-
-_KEY_DIGITS = 12
-
-
-class View:
-    """See the module; a layer of which nothing is kept, if nobody says otherwise.
-
-    Args:
-        folder: the one with the answers of models.
-    """
-
-    word = ""
-    thing = "entry", "entries"
-    #: Whether what is in it comes back by itself; else it is only cleared by name.
-    fills_itself = True
-
-    def __init__(self, folder: str, environ: Any) -> None:
-        self.folder, self.environ = folder, environ
-
-    def stats(self) -> dict[str, Any]:
-        return {}
-
-    def all_keys(self) -> list[bytes]:
-        return []
-
-    def entries(self, function: str | None, model: str | None) -> Iterator[dict[str, Any]]:
-        """As data, oldest first."""
-        return iter(())
-
-    def entry(self, key: bytes) -> dict[str, Any]:
-        raise NotImplementedError
-
-    def row(self, entry: dict[str, Any]) -> list[str]:
-        return [str(value) for value in entry.values()]
-
-    def facts(self, entry: dict[str, Any]) -> list[tuple[str, str]]:
-        return [(name, str(value)) for name, value in entry.items()]
-
-    def why(self, key: bytes) -> list[str]:
-        """Lines."""
-        return []
-
-    def clear(self) -> int | None:
-        """How many there were; None: it is no layer that keeps anything between runs."""
-        return None
-
-    def verify(self) -> tuple[int, list[str]]:
-        """(entries that are whole, what is wrong with the others)"""
-        return 0, []
-
-    def counted(self, count: int) -> str:
-        return f"{count:,} {self.thing[count != 1]}"
-
-    def close(self) -> None:
-        pass
 
 
 class Compiled(View):
@@ -119,75 +61,6 @@ class Compiled(View):
     def verify(self) -> tuple[int, list[str]]:
         """They are signed, and looked at when they are used: one that is damaged is compiled anew."""
         return len(self._files()), []
-
-
-class Stored(View):
-    """A layer whose entries are in a store; nothing of it is opened where there is no file, and no server is named."""
-
-    layer = ""
-    file = ""
-    #: The layer whose store it is kept in.
-    kept_as = ""
-
-    def __init__(self, folder: str, environ: Any) -> None:
-        super().__init__(folder, environ)
-        self._opened: Store | None = None
-
-    @property
-    def store(self) -> Store | None:
-        if self._opened is None:
-            from rtfs.caching.layer import CacheConfig
-            from rtfs.caching.opening import open_store
-            from rtfs.caching.stores.guarded import GuardedStore
-            from rtfs.caching.stores.tiered import TieredStore
-
-            shared = self.environ.get("RTFS_CACHE_STORE")
-            if not shared and not os.path.exists(os.path.join(self.folder, self.file)):
-                return None
-            kept_as = self.kept_as or self.layer
-            self._opened = open_store(kept_as, self.folder, CacheConfig())
-            if shared:
-                cold = GuardedStore(open_store(kept_as, shared, CacheConfig()))
-                self._opened = TieredStore(self._opened, cold)
-        return self._opened
-
-    def all_keys(self) -> list[bytes]:
-        return [] if self.store is None else [known.key for known in self.store.known(self.layer)]
-
-    def known(self, key: bytes) -> Known | None:
-        if self.store is None:
-            return None
-        return next((known for known in self.store.known(self.layer) if known.key == key), None)
-
-    def stats(self) -> dict[str, Any]:
-        from rtfs.caching.layer import Counts
-
-        if self.store is None:
-            return Counts().stats(self.layer, {}).to_dict()
-        figures = self.store.stats(self.layer)
-        found = Counts().stats(
-            self.layer,
-            self.store.counts(self.layer),
-            size=figures.entries,
-            capacity=figures.max_entries,
-            size_bytes=figures.size_bytes,
-            capacity_bytes=figures.max_bytes,
-        )
-        return {**found.to_dict(), "place": self.store.place}
-
-    def clear(self) -> int:
-        return 0 if self.store is None else self.store.clear()
-
-    def verify(self) -> tuple[int, list[str]]:
-        if self.store is None:
-            return 0, []
-        local: Any = getattr(self.store, "hot", self.store)
-        found: tuple[int, list[str]] = local.verify()
-        return found
-
-    def close(self) -> None:
-        if self._opened is not None:
-            self._opened.close()
 
 
 class Plans(Stored):
@@ -258,7 +131,7 @@ class Replies(Stored):
     def row(self, entry: dict[str, Any]) -> list[str]:
         text = shown(entry["text"])
         return [
-            entry["key"][:_KEY_DIGITS],
+            entry["key"][:KEY_DIGITS],
             time_text(entry["created"]),
             shown(entry["function"]),
             shown(entry["model"]),
@@ -290,7 +163,7 @@ class Replies(Stored):
         kept = every.pop(key)
         parts = parts_in(kept)
         lines = [
-            f"{key.hex()[:_KEY_DIGITS]}  answers {shown(kept.metadata.get('function', '?'))} as {shown(kept.model)} did: "
+            f"{key.hex()[:KEY_DIGITS]}  answers {shown(kept.metadata.get('function', '?'))} as {shown(kept.model)} did: "
             f"served when all of this is the same: {', '.join(sorted(parts))}"
         ]
         near = []
@@ -300,7 +173,7 @@ class Replies(Stored):
             if "function" not in differ or "operands" not in differ:
                 near.append((len(differ), other, differ))
         for _, other, differ in sorted(near)[:10]:
-            lines.append(f"{other.hex()[:_KEY_DIGITS]}  is another question; it differs in: {', '.join(differ) or 'the sample'}")
+            lines.append(f"{other.hex()[:KEY_DIGITS]}  is another question; it differs in: {', '.join(differ) or 'the sample'}")
         return lines
 
 
@@ -345,12 +218,12 @@ class Semantic(Stored):
 
     def row(self, entry: dict[str, Any]) -> list[str]:
         said = [shown(text)[:60] for text in (" / ".join(entry["texts"]), entry["text"])]
-        return [entry["key"][:_KEY_DIGITS], time_text(entry["created"]), shown(entry["answered_by"]), *said]
+        return [entry["key"][:KEY_DIGITS], time_text(entry["created"]), shown(entry["answered_by"]), *said]
 
     def why(self, key: bytes) -> list[str]:
         entry = self.entry(key)
         return [
-            f"{key.hex()[:_KEY_DIGITS]}  answers questions that mean: {' / '.join(map(shown, entry['texts']))}",
+            f"{key.hex()[:KEY_DIGITS]}  answers questions that mean: {' / '.join(map(shown, entry['texts']))}",
             "`rtfs cache why FIRST SECOND` compares two texts as the layer does",
         ]
 
@@ -397,7 +270,7 @@ class Code(Stored):
 
     def row(self, entry: dict[str, Any]) -> list[str]:
         uses = f"{entry['uses']:,} uses"
-        return [entry["key"][:_KEY_DIGITS], time_text(entry["created_s"]), shown(entry["name"]), entry["status"], uses]
+        return [entry["key"][:KEY_DIGITS], time_text(entry["created_s"]), shown(entry["name"]), entry["status"], uses]
 
     def verify(self) -> tuple[int, list[str]]:
         """Of published code, the signatures too; it is not removed for that, as a key may be trusted later."""
@@ -412,7 +285,7 @@ class Code(Stored):
             try:
                 code.open(key)
             except CodeRefused as refused:
-                problems.append(f"{shown(state.name)} {key.hex()[:_KEY_DIGITS]}: {refused.message}; it is not run")
+                problems.append(f"{shown(state.name)} {key.hex()[:KEY_DIGITS]}: {refused.message}; it is not run")
                 whole -= 1
         code.close()
         return whole, problems
@@ -420,7 +293,7 @@ class Code(Stored):
     def why(self, key: bytes) -> list[str]:
         entry = self.entry(key)
         said = f", {entry['why']}" if entry['why'] else ''
-        name = f"{key.hex()[:_KEY_DIGITS]}  {shown(entry['name'])}"
+        name = f"{key.hex()[:KEY_DIGITS]}  {shown(entry['name'])}"
         return [f"{name} is {entry['status']}{said}; `rtfs code show` checks its signature"]
 
 

@@ -6,7 +6,7 @@ warning.
 
 from __future__ import annotations
 
-from rtfs.cli.options import add_output, analysis_runtime, folder_of, read_program, split_problems
+from rtfs.cli.options import add_output, add_path, analysis_runtime, folder_of, read_program, split_problems
 from rtfs.cli.terminal import json_line, problem_dict
 from rtfs.errors import ConfigError, ParseError, render
 
@@ -24,7 +24,7 @@ def arguments(parser: Any) -> None:
     add_output(parser)
     parser.add_argument("--strict", action="store_true", help="warnings count as errors")
     parser.add_argument("--effects", action="store_true", help="say what each function may do: capabilities, models, state")
-    parser.add_argument("--path", action="append", default=[], metavar="DIR", help="a further folder with modules to import")
+    add_path(parser)
 
 
 def execute(options: Any, terminal: Terminal) -> int:

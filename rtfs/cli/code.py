@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from rtfs.cli.actions import misused
 from rtfs.cli.crystallise import opened, state_lines, with_embedding
-from rtfs.cli.options import add_output, analysis_runtime, folder_of, read_program
+from rtfs.cli.options import add_output, add_path, analysis_runtime, folder_of, read_program
 from rtfs.cli.terminal import json_line
 from rtfs.errors import ConfigError
 from rtfs.folders import config_folder
@@ -47,7 +47,7 @@ def arguments(parser: Any) -> None:
     parser.add_argument("--file", default=None, metavar="PROGRAM", help="publish: the program that defines the function")
     parser.add_argument("--tests", default=None, metavar="FILE", help="publish: what it has to answer")
     parser.add_argument("--for", dest="asked", default=None, metavar="ASKED", help="publish: a function that asks a model")
-    parser.add_argument("--path", action="append", default=[], metavar="DIR", help="a further folder with modules to import")
+    add_path(parser)
     add_output(parser)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from rtfs.cli.options import add_optimization, add_output, analysis_runtime, folder_of, read_program
+from rtfs.cli.options import add_optimization, add_output, add_path, analysis_runtime, folder_of, read_program
 from rtfs.cli.terminal import Terminal, json_line
 from rtfs.errors import ConfigError
 
@@ -32,7 +32,7 @@ def arguments(parser: Any) -> None:
     parser.add_argument("--timeout", type=float, default=None, metavar="SECONDS", help="for compiling, macros included (no limit)")
     add_optimization(parser)
     add_output(parser)
-    parser.add_argument("--path", action="append", default=[], metavar="DIR", help="a further folder with modules to import")
+    add_path(parser)
 
 
 def execute(options: Any, terminal: Terminal) -> int:

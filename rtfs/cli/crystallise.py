@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 
-from rtfs.cli.options import add_output, analysis_runtime, folder_of, read_program
+from rtfs.cli.options import add_output, add_path, analysis_runtime, folder_of, read_program
 from rtfs.cli.terminal import json_line
 from rtfs.errors import ConfigError
 from rtfs.folders import config_folder, log_path
@@ -54,7 +54,7 @@ def arguments(parser: Any) -> None:
     parser.add_argument("--dry-run", action="store_true", help="publish nothing")
     parser.add_argument("--list", action="store_true", help="what was published")
     parser.add_argument("--status", action="store_true", help="how the code of one function fares")
-    parser.add_argument("--path", action="append", default=[], metavar="DIR", help="a further folder with modules to import")
+    add_path(parser)
     add_output(parser)
 
 

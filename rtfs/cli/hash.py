@@ -8,7 +8,7 @@ its macros.
 
 from __future__ import annotations
 
-from rtfs.cli.options import add_output, analysis_runtime, folder_of, read_program
+from rtfs.cli.options import add_output, add_path, analysis_runtime, folder_of, read_program
 from rtfs.cli.terminal import Terminal, json_line
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ def arguments(parser: Any) -> None:
     parser.usage = "rtfs hash [options] FILE|-"
     parser.add_argument("words", nargs="*", metavar="FILE", help="the program, or - for standard input")
     add_output(parser)
-    parser.add_argument("--path", action="append", default=[], metavar="DIR", help="a further folder with modules to import")
+    add_path(parser)
 
 
 def execute(options: Any, terminal: Terminal) -> int:

@@ -7,10 +7,9 @@ granted.
 
 from __future__ import annotations
 
-from rtfs.cli.options import add_optimization, add_output, analysis_runtime, folder_of, read_program
+from rtfs.cli.options import add_expressions, add_optimization, add_output, add_path, analysis_runtime, given_program
 from rtfs.cli.report import show_report, want_report
 from rtfs.cli.terminal import json_line
-from rtfs.source import Source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 
 def arguments(parser: Any) -> None:
     parser.usage = "rtfs ir [options] FILE|-"
-    parser.add_argument("words", nargs="*", metavar="FILE", help="the program, or - for standard input")
-    parser.add_argument("-e", dest="expressions", action="append", default=[], metavar="EXPR", help="source instead of a file")
+    add_expressions(parser)
     parser.add_argument("--before", action="store_true", help="only as it was before the passes")
     parser.add_argument("--after", action="store_true", help="only as it is after the passes")
     parser.add_argument(
@@ -34,7 +32,7 @@ def arguments(parser: Any) -> None:
     parser.add_argument("--spans", action="store_true", help="where each line comes from, line:column")
     add_optimization(parser)
     add_output(parser)
-    parser.add_argument("--path", action="append", default=[], metavar="DIR", help="a further folder with modules to import")
+    add_path(parser)
 
 
 def execute(options: Any, terminal: Terminal) -> int:
@@ -46,12 +44,7 @@ def execute(options: Any, terminal: Terminal) -> int:
             options.misuse(f"there is no pass `{name}`; choose from: {', '.join(known)}, all")
     if sum((options.before, options.after, bool(options.passes))) > 1:
         options.misuse("choose one of --before, --after and --pass")
-    if len(options.words) + bool(options.expressions) != 1:
-        options.misuse("give one FILE, or expressions with -e")
-    if options.expressions:
-        source, folder = Source("<eval>", "\n".join(options.expressions)), "."
-    else:
-        source, folder = read_program(options.words[0], terminal), folder_of(options.words[0])
+    source, folder = given_program(options, terminal)
     runtime = analysis_runtime(folder, options, terminal, optimization=options.opt_level)
     if options.optimization_report:
         want_report(runtime)

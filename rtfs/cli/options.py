@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
+from rtfs.cli.cache_options import add_caching, answer_caches, compile_cache, published_code
 from rtfs.config import DEFAULT_IN_FLIGHT, DEFAULT_STRATEGY, OPTIMIZATION_LEVELS, STRATEGIES, Limits
 from rtfs.errors import ConfigError, nearest
-from rtfs.folders import answer_cache_folder, compile_cache_folder, data_folder
 from rtfs.program_files import program_of, read_file, text_of
 from rtfs.runtime import Runtime
 from rtfs.source import Artefact, Source, Span
@@ -47,7 +47,7 @@ def add_running(parser: Any, *, level: str = "aggressive") -> None:
     )
     at_once = f"parts of the program that may wait for models at once ({DEFAULT_IN_FLIGHT})"
     limits.add_argument("--max-in-flight", type=int, default=DEFAULT_IN_FLIGHT, metavar="N", help=at_once)
-    parser.add_argument("--path", action="append", default=[], metavar="DIR", help="a further folder with modules to import")
+    add_path(parser)
     parser.add_argument(
         "--policy", default=None, metavar="FILE", help="where calls go (RTFS_POLICY, or delegation.toml beside the program)"
     )
@@ -59,25 +59,7 @@ def add_running(parser: Any, *, level: str = "aggressive") -> None:
     parser.add_argument("--strategy", choices=STRATEGIES, default=DEFAULT_STRATEGY, help=strategies)
     parser.add_argument("--no-native", action="store_true", help="no machine code for functions of numbers")
     add_optimization(parser, level)
-    layers = "compile, plan, reply, semantic, code; all when left out"
-    parser.add_argument(
-        "--no-cache",
-        action="append",
-        nargs="?",
-        const="all",
-        default=[],
-        metavar="LAYERS",
-        help=f"neither use nor keep what is cached: --no-cache=reply,semantic; {layers} (RTFS_CACHE=off)",
-    )
-    parser.add_argument(
-        "--refresh",
-        action="append",
-        nargs="?",
-        const="all",
-        default=[],
-        metavar="LAYERS",
-        help="use nothing that was cached before, and keep what is made now in its place",
-    )
+    add_caching(parser)
     parser.add_argument("--quiet", "-q", action="store_true", help="no progress of delegated calls")
 
 
@@ -110,6 +92,16 @@ def add_optimization(parser: Any, level: str = "aggressive") -> None:
         "--opt-level", choices=OPTIMIZATION_LEVELS, default=level, help=f"how much --strategy ir optimises ({level})"
     )
     parser.add_argument("--optimization-report", action="store_true", help="what the optimiser's passes did, at the end")
+
+
+def add_path(parser: Any) -> None:
+    parser.add_argument("--path", action="append", default=[], metavar="DIR", help="a further folder with modules to import")
+
+
+def add_expressions(parser: Any) -> None:
+    """One program, a file or expressions; see `given_program`."""
+    parser.add_argument("words", nargs="*", metavar="FILE", help="the program, or - for standard input")
+    parser.add_argument("-e", dest="expressions", action="append", default=[], metavar="EXPR", help="source instead of a file")
 
 
 def add_output(parser: Any) -> None:
@@ -222,80 +214,6 @@ def policy_of(folder: str, options: Any, terminal: Terminal) -> str | None:
 
 #: As in `delegation.policy.files`.
 _POLICY_FILES = ("delegation.toml", "rtfs.toml")
-
-
-def compile_cache(options: Any, terminal: Terminal) -> str | None:
-    """The folder of compiled files, None when there is to be none.
-
-    Raises:
-        ConfigError: there is no such layer; `RTFS_CACHE` is neither `on` nor `off`.
-    """
-    if not wants_caches(terminal) or "compile" in {*cache_layers(options.no_cache), *cache_layers(options.refresh)}:
-        return None
-    return compile_cache_folder(terminal.environ)
-
-
-def answer_caches(options: Any, terminal: Terminal) -> dict[str, Any]:
-    """The settings of plans and answers, for `caching.opening.open_caches`.
-
-    Raises:
-        ConfigError: as in `compile_cache`.
-    """
-    off = cache_layers(options.no_cache)
-    if getattr(options, "dry_run", False) or not wants_caches(terminal):
-        off = list(CACHE_LAYERS)
-    settings: dict[str, Any] = {
-        "store": answer_cache_folder(terminal.environ),
-        "off": [layer for layer in off if layer != "compile"],
-        "refresh": [layer for layer in cache_layers(options.refresh) if layer != "compile"],
-    }
-    shared = terminal.environ.get("RTFS_CACHE_STORE")
-    return {**settings, "shared": shared} if shared else settings
-
-
-#: `compile` is that of programs; the others are those of `caching.manager.WORDS`.
-CACHE_LAYERS = ("compile", "plan", "reply", "semantic", "code")
-
-
-def cache_layers(given: list[str]) -> list[str]:
-    """The layers that an option names, once each.
-
-    Raises:
-        ConfigError: there is no such layer.
-    """
-    found: list[str] = []
-    for word in [word.strip() for text in given for word in text.split(",")]:
-        if word == "all":
-            found.extend(CACHE_LAYERS)
-        elif word in CACHE_LAYERS:
-            found.append(word)
-        else:
-            raise ConfigError(f"there is no layer of cache `{word}`", hint=f"choose from: {', '.join(CACHE_LAYERS)}, all")
-    return _unique(found)
-
-
-def wants_caches(terminal: Terminal) -> bool:
-    """
-    Raises:
-        ConfigError: `RTFS_CACHE` is neither `on` nor `off`.
-    """
-    wanted = terminal.environ.get("RTFS_CACHE") or "on"
-    if wanted not in ("on", "off"):
-        raise ConfigError(f"RTFS_CACHE is {wanted!r}", hint="choose from: on, off; RTFS_CACHE_DIR names the folder")
-    return wanted == "on"
-
-
-def published_code(options: Any, terminal: Terminal) -> str | None:
-    """The file with published code, None when there is none or it is not to be used; most users have none, and load nothing for it.
-
-    Raises:
-        ConfigError: as in `compile_cache`.
-    """
-    off = "code" in {*cache_layers(options.no_cache), *cache_layers(options.refresh)}
-    if off or not wants_caches(terminal) or getattr(options, "dry_run", False):
-        return None
-    path = os.path.join(data_folder(terminal.environ), "code.sqlite")  # as in `caching.code.opening`
-    return path if os.path.isfile(path) else None
 
 
 def wants_log(options: Any, terminal: Terminal) -> bool:
@@ -420,6 +338,19 @@ def read_runnable(name: str, terminal: Terminal) -> Source | Artefact:
     if stream is None:
         return Source("<stdin>", terminal.stdin.read())
     return program_of("<stdin>", stream.read())
+
+
+def given_program(options: Any, terminal: Terminal) -> tuple[Source, str]:
+    """(source, its folder) of what `add_expressions` lets a user name.
+
+    Raises:
+        SystemExit: it is not one; ConfigError, ParseError: as in `read_program`.
+    """
+    if len(options.words) + bool(options.expressions) != 1:
+        options.misuse("give one FILE, or expressions with -e")
+    if options.expressions:
+        return Source("<eval>", "\n".join(options.expressions)), "."
+    return read_program(options.words[0], terminal), folder_of(options.words[0])
 
 
 def folder_of(name: str) -> str:
