@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rtfs.errors import AnalysisError
     from rtfs.semantics.machine import Machine
     from rtfs.semantics.namespace import Namespace
+    from rtfs.semantics.stopping import Stop
 
 
 class Inspection:
@@ -26,7 +27,7 @@ class Inspection:
     def _evaluator(self, namespace: Namespace) -> Any:
         raise NotImplementedError
 
-    def _enter(self, work: Callable[[], Any]) -> Any:
+    def _enter(self, work: Callable[[], Any], stop: Stop | None = None) -> Any:
         raise NotImplementedError
 
     def compile(self, source: Source, warn: Callable[[AnalysisError], None] = lambda problem: None) -> bytes:

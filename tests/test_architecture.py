@@ -19,7 +19,7 @@ LAYERS = [
     "caching",
     "delegation",
     "programs",
-    "inspection",
+    "inspection callables",
     "runtime",
     "cli",
     "repl",
