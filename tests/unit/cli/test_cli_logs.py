@@ -16,7 +16,7 @@ from rtfs.delegation.log import CallLog
 from rtfs.delegation.log_queries import failing_targets, point_in_time
 from rtfs.delegation.record import Attempt
 from rtfs.errors import ConfigError
-from tests.unit.delegation.test_delegation_log import record
+from tests.support.call_log import record
 
 PROGRAM = """
 (defn label ^:delegation :remote "echo" "Which?" [text :string] :-> [:enum :a :b] :b)

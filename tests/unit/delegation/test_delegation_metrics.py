@@ -17,7 +17,7 @@ from rtfs.delegation.record import Attempt
 from rtfs.delegation.targets import RemoteModel
 from rtfs.errors import ConfigError
 from rtfs.runtime import Runtime
-from tests.unit.delegation.test_delegation_log import record
+from tests.support.call_log import record
 
 
 @pytest.fixture

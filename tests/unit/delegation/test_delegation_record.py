@@ -11,19 +11,12 @@ from rtfs.capabilities.redaction import redactor
 from rtfs.delegation.record import Attempt, CallRecord, Records
 from rtfs.values.maps import Map
 from rtfs.values.scalars import Keyword
+from tests.support import call_log
 
 
 def record(**changes: Any) -> CallRecord:
-    values: dict[str, Any] = {
-        "function": "f",
-        "target": "remote",
-        "model": "m",
-        "started": 1.0,
-        "latency_s": 0.5,
-        "source": "model",
-        "attempts": (Attempt(provider="p", outcome="answered", prompt_tokens=10, completion_tokens=None, latency_s=0.5),),
-    }
-    return CallRecord(**{**values, **changes})
+    attempt = Attempt(provider="p", outcome="answered", prompt_tokens=10, completion_tokens=None, latency_s=0.5)
+    return call_log.record(**{"attempts": (attempt,), **changes})
 
 
 def test_a_record_is_ready_for_json() -> None:
