@@ -176,14 +176,18 @@ class Stored(View):
         return {**found.to_dict(), "place": self.store.place}
 
     def clear(self) -> int:
-        return 0 if self.store is None else self.store.clear()
+        if self.store is None:
+            return 0
+        count = self.store.clear(self.layer)
+        self.store.clear()  # what is kept beside the entries: figures, budgets of errors
+        return count
 
     def verify(self) -> tuple[int, list[str]]:
         if self.store is None:
             return 0, []
         local: Any = getattr(self.store, "hot", self.store)
-        found: tuple[int, list[str]] = local.verify()
-        return found
+        _, problems = local.verify()
+        return local.stats(self.layer).entries, problems
 
     def close(self) -> None:
         if self._opened is not None:
@@ -401,19 +405,23 @@ class Code(Stored):
 
     def verify(self) -> tuple[int, list[str]]:
         """Of published code, the signatures too; it is not removed for that, as a key may be trusted later."""
-        whole, problems = super().verify()
+        _, problems = super().verify()
         if self.store is None:
-            return whole, problems
+            return 0, problems
         from rtfs.caching.code.entries import CodeRefused
         from rtfs.caching.code.opening import code_path, open_code
 
-        code = open_code(code_path(self.environ), self.environ)
-        for key, state in code.states():
+        code, whole = open_code(code_path(self.environ), self.environ), 0
+        states = dict(code.states())
+        for key in self.all_keys():
+            name = f"{shown(states[key].name)} " if key in states else ""
             try:
                 code.open(key)
+                if key not in states:
+                    raise CodeRefused("what is known of it besides is gone", reason="damaged")
+                whole += 1
             except CodeRefused as refused:
-                problems.append(f"{shown(state.name)} {key.hex()[:_KEY_DIGITS]}: {refused.message}; it is not run")
-                whole -= 1
+                problems.append(f"{name}{key.hex()[:_KEY_DIGITS]}: {refused.message}; it is not run")
         code.close()
         return whole, problems
 
