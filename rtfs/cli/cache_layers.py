@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from rtfs.cli.logs import cost_text, seconds_text, shown, time_text
-from rtfs.cli.options import CACHE_LAYERS
+from rtfs.cli.options import CACHE_LAYERS, shared_store
 from rtfs.errors import ConfigError
 from rtfs.folders import answer_cache_folder, compile_cache_folder
 
@@ -141,7 +141,7 @@ class Stored(View):
             from rtfs.caching.stores.guarded import GuardedStore
             from rtfs.caching.stores.tiered import TieredStore
 
-            shared = self.environ.get("RTFS_CACHE_STORE")
+            shared = shared_store(self.environ)
             if not shared and not os.path.exists(os.path.join(self.folder, self.file)):
                 return None
             kept_as = self.kept_as or self.layer

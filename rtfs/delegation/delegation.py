@@ -33,7 +33,7 @@ class Delegation:
         warn: takes one line for the person who runs the program.
         surroundings: what is true of all calls, for engines: environment and permissions.
     Raises:
-        ConfigError: limits, a log or metrics that are none.
+        ConfigError: limits, a log, metrics or an address of caches that are none.
     """
 
     def __init__(
@@ -59,6 +59,10 @@ class Delegation:
             from rtfs.delegation.metrics import Metrics
 
             metrics = Metrics(metrics)
+        if isinstance(caches, (str, Mapping)) and ("shared" in caches or "://" in str(caches)):
+            from rtfs.caching.addresses import check_places
+
+            check_places(caches)  # they are opened with the first call
         self._machine = machine
         self._models = models
         self._log, self._metrics = log, metrics
