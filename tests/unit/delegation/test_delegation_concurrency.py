@@ -371,6 +371,27 @@ def test_an_error_surfaces_where_it_is_awaited_each_time_with_its_own_place(stra
         assert caught.value.kind == "division-by-zero"
 
 
+@pytest.mark.parametrize(
+    ("program", "options", "kind"),
+    [
+        ("(await a) (await b)", {"limits": Limits(timeout_s=0.1)}, "time-exhausted"),
+        ("(await a) (await b)", {"run_budget": {"calls": 1}}, "budget-exhausted"),
+        ("(/ 1 0)", {}, "division-by-zero"),
+    ],
+)
+def test_what_a_limit_or_an_error_has_ended_was_not_forgotten(strategy: str, program: str, options: Any, kind: str) -> None:
+    """Of a ticket that would have been awaited later nothing is said; of one whose own work has failed it is."""
+    said: list[str] = []
+    model = Waiting(lambda n: 60_000 if "limits" in options else 50)
+    with runtime_with(model, strategy, on_warning=lambda message, span: said.append(message), **options) as runtime:
+        with pytest.raises(EvalError) as caught:
+            runtime.run(f"(let [a (delegate-async (ask 1)) b (delegate-async (ask 2)) c (delegate-async (ask 3))] {program})")
+        assert (caught.value.kind, said) == (kind, [])
+        with pytest.raises(EvalError, match="Division by zero"):
+            runtime.run('(delegate-async (throw "lost")) (/ 1 0)')
+        assert said == ["this ticket was not awaited, and its work has failed: lost"]
+
+
 def test_tickets_that_nobody_awaited_are_cancelled_at_the_end_with_a_warning(strategy: str) -> None:
     model = Waiting(lambda n: 60_000)
     said: list[str] = []
