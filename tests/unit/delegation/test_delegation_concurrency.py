@@ -14,6 +14,7 @@ from rtfs.config import Limits
 from rtfs.errors import ConfigError, DelegationError, EvalError, LimitExceeded, MacroError
 from rtfs.models.protocol import ModelReply, ModelRequest
 from rtfs.runtime import Runtime
+from rtfs.semantics.branches import GRACE_S
 from rtfs.source import Source
 from tests.support.waiting_models import Waiting, runtime_with
 
@@ -145,6 +146,24 @@ def test_a_model_that_cannot_be_interrupted_is_left_to_itself(strategy: str) -> 
         no_branch_is_left()
         assert runtime.budget.reserved.calls == 0
         assert runtime.budget.spent.calls == 4
+
+
+def test_what_cannot_be_interrupted_is_waited_for_once(strategy: str) -> None:
+    """Neither the end of the run nor the runs after it wait again for what was given up."""
+    answers = threading.Event()
+    model = Waiting(lambda n: 5, fails=(0,), deaf=True)
+    model.during = lambda n: answers.wait(PATIENCE_S) if n else None
+    with runtime_with(model, strategy, strict=True) as runtime:
+        try:
+            caught, seconds = took(lambda: runtime.run("(try (pmap ask (range 0 3)) (catch e (:message e)))"))
+            assert (caught, seconds < 1.8 * GRACE_S) == ("no answer to 0", True)
+            for _ in range(2):
+                value, seconds = took(lambda: runtime.run("(count (pmap inc (range 0 3)))"))
+                assert (value, seconds < 0.5 * GRACE_S) == (3, True)
+        finally:
+            answers.set()
+        no_branch_is_left()
+        assert runtime.budget.spent.calls == 3
 
 
 def test_finally_forms_of_what_is_called_off_run_before_anything_else(strategy: str) -> None:
