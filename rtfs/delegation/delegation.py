@@ -200,13 +200,13 @@ class Delegation:
                 if self._caches is None:
                     self._caches = open_caches(self._given_caches, lambda text: self._warn(f"rtfs: {text}"), self._environ)
                     if self._caches is not None and hasattr(self._metrics, "observe"):
-                        self._metrics.observe(self._counted)
+                        self._metrics.observe(self._layers)
         return self._caches
 
-    def _counted(self) -> dict[str, dict[str, float]]:
-        """What the caches of this runtime have counted, by layer."""
+    def _layers(self) -> list[Any]:
+        """The layers of cache of this runtime that count."""
         layers = [*self._caches.layers, *(() if self.plans is None else (self.plans,))]
-        return {layer.name: layer.counted() for layer in layers if hasattr(layer, "counted")}
+        return [layer for layer in layers if hasattr(layer, "counted")]
 
     def llm_execute(self, *operands: Any) -> str:
         """The capability `:ai.llm-execute`."""
@@ -377,6 +377,8 @@ class Delegation:
                 self._own_code.close()
             if self._caches is not None:
                 self._tell_plans()
+                if hasattr(self._metrics, "unobserve"):
+                    self._metrics.unobserve(self._layers)
                 # one that was given may be somebody else's too
                 self._caches.flush() if self._caches is self._given_caches else self._caches.close()
         finally:
