@@ -19,6 +19,7 @@ from threading import TIMEOUT_MAX
 from typing import Any, Generic, TypeVar
 
 from rtfs.errors import DelegationError, LimitExceeded, RtfsError
+from rtfs.forking import renew_in_child
 from rtfs.semantics.stopping import Stop, Stopped, copied
 
 T = TypeVar("T")
@@ -43,6 +44,7 @@ class SingleFlight(Generic[T]):
     def __init__(self) -> None:
         self._lock = allocate_lock()  # guards flights, their gates, and the count
         self._flights: dict[Hashable, _Flight] = {}
+        renew_in_child(self, _lock=allocate_lock, _flights=dict)  # those who work are not there
         #: How much work has ended so far, of all keys: who looked for a value before and is the first now may look again.
         self.ended = 0
 
