@@ -1,7 +1,8 @@
 """What a forked process must not take over as it is: a lock that another thread held then stays closed in it for ever.
 
 Only the thread that forks lives on in the new process.  So whoever has locks says how they are made, and there they are made anew.
-What they guard is of use all the same: under them, nothing is waited for and nothing is left half done that a reader would fall over.
+What they guard is of use all the same: under them, nothing is waited for, and nothing is left half done that a reader would fall
+over.
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@
 
 Nothing is kept: who comes after the end works anew. What to keep is the business of a cache.
 
-An interrupt (Ctrl+C) may come between any two steps here, and a key that nobody works for would be waited for without end.  So the
-caller is inside the `try` that ends its flight before it takes the key, locks are those that `with` takes and gives back in one step,
-and the end is begun again when it is interrupted.
+An interrupt (Ctrl+C) may come between any two steps here, and a key that nobody works for would be waited for without end.  So
+the caller is inside the `try` that ends its flight before it takes the key, locks are those that `with` takes and gives back in one
+step, and the end is begun again when it is interrupted.
 Source: `golang.org/x/sync/singleflight`, the idea and the name.
 """
 
@@ -138,7 +138,7 @@ class SingleFlight(Generic[T]):
 
 
 def _is_own_affair(error: Exception, stop: Stop | None) -> bool:
-    """Whether an error says something of the caller that met it, and nothing of what was asked: its limits, that it was called off."""
+    """Whether an error says nothing of what was asked, but of the caller that met it: its limits, that it was called off."""
     if isinstance(error, LimitExceeded) or (isinstance(error, DelegationError) and error.of_caller):
         return True
     return (isinstance(error, RtfsError) and error.kind == "cancelled") or (stop is not None and stop.is_set)

@@ -4,8 +4,8 @@
     runtime ─ layers ─┼─▶ sums by layer ─▶ the counters of one MeterProvider
     ended ─ its last ─┘
 
-A `MeterProvider` keeps the first counter of a name and lets nobody take a callback back.  So all runtimes with one provider share one
-of these, which holds neither them nor their caches; what has ended stays in the sums, as it last was.
+A `MeterProvider` keeps the first counter of a name and lets nobody take a callback back.  So all runtimes with one provider share
+one of these, which holds neither them nor their caches; what has ended stays in the sums, as it last was.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class CacheCounters:
     def __init__(self) -> None:
         self._lock = Lock()
         self._sources: list[WeakMethod[Layers]] = []
-        #: Layers that were met; several runtimes may have one together. id -> (the layer, its name, what it had counted at the last look)
+        #: Layers that were met; several runtimes may have one together. id -> (the layer, its name, what it had counted then)
         self._met: dict[int, tuple[ref[Any], str, dict[str, float]]] = {}
         #: What those had counted that are gone: name of the layer -> figures.
         self._gone: dict[str, Counter[str]] = {}

@@ -151,7 +151,7 @@ def _waiting(operation: str, options: Any, index: int) -> tuple[float | None, An
         return None, _MISSING
     if type(timeout_ms) not in (int, float) or not 0 <= timeout_ms < float("inf"):
         message = ":timeout-ms is a number of milliseconds, not negative"
-        raise invalid_argument(operation, message, index, hint="write {:timeout-ms 500}, or leave it out to wait as long as it takes")
+        raise invalid_argument(operation, message, index, hint="write {:timeout-ms 500}, or leave it out to wait for ever")
     return timeout_ms / 1000, found.get("default", _MISSING)
 
 

@@ -152,20 +152,20 @@ def of_caller() -> DelegationError:
     return error
 
 
-def test_what_a_worker_met_for_reasons_of_its_own_is_not_for_others() -> None:
+@pytest.mark.parametrize("is_called_off", [False, True])
+def test_what_a_worker_met_for_reasons_of_its_own_is_not_for_others(is_called_off: bool) -> None:
     """A limit of the worker alone, or an error that came of its being called off."""
-    called_off = Stop()
-    for signal, stop in ((of_caller(), None), (DelegationError("the connection was closed"), called_off)):
-        flights: SingleFlight[str] = SingleFlight()
-        callers, first = Callers(), Gate(raising(signal))
-        callers.start(lambda stop=stop, first=first: flights.run("key", first, stop=stop))  # type: ignore[misc]
-        until(lambda first=first: first.count == 1)  # type: ignore[misc]
-        callers.start(lambda: flights.run("key", lambda: "second"))
-        until(lambda: flights.under_way("key") == 2)
-        if stop is not None:
-            stop.set()
-        first.open.set()
-        assert callers.join() == [signal, ("second", True)]
+    signal, stop = DelegationError("the connection was closed") if is_called_off else of_caller(), Stop()
+    flights: SingleFlight[str] = SingleFlight()
+    callers, first = Callers(), Gate(raising(signal))
+    callers.start(lambda: flights.run("key", first, stop=stop))
+    until(lambda: first.count == 1)
+    callers.start(lambda: flights.run("key", lambda: "second"))
+    until(lambda: flights.under_way("key") == 2)
+    if is_called_off:
+        stop.set()
+    first.open.set()
+    assert callers.join() == [signal, ("second", True)]
 
 
 class Interrupting:
@@ -206,9 +206,9 @@ def test_an_interrupt_anywhere_leaves_no_key_occupied(fails: bool) -> None:
             pass
         finally:
             sys.settrace(before)
-        free = threading.Event()
-        threading.Thread(target=lambda: (flights.run("key", lambda: 2), free.set()), daemon=True).start()  # type: ignore[func-returns-value]
-        assert free.wait(PATIENCE_S), f"the key or its lock is still taken after an interrupt at place {places + 1}"
+        callers = Callers()
+        callers.start(lambda flights=flights: flights.run("key", lambda: 2))  # type: ignore[misc]
+        assert callers.join() == [(2, True)], f"after an interrupt at place {places + 1}"
         if interrupting.left > 0:  # there are no more
             break
         places += 1
