@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from threading import RLock
 
 from rtfs.errors import ConfigError
+from rtfs.forking import renew_in_child
 from rtfs.values.struct import Struct
 
 TYPE_CHECKING = False
@@ -67,6 +68,7 @@ class Database:
         self._layout, self._own_name, self._notice = layout, own_name, notice
         self._identity: tuple[int, int] | None = None
         self._lock = RLock()
+        renew_in_child(self, _lock=RLock)
         self._db: sqlite3.Connection | None = None
         #: Of the connection, used again and again: a new one for each query costs as much as a quick query.
         self._cursor: sqlite3.Cursor | None = None

@@ -296,7 +296,8 @@ class DelegationError(HostError):
     """A model could not be asked, or its reply could not be used.
 
     `retryable` says whether the same request may succeed later, `retry_after_s` when, if the provider said so; `usage` (a
-    `models.protocol.Usage`) what it used all the same, None where that is not known; the provider's own error is `__cause__`.
+    `models.protocol.Usage`) what it used all the same, None where that is not known; `of_caller`: it is about whoever asked, as
+    when his time was over, and no answer to others who ask the same; the provider's own error is `__cause__`.
     """
 
     default_kind = "provider-error"
@@ -308,6 +309,7 @@ class DelegationError(HostError):
         self.retryable = retryable
         self.retry_after_s = retry_after_s
         self.usage = usage
+        self.of_caller = False
 
 
 class ConfigError(RtfsError, ValueError):

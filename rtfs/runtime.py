@@ -439,6 +439,7 @@ class Runtime(Callables, Inspection):
         entries = 0 if outermost else machine.entries  # each part of a program has its own
         if entries >= _MAX_REENTRY:
             raise LimitExceeded(f"the host and RTFS call each other more than {_MAX_REENTRY} deep", kind="stack-overflow")
+        failed = True
         depth, hints, budget = (0, {}, None) if outermost else (machine.depth, machine.hints, machine.budget)
         if stop is not None:
             stop.check()
@@ -455,9 +456,9 @@ class Runtime(Callables, Inspection):
                 for namespace, node in self.delegation.stale():
                     self._evaluator(namespace).evaluate(node)
             self.delegation.start_run()
-            if machine.metered:
-                return metered(machine.fuel, lambda: with_room(work))
-            return with_room(work)
+            value = metered(machine.fuel, lambda: with_room(work)) if machine.metered else with_room(work)
+            failed = False
+            return value
         except LimitExceeded as limit:
             limit.release()  # who keeps the error does not keep what the program had
             raise
@@ -477,7 +478,7 @@ class Runtime(Callables, Inspection):
             machine.depth, machine.hints, machine.budget = depth, hints, budget
             if outermost:
                 try:
-                    machine.end_run()  # from here on, what is left of it may have the turn
+                    machine.end_run(failed)  # from here on, what is left of it may have the turn
                 finally:
                     self._running = False
                     restore_recursion_limit()

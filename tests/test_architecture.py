@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 LAYERS = [
-    "source",
+    "source forking",
     "errors",
     "values",
     "config folders program_files database late_writer",

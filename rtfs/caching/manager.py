@@ -17,6 +17,7 @@ from rtfs.caching.replies import ReplyCache
 from rtfs.caching.request_keys import NAME, RequestKeys
 from rtfs.caching.single_flight import SingleFlight
 from rtfs.errors import DelegationError
+from rtfs.forking import renew_in_child
 from rtfs.values.struct import Struct
 
 TYPE_CHECKING = False
@@ -82,6 +83,7 @@ class CacheManager:
         self._keys = RequestKeys()
         self._flights: SingleFlight[Answered] = SingleFlight()
         self._lock, self._opening = Lock(), Lock()
+        renew_in_child(self, _lock=Lock, _opening=Lock)
         self._turns: dict[bytes, int] = {}
         self._refreshed: set[bytes] = set()
         self._closed = False

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 
+from rtfs.caching.addresses import check_address
 from rtfs.caching.layer import CacheConfig
 from rtfs.caching.manager import WORDS, CacheManager
 from rtfs.caching.question import MODES
 from rtfs.caching.replies import ReplyCache
 from rtfs.caching.stores.guarded import GuardedStore
 from rtfs.caching.stores.memory import MemoryStore
-from rtfs.caching.stores.protocol import StoreUnavailable, without_password
+from rtfs.caching.stores.protocol import StoreUnavailable
 from rtfs.caching.wish import MOST_SAMPLES
 from rtfs.errors import ConfigError, nearest
 from rtfs.folders import data_folder
@@ -74,8 +75,8 @@ def open_caches(
     named = {name: settings[name] for name in CacheConfig._fields if name in settings}
     config = CacheConfig(**named).check()
     shared = settings.get("shared")
-    if shared is not None and not (isinstance(shared, str) and "://" in shared):
-        raise ConfigError(f"caches cannot be shared at {without_password(str(shared))}", hint="write redis://HOST:PORT/DB or s3://BUCKET/PREFIX")
+    if shared is not None:
+        check_address(str(shared), "`shared`")
     meaning, samples = settings.get("semantic", {}), settings.get("samples", 5)
     if not isinstance(meaning, Mapping):
         raise ConfigError(f"`semantic`, settings of caches by meaning, is a map, not {meaning!r}", hint=_MEANING)
@@ -103,6 +104,8 @@ def _place(given: Any) -> str:
     if not isinstance(place, str) or not place:
         wanted = "True (in memory), a folder, redis://HOST:PORT/DB, s3://BUCKET/PREFIX, or a map with `store`"
         raise ConfigError(f"caches cannot be kept at {given!r}", hint=f"write {wanted}")
+    if "://" in place:
+        check_address(place)
     return place
 
 
@@ -235,4 +238,5 @@ def open_store(layer: str, place: str, config: CacheConfig, notice: Callable[[st
         from rtfs.caching.stores.s3 import ObjectStore
 
         return ObjectStore(place, ttl_s=config.ttl_s)
-    raise ConfigError(f"caches cannot be kept at {without_password(place)}", hint="write a folder, redis://HOST:PORT/DB or s3://BUCKET/PREFIX")
+    check_address(place)
+    raise AssertionError("an address of one of these")

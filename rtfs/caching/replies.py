@@ -15,6 +15,7 @@ from rtfs.caching.encoding import Malformed, decode, encode
 from rtfs.caching.layer import CacheConfig, CacheStats, Counts
 from rtfs.caching.question import Kept, Question
 from rtfs.caching.request_keys import NAME, rules_key
+from rtfs.forking import renew_in_child
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class ReplyCache:
         self._clock = clock
         self._counts = Counts()
         self._lock = Lock()
+        renew_in_child(self, _lock=Lock)
         #: key -> (when it was read, the reply); the oldest first
         self._held: dict[bytes, tuple[float, Kept]] = {}
 

@@ -274,19 +274,23 @@ class Code(Stored):
 
     def verify(self) -> tuple[int, list[str]]:
         """Of published code, the signatures too; it is not removed for that, as a key may be trusted later."""
-        whole, problems = super().verify()
+        _, problems = super().verify()
         if self.store is None:
-            return whole, problems
+            return 0, problems
         from rtfs.caching.code.entries import CodeRefused
         from rtfs.caching.code.opening import code_path, open_code
 
-        code = open_code(code_path(self.environ), self.environ)
-        for key, state in code.states():
+        code, whole = open_code(code_path(self.environ), self.environ), 0
+        states = dict(code.states())
+        for key in self.all_keys():
+            name = f"{shown(states[key].name)} " if key in states else ""
             try:
                 code.open(key)
+                if key not in states:
+                    raise CodeRefused("what is known of it besides is gone", reason="damaged")
+                whole += 1
             except CodeRefused as refused:
-                problems.append(f"{shown(state.name)} {key.hex()[:KEY_DIGITS]}: {refused.message}; it is not run")
-                whole -= 1
+                problems.append(f"{name}{key.hex()[:KEY_DIGITS]}: {refused.message}; it is not run")
         code.close()
         return whole, problems
 

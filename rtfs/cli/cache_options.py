@@ -9,6 +9,7 @@ from rtfs.folders import answer_cache_folder, compile_cache_folder, data_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from rtfs.cli.terminal import Terminal
@@ -55,7 +56,7 @@ def answer_caches(options: Any, terminal: Terminal) -> dict[str, Any]:
     """The settings of plans and answers, for `caching.opening.open_caches`.
 
     Raises:
-        ConfigError: as in `compile_cache`.
+        ConfigError: as in `compile_cache`; `RTFS_CACHE_STORE` is no address.
     """
     off = cache_layers(options.no_cache)
     if getattr(options, "dry_run", False) or not wants_caches(terminal):
@@ -65,8 +66,23 @@ def answer_caches(options: Any, terminal: Terminal) -> dict[str, Any]:
         "off": [layer for layer in off if layer != "compile"],
         "refresh": [layer for layer in cache_layers(options.refresh) if layer != "compile"],
     }
-    shared = terminal.environ.get("RTFS_CACHE_STORE")
+    shared = None if {"reply", "semantic"} <= {*off} else shared_store(terminal.environ)
     return {**settings, "shared": shared} if shared else settings
+
+
+def shared_store(environ: Mapping[str, str]) -> str | None:
+    """The address of the store of answers that several machines share; None when there is none.
+
+    Raises:
+        ConfigError: no store can be there.
+    """
+    address = environ.get("RTFS_CACHE_STORE")
+    if not address:
+        return None
+    from rtfs.caching.addresses import check_address
+
+    check_address(address, "RTFS_CACHE_STORE")
+    return address
 
 
 def cache_layers(given: list[str]) -> list[str]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 
+from rtfs.cli.cache_options import shared_store
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +93,7 @@ class Stored(View):
             from rtfs.caching.stores.guarded import GuardedStore
             from rtfs.caching.stores.tiered import TieredStore
 
-            shared = self.environ.get("RTFS_CACHE_STORE")
+            shared = shared_store(self.environ)
             if not shared and not os.path.exists(os.path.join(self.folder, self.file)):
                 return None
             kept_as = self.kept_as or self.layer
@@ -126,14 +128,18 @@ class Stored(View):
         return {**found.to_dict(), "place": self.store.place}
 
     def clear(self) -> int:
-        return 0 if self.store is None else self.store.clear()
+        if self.store is None:
+            return 0
+        count = self.store.clear(self.layer)
+        self.store.clear()  # what is kept beside the entries: figures, budgets of errors
+        return count
 
     def verify(self) -> tuple[int, list[str]]:
         if self.store is None:
             return 0, []
         local: Any = getattr(self.store, "hot", self.store)
-        found: tuple[int, list[str]] = local.verify()
-        return found
+        _, problems = local.verify()
+        return local.stats(self.layer).entries, problems
 
     def close(self) -> None:
         if self._opened is not None:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable
@@ -177,14 +178,19 @@ class Asking:
         if not self.breakers.allows(name):
             problem = f"{spoken(target)} failed {self.breakers.threshold} times in a row and is left alone for a while"
             trace.attempts.append(Attempt(provider=trace.provider or "", target=name, outcome="skipped", problem=problem))
-            raise DelegationError(problem, kind="model-unavailable", retryable=True)
+            left_alone = DelegationError(problem, kind="model-unavailable", retryable=True)
+            left_alone.of_caller = True
+            raise left_alone
+        begin, patience_s = self._timer(), math.inf
         try:
             provider, request = prepared or self._prepared(call, target, options, settings, trace)
+            patience_s = request.timeout_s
             answer = self._tries(call, target, provider, request, settings, trace)
         except DelegationError as error:
             if not error.retryable:
                 self.breakers.ignored(name)
             trace.budget.check_time()  # where its own time was over, that is no answer to others who ask the same
+            error.of_caller = error.of_caller or self._timer() - begin >= patience_s
             raise
         except BaseException:
             self.breakers.ignored(name)

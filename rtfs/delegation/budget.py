@@ -14,6 +14,7 @@ Amounts are integers (`allowance`), so that sums are exact.
 
 from __future__ import annotations
 
+import sys
 import time
 from _thread import allocate_lock, get_ident
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from typing import Any
 
 from rtfs.delegation.allowance import NANO, NO_LIMITS, NOTHING, Allowance, Amounts, dollars
 from rtfs.errors import LimitExceeded
+from rtfs.forking import renew_in_child
 from rtfs.values.maps import Map
 from rtfs.values.scalars import Keyword
 
@@ -33,6 +35,7 @@ MAX_NESTING = 1_000
 _lock = allocate_lock()
 _changed = Condition(_lock)
 _waiting = 0
+renew_in_child(sys.modules[__name__], _lock=allocate_lock, _changed=lambda: Condition(_lock))
 
 
 class Budget:

@@ -172,7 +172,11 @@ class ModelDelegate:
                 self._code.compare(first, mine.value, trace.answer.value)
 
     def _by_code(self, call: DelegatedCall, target: ContentAddressed, trace: Trace) -> Answer | None:
-        return None if self._code is None else self._code.answer(call, target, trace)
+        if self._code is not None:
+            return self._code.answer(call, target, trace)
+        problem = "no published code is used here"
+        trace.attempts.append(Attempt(provider="code", target=target.printed, outcome="refused", problem=problem))
+        return None
 
     def _ask(self, call: DelegatedCall, decision: Decision, targets: list[AnyTarget], options: CallOptions, trace: Trace) -> None:
         settings = decision.settings

@@ -33,7 +33,7 @@ class Delegation:
         warn: takes one line for the person who runs the program.
         surroundings: what is true of all calls, for engines: environment and permissions.
     Raises:
-        ConfigError: limits, a log or metrics that are none.
+        ConfigError: limits, a log, metrics or an address of caches that are none.
     """
 
     def __init__(
@@ -59,6 +59,10 @@ class Delegation:
             from rtfs.delegation.metrics import Metrics
 
             metrics = Metrics(metrics)
+        if isinstance(caches, (str, Mapping)) and ("shared" in caches or "://" in str(caches)):
+            from rtfs.caching.addresses import check_places
+
+            check_places(caches)  # they are opened with the first call
         self._machine = machine
         self._models = models
         self._log, self._metrics = log, metrics
@@ -196,13 +200,13 @@ class Delegation:
                 if self._caches is None:
                     self._caches = open_caches(self._given_caches, lambda text: self._warn(f"rtfs: {text}"), self._environ)
                     if self._caches is not None and hasattr(self._metrics, "observe"):
-                        self._metrics.observe(self._counted)
+                        self._metrics.observe(self._layers)
         return self._caches
 
-    def _counted(self) -> dict[str, dict[str, float]]:
-        """What the caches of this runtime have counted, by layer."""
+    def _layers(self) -> list[Any]:
+        """The layers of cache of this runtime that count."""
         layers = [*self._caches.layers, *(() if self.plans is None else (self.plans,))]
-        return {layer.name: layer.counted() for layer in layers if hasattr(layer, "counted")}
+        return [layer for layer in layers if hasattr(layer, "counted")]
 
     def llm_execute(self, *operands: Any) -> str:
         """The capability `:ai.llm-execute`."""
@@ -373,6 +377,8 @@ class Delegation:
                 self._own_code.close()
             if self._caches is not None:
                 self._tell_plans()
+                if hasattr(self._metrics, "unobserve"):
+                    self._metrics.unobserve(self._layers)
                 # one that was given may be somebody else's too
                 self._caches.flush() if self._caches is self._given_caches else self._caches.close()
         finally:

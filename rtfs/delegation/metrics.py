@@ -22,8 +22,11 @@ No text of a call is in any of them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
 from typing import Any
+from weakref import WeakKeyDictionary
 
+from rtfs.delegation.cache_counters import CacheCounters, Layers
 from rtfs.delegation.record import NOT_SENT, Attempt, CallRecord
 from rtfs.errors import missing_extra
 
@@ -45,7 +48,8 @@ class Metrics:
             from opentelemetry import metrics
         except ImportError as error:
             raise missing_extra("opentelemetry-sdk", "otel", "metrics") from error
-        meter = (metrics.get_meter_provider() if provider is True else provider).get_meter("rtfs")
+        self._provider = metrics.get_meter_provider() if provider is True else provider
+        meter = self._provider.get_meter("rtfs")
         self._calls = meter.create_counter("rtfs.calls", "{call}", "delegated calls")
         self._decisions = meter.create_counter("rtfs.decisions", "{decision}", "where calls were to go")
         self._duration = meter.create_histogram(
@@ -53,6 +57,7 @@ class Metrics:
         )
         self._cost = meter.create_counter("rtfs.cost", "USD", "what requests cost, where the price is known")
         self._meter = meter
+        self._caches: CacheCounters | None = None
         self._hits = meter.create_counter("rtfs.cache.hits", "{hit}", "calls answered from a cache")
         self._request = meter.create_histogram(
             "gen_ai.client.operation.duration", "s", "duration of a request", explicit_bucket_boundaries_advisory=_SECONDS
@@ -62,28 +67,20 @@ class Metrics:
         )
         self._close: Callable[[], Any] = lambda: None
 
-    def observe(self, counted: Callable[[], dict[str, dict[str, float]]]) -> None:
+    def observe(self, layers: Layers) -> None:
         """Have the figures of caches read whenever metrics are collected.
 
         Args:
-            counted: gives layer -> what this process has counted, by the names of `caching.layer.COUNTED`.
+            layers: a method, whose object is not kept alive.
         """
-        from opentelemetry.metrics import Observation
+        if self._caches is None:
+            self._caches = _counters_of(self._provider, self._meter)
+        self._caches.add(layers)
 
-        def reading(*parts: tuple[str, dict[str, str]]) -> list[Any]:
-            def read(_: Any) -> Any:
-                for layer, figures in counted().items():
-                    for name, more in parts:
-                        yield Observation(figures[name], {"rtfs.cache.layer": layer, **more})
-
-            return [read]
-
-        by_result = [("hits", {"rtfs.cache.result": "hit"}), ("misses", {"rtfs.cache.result": "miss"})]
-        make = self._meter.create_observable_counter
-        make("rtfs.cache.lookups", reading(*by_result), "{lookup}", "look-ups in caches")
-        make("rtfs.cache.puts", reading(("puts", {})), "{entry}", "what was put into caches")
-        make("rtfs.cache.saved", reading(("tokens", {})), "{token}", "tokens that hits made unnecessary")
-        make("rtfs.cache.saved.cost", reading(("cost_usd", {})), "USD", "money that hits made unnecessary, by known prices")
+    def unobserve(self, layers: Layers) -> None:
+        """These caches are about to be closed: what they have counted stays."""
+        if self._caches is not None:
+            self._caches.look(layers)
 
     @classmethod
     def exporting(cls) -> Metrics:
@@ -130,3 +127,35 @@ class Metrics:
     def close(self) -> None:
         """Send what has not been sent."""
         self._close()
+
+
+#: Of each `MeterProvider`, what its counters of caches read.
+_counters: WeakKeyDictionary[Any, CacheCounters] = WeakKeyDictionary()
+_making = Lock()
+
+
+def _counters_of(provider: Any, meter: Any) -> CacheCounters:
+    """What the counters of caches read, which are made with it."""
+    from opentelemetry.metrics import Observation
+
+    with _making:
+        known = _counters.get(provider)
+        if known is not None:
+            return known
+        counters = _counters[provider] = CacheCounters()
+
+    def reading(*parts: tuple[str, dict[str, str]]) -> list[Any]:
+        def read(_: Any) -> Any:
+            for layer, figures in counters.sums().items():
+                for name, more in parts:
+                    yield Observation(figures[name], {"rtfs.cache.layer": layer, **more})
+
+        return [read]
+
+    by_result = [("hits", {"rtfs.cache.result": "hit"}), ("misses", {"rtfs.cache.result": "miss"})]
+    make = meter.create_observable_counter
+    make("rtfs.cache.lookups", reading(*by_result), "{lookup}", "look-ups in caches")
+    make("rtfs.cache.puts", reading(("puts", {})), "{entry}", "what was put into caches")
+    make("rtfs.cache.saved", reading(("tokens", {})), "{token}", "tokens that hits made unnecessary")
+    make("rtfs.cache.saved.cost", reading(("cost_usd", {})), "USD", "money that hits made unnecessary, by known prices")
+    return counters

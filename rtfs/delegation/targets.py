@@ -117,5 +117,5 @@ def parse_target(text: str) -> ExecTarget:
         return RemoteModel(model)
     if kind == "code" and len(model) == _HASH_DIGITS and not model.strip("0123456789abcdef"):
         return ContentAddressed(bytes.fromhex(model))
-    hint = "write local (the function's own body), local:MODEL or remote:MODEL, such as remote:gpt-4o-mini"
+    hint = "write local (the function's own body), local:MODEL, remote:MODEL, such as remote:gpt-4o-mini, or code: and a whole hash"
     raise ConfigError(f"`{text}` is not a target", hint=hint)

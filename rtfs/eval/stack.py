@@ -9,6 +9,7 @@ to need half of `ROOM_BYTES`; memory that is never touched is never really taken
 
 from __future__ import annotations
 
+import os
 import sys
 from _thread import allocate_lock
 from collections.abc import Callable
@@ -73,3 +74,13 @@ def restore_recursion_limit() -> None:
         _runs -= 1
         if not _runs and _found < _raised == sys.getrecursionlimit():
             sys.setrecursionlimit(_found)
+
+
+def _forked() -> None:
+    """In a new process: another thread may have had the lock, and is not there."""
+    global _lock
+    _lock = allocate_lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

@@ -12,12 +12,12 @@ import contextlib
 import ctypes
 import logging
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from rtfs.errors import DelegationError
+from rtfs.models.alarms import ALARMS
 from rtfs.semantics.stopping import Stop
 
 log = logging.getLogger("rtfs.models")
@@ -64,11 +64,11 @@ class CallLimit:
     def watched(self) -> Iterator[None]:
         """Meanwhile the call is tripped when it is to end."""
         with self.telling(self.trip):
-            _alarm.add(self)
+            alarm = ALARMS.set(self.trip, self.deadline)
             try:
                 yield
             finally:
-                _alarm.remove(self)
+                ALARMS.off(alarm)
 
     @contextlib.contextmanager
     def telling(self, callback: Callable[[], None]) -> Iterator[None]:
@@ -100,41 +100,3 @@ def _question(lib: Any) -> Any:
             log.info("calls to local models cannot be stopped within a piece of a prompt here")
             _questions.append(None)
     return _questions[0]
-
-
-class _Alarm:
-    """One thread for all calls in progress that trips those whose time is over. It starts with the first."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._limits: set[CallLimit] = set()
-        self._thread: threading.Thread | None = None
-        self._wakes = 0.0
-
-    def add(self, limit: CallLimit) -> None:
-        with self._changed:
-            self._limits.add(limit)
-            if self._thread is None or not self._thread.is_alive():  # not after a fork either
-                self._thread = threading.Thread(target=self._run, name="rtfs-local-model-times", daemon=True)
-                self._wakes = 0.0
-                self._thread.start()
-            elif limit.deadline < self._wakes:
-                self._changed.notify()
-
-    def remove(self, limit: CallLimit) -> None:
-        with self._changed:
-            self._limits.discard(limit)
-
-    def _run(self) -> None:
-        with self._changed:
-            while True:
-                now = time.monotonic()
-                for limit in [limit for limit in self._limits if limit.deadline <= now]:
-                    limit.trip()
-                    self._limits.discard(limit)
-                # without calls it still wakes now and then, which costs nothing; with one it is told of earlier ones
-                self._wakes = min((limit.deadline for limit in self._limits), default=now + 3600.0)
-                self._changed.wait(min(3600.0, self._wakes - now))
-
-
-_alarm = _Alarm()

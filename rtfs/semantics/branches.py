@@ -63,6 +63,7 @@ class Branches:
         self._flights = Outside(most_active)
         self._waiting: dict[Branch, tuple[threading.Event, bool]] = {}  # for other branches: until when, and whether for ever
         self._working: set[Branch] = set()  # those with a thread
+        self._given_up: set[Branch] = set()  # of those, what was waited for in vain: it will end some time, and nobody needs it
         self._unwound = threading.Event()
         self._idle: list[Worker] = []
         self._here: dict[int, Branch] = {}  # thread -> branch
@@ -92,8 +93,9 @@ class Branches:
         root = self.root
         assert root is not None
         root.stop = Stop()
-        self.unwind(lambda: not self._working)
+        self.unwind(lambda: self._working <= self._given_up)
         with self._lock:
+            self._given_up &= self._working
             for worker in self._idle:
                 worker.branch = None
                 worker.gate.release()
@@ -209,11 +211,15 @@ class Branches:
         return event.is_set()
 
     def unwind(self, is_done: Callable[[], bool]) -> None:
-        """Wait until branches that were called off are done, but not for ever."""
+        """Wait until branches that were called off are done, but not for ever, and for each of them but once."""
         until = time.monotonic() + GRACE_S
+        with self._lock:
+            called_off = {branch for branch in self._working if branch.stop.is_set}
         while not is_done():
             left_s = until - time.monotonic()
             if left_s <= 0:
+                with self._lock:
+                    self._given_up |= called_off & self._working
                 return
             self._unwound.clear()
             self._wait(self.me(), self._unwound, left_s)

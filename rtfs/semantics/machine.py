@@ -87,11 +87,11 @@ class Machine:
         if self.metered:
             self.fuel.start()
 
-    def end_run(self) -> None:
-        """Call off what the run has begun and not awaited."""
+    def end_run(self, failed: bool = False) -> None:
+        """Call off what the run has begun and not awaited; `failed`: it has not come to its end."""
         if self.branches is not None and self.branches.root is not None:
             if self.tickets is not None:
-                self.tickets.end_run()
+                self.tickets.end_run(failed)
             self.branches.finish()
 
     def with_branches(self) -> Branches:

@@ -170,15 +170,22 @@ class Tickets:
             for ticket in tickets:
                 ticket.cancel()
 
-    def end_run(self) -> None:
-        """Cancel what nobody has awaited, and say so."""
+    def end_run(self, failed: bool) -> None:
+        """Cancel what nobody has awaited, and say so.
+
+        Args:
+            failed: an error, a limit or an interrupt has ended the run, and with it what was to be awaited later; only what went
+                wrong in tickets by itself is still to be said.
+        """
         unseen, self._open, self._fatal = [ticket for ticket in self._open if not ticket.is_seen], [], None
         warn = self._machine.host.warn
         for ticket in unseen:
             if ticket.cancel():
+                if failed:
+                    continue
                 warn("this ticket was not awaited, and is cancelled at the end of the run", ticket.span)
-            elif isinstance(ticket.branch.error, RtfsError):
-                warn(f"this ticket was not awaited, and its work has failed: {ticket.branch.error.message}", ticket.span)
+            elif isinstance(error := ticket.branch.error, RtfsError) and not (failed and _ends_all(error)):
+                warn(f"this ticket was not awaited, and its work has failed: {error.message}", ticket.span)
 
 
 def _ends_all(error: BaseException) -> bool:

@@ -8,6 +8,7 @@ thread has the meter of the run it carries out.
 
 from __future__ import annotations
 
+import os
 from _thread import _local, allocate_lock
 from collections.abc import Callable, Iterable
 from itertools import compress
@@ -103,3 +104,13 @@ def announce(size_bytes: int) -> None:
     """
     if running and (meter := getattr(here, "meter", None)) is not None:
         meter.announce(size_bytes)
+
+
+def _forked() -> None:
+    """In a new process: another thread may have had the lock, and is not there."""
+    global _lock
+    _lock = allocate_lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

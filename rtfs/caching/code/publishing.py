@@ -13,12 +13,13 @@ import time
 
 from rtfs.caching.code.bounds import lower_bound
 from rtfs.caching.code.entries import CodeEntry, CodeRefused
-from rtfs.errors import RtfsError
+from rtfs.errors import RtfsError, nearest
 from rtfs.ir.artefact.container import encode
 from rtfs.ir.artefact.definitions import Definition, definitions_of, task_text
 from rtfs.ir.artefact.program import Prepared, Program
 from rtfs.syntax import nodes as ast
 from rtfs.values.equality import equal
+from rtfs.values.printing import to_readable
 from rtfs.values.struct import Struct
 
 TYPE_CHECKING = False
@@ -111,14 +112,20 @@ def verify(
             if error.kind == ABSTAIN and kind != "tests":
                 continue
             covered += 1
-            first_miss = first_miss or error.message
+            first_miss = first_miss or f"number {count}: {error.message}"
             continue
         covered += 1
         if equal(value, example.value):
             agreed += 1
         else:
-            first_miss = first_miss or "another value than is expected"
+            told = f"{_short(value)} and not {_short(example.value)}" if kind == "tests" else "another value than is expected"
+            first_miss = first_miss or f"number {count}: {told}"
     return Verification(kind, count, covered, agreed, wanted, confidence, first_miss)
+
+
+def _short(value: Any) -> str:
+    text = to_readable(value)
+    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def part_of(program: Program, name: str) -> tuple[Program, Definition]:
@@ -130,7 +137,9 @@ def part_of(program: Program, name: str) -> tuple[Program, Definition]:
     whole = {found.name: found for found in definitions_of(program)}
     function = whole.get(name)
     if function is None or function.function is None:
-        raise CodeRefused(f"the program defines no function {name}", reason="other-code")
+        close = nearest(name, [found.name for found in whole.values() if found.function is not None])
+        hint = f"did you mean {close[0]}?" if close else "`rtfs hash FILE` lists what a program defines"
+        raise CodeRefused(f"the program defines no function {name}", reason="other-code", hint=hint)
     needed = _needed(program, name)
     forms = tuple([_alone(form) for form in program.forms if _keep(form.node, needed)])
     part = Program(forms, program.modules, program.sources)
@@ -221,9 +230,12 @@ def make_entry(
         raise CodeRefused(f"{name} does not load in the sandbox: {error.message}", reason="not-verified") from error
     found = verify(run, examples, kind=kind, wanted=wanted, confidence=confidence)
     if not found.passed:
-        because = f"; first: {found.first_miss}" if found.first_miss else ""
+        because = f"; first, {found.first_miss}" if found.first_miss else ""
         least = "" if kind == "tests" else f", and {wanted:.1%} is asked for"
-        raise CodeRefused(f"{name} is not published: {found}{least}{because}", reason="not-verified")
+        said, hint = f"{found}{least}{because}", "correct the function, or what is expected of it" if kind == "tests" else None
+        if kind == "tests" and not found.examples:
+            said, hint = "there are no tests", "write [[operand …] value] for each, one at least"
+        raise CodeRefused(f"{name} is not published: {said}", reason="not-verified", hint=hint)
     words = text or task_text(function.function)
     entry = CodeEntry(
         name=name,

@@ -10,6 +10,7 @@ import time
 from threading import Lock
 
 from rtfs.caching.stores.protocol import Entry, StoreStats, StoreUnavailable
+from rtfs.forking import renew_in_child
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class GuardedStore:
         self.name, self.place, self.persistent = store.name, store.place, store.persistent
         self._notice, self._timer = notice, timer
         self._lock = Lock()
+        renew_in_child(self, _lock=Lock)
         self._until = 0.0
         self._pause_s = 0.0
         #: Look-ups and writes that did not take place.

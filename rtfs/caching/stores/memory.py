@@ -12,6 +12,7 @@ from threading import Lock
 from cachetools import Cache, FIFOCache, LFUCache, LRUCache, RRCache
 
 from rtfs.caching.stores.protocol import Entry, Known, StoreStats
+from rtfs.forking import renew_in_child
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class MemoryStore:
         self._max_entries, self._max_bytes, self._ttl_s = max_entries, max_bytes, ttl_s
         self._clock = clock
         self._lock = Lock()
+        renew_in_child(self, _lock=Lock)
         #: (namespace, key) -> what is kept; never full by itself, as room is made before something is put in
         self._table: Any = _TABLES[policy](max_bytes, getsizeof=_size)
         self._tags: dict[tuple[str, str], dict[bytes, None]] = {}

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 
 from rtfs.caching.stores.frames import frame, unframe
 from rtfs.caching.stores.protocol import Entry, Known, StoreStats, StoreUnavailable, without_password
-from rtfs.errors import missing_extra
+from rtfs.errors import ConfigError, missing_extra
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class RedisStore:
         try:
             self._redis: Any = redis.Redis.from_url(address, socket_connect_timeout=CONNECT_S, socket_timeout=ANSWER_S)
         except ValueError as error:
-            raise StoreUnavailable(f"{without_password(address)} is no address of a Redis server: {error}") from error
+            raise ConfigError(f"{without_password(address)} is no address of a Redis server: {error}") from error
         self.place = without_password(address)
         self._ttl_s, self._prefix, self._clock = ttl_s, prefix, clock
         self._expired = self._damaged = 0

@@ -74,8 +74,10 @@ class ObjectStore:
                 "client_options": {"timeout": f"{ANSWER_S}s", "connect_timeout": f"{CONNECT_S}s", "allow_http": True},
                 "retry_config": {"max_retries": 1, "retry_timeout": timedelta(seconds=TRIES_S)},
             }
-        with self._translated():
+        try:
             self._store: Any = from_url(f"{scheme}://{bucket}", **more, **(settings or {}))
+        except (*self._errors, ValueError) as error:
+            raise ConfigError(f"{self.place} is no address of an object store: {_first_line(error)}") from error
 
     def _path(self, namespace: str, key: bytes) -> str:
         digits = key.hex()
@@ -194,5 +196,8 @@ class ObjectStore:
         try:
             yield
         except self._errors as error:
-            said = str(error).strip().partition("\n")[0]
-            raise StoreUnavailable(f"{self.place}: {said}") from error
+            raise StoreUnavailable(f"{self.place}: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -17,6 +17,7 @@ from threading import Lock
 from rtfs.caching.stores.protocol import Entry, Known, StoreStats, StoreUnavailable
 from rtfs.database import Database, Layout
 from rtfs.errors import ConfigError
+from rtfs.forking import renew_in_child
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class SQLiteStore:
         self._order = _ORDERS[policy]
         self._clock = clock
         self._lock = Lock()
+        renew_in_child(self, _lock=Lock)
         #: id -> [times used, when last]; not written yet
         self._uses: dict[int, list[float]] = {}
         self._evictions = self._expired = self._damaged = 0

@@ -26,10 +26,10 @@ Budget = tuple[tuple[str, float], ...]
 
 
 def written(target: ExecTarget) -> str:
-    """A target as policies write it: `local`, `local:smollm2`, `remote:kimi-k2`."""
+    """A target as policies write it: `local`, `local:smollm2`, `remote:kimi-k2`, `code:` and a hash."""
     if isinstance(target, ModelTarget):
         return f"{'remote' if isinstance(target, RemoteModel) else 'local'}:{target.model}"
-    return "local"
+    return "local" if isinstance(target, LocalPure) else target.printed
 
 
 class MetadataCondition(Struct):
@@ -181,8 +181,8 @@ class Limits(Struct):
     budget: Budget = ()
 
     def refusal(self, target: ExecTarget) -> str | None:
-        """Why a target may not be used; None when it may. The function's own body always may."""
-        if isinstance(target, LocalPure) or not self.any:
+        """Why a target may not be used; None when it may. What is no model always may: the function's own body, published code."""
+        if not isinstance(target, ModelTarget) or not self.any:
             return None
         text = written(target)
         for pattern in self.deny:

@@ -74,7 +74,7 @@ def add_concurrency(add: Callable[..., None], machine: Machine) -> None:
     def race(given: Any) -> Any:
         found = [_ticket("race", ticket, 0) for ticket in items("race", given, 0)]
         if not found:
-            raise invalid_argument("race", "there are no tickets", 0)
+            raise invalid_argument("race", "there are no tickets", 0, hint="write (race [ticket …]), with one at least")
         return tickets().race(found)
 
     add("pmap", parallel_map, 2, 3, _DOCS["pmap"], f"[:and {_PMAP} [:fn [[:fn [a] b] [:seq a] map] [:vector b]]]")
@@ -110,9 +110,12 @@ _DOCS = {
 }
 
 
+_TICKET = "(delegate-async (f x)) makes a ticket; any other value is there already"
+
+
 def _ticket(operation: str, value: Any, index: int) -> Ticket:
     if getattr(value, "kind_name", "") != "ticket":
-        raise type_error(operation, "ticket", value, index)
+        raise type_error(operation, "ticket", value, index, hint=_TICKET)
     ticket: Ticket = value
     return ticket
 
@@ -120,20 +123,23 @@ def _ticket(operation: str, value: Any, index: int) -> Ticket:
 def _options(operation: str, options: Any, names: tuple[str, ...], index: int) -> dict[str, Any]:
     """The options in a map, by name."""
     if type(options) is not Map:
-        raise type_error(operation, "map of options", options, index)
+        raise type_error(operation, "map of options", options, index, hint=f"known: {_known(names)}")
     found: dict[str, Any] = {}
     for key, value in options.items():
         if type(key) is not Keyword or key.name not in names:
-            hint = f"known: {', '.join([f':{name}' for name in names])}"
-            raise invalid_argument(operation, f"there is no option {to_readable(key)}", index, hint=hint)
+            raise invalid_argument(operation, f"there is no option {to_readable(key)}", index, hint=f"known: {_known(names)}")
         found[key.name] = value
     return found
+
+
+def _known(names: tuple[str, ...]) -> str:
+    return ", ".join([f":{name}" for name in names])
 
 
 def _most(operation: str, options: Any, index: int) -> int | None:
     most = _options(operation, options, ("max-in-flight",), index).get("max-in-flight")
     if most is not None and (type(most) is not int or most < 1):
-        raise invalid_argument(operation, ":max-in-flight is a positive integer", index)
+        raise invalid_argument(operation, ":max-in-flight is a positive integer", index, hint="write {:max-in-flight 8}")
     return most
 
 
@@ -144,7 +150,8 @@ def _waiting(operation: str, options: Any, index: int) -> tuple[float | None, An
     if timeout_ms is None:
         return None, _MISSING
     if type(timeout_ms) not in (int, float) or not 0 <= timeout_ms < float("inf"):
-        raise invalid_argument(operation, ":timeout-ms is a number of milliseconds, not negative", index)
+        message = ":timeout-ms is a number of milliseconds, not negative"
+        raise invalid_argument(operation, message, index, hint="write {:timeout-ms 500}, or leave it out to wait for ever")
     return timeout_ms / 1000, found.get("default", _MISSING)
 
 
@@ -152,4 +159,5 @@ def _late(what: str, timeout_s: float | None, default: Any) -> Any:
     if default is not _MISSING:
         return default
     assert timeout_s is not None
-    raise EvalError(f"{what} not done after {timeout_s * 1000:g} ms", kind="await-timeout")
+    hint = "give a :default for its place, or a longer :timeout-ms"
+    raise EvalError(f"{what} not done after {timeout_s * 1000:g} ms", kind="await-timeout", hint=hint)

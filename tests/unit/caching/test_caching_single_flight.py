@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dis
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -142,6 +144,75 @@ def test_when_the_worker_is_given_up_one_of_the_waiters_works(signal: BaseExcept
     assert results[0] is signal
     assert sorted(results[1:]) == [("second", False)] * 2 + [("second", True)]
     assert second.count == 1
+
+
+def of_caller() -> DelegationError:
+    error = DelegationError("its time was over", kind="model-unavailable")
+    error.of_caller = True
+    return error
+
+
+@pytest.mark.parametrize("is_called_off", [False, True])
+def test_what_a_worker_met_for_reasons_of_its_own_is_not_for_others(is_called_off: bool) -> None:
+    """A limit of the worker alone, or an error that came of its being called off."""
+    signal, stop = DelegationError("the connection was closed") if is_called_off else of_caller(), Stop()
+    flights: SingleFlight[str] = SingleFlight()
+    callers, first = Callers(), Gate(raising(signal))
+    callers.start(lambda: flights.run("key", first, stop=stop))
+    until(lambda: first.count == 1)
+    callers.start(lambda: flights.run("key", lambda: "second"))
+    until(lambda: flights.under_way("key") == 2)
+    if is_called_off:
+        stop.set()
+    first.open.set()
+    assert callers.join() == [signal, ("second", True)]
+
+
+class Interrupting:
+    """As a trace function: a KeyboardInterrupt at the n-th place in `run` at which CPython looks for signals, and at no other."""
+
+    PLACES = frozenset({"RESUME", "CALL", "CALL_FUNCTION_EX", "JUMP_BACKWARD"})
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+        self._last: dict[int, str] = {}  # frame -> the instruction that it has just carried out
+
+    def __call__(self, frame: Any, event: str, _: Any) -> Any:
+        if not frame.f_code.co_filename.endswith("single_flight.py"):
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            if self._last.get(id(frame)) in self.PLACES:
+                self.left -= 1
+                if self.left == 0:
+                    raise KeyboardInterrupt
+            self._last[id(frame)] = dis.opname[frame.f_code.co_code[frame.f_lasti]]
+        elif event in ("call", "exception"):  # a call that failed is followed by no look
+            self._last.pop(id(frame), None)
+        return self
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_interrupt_anywhere_leaves_no_key_occupied(fails: bool) -> None:
+    work = raising(ValueError("no")) if fails else (lambda: 1)
+    places, before = 0, sys.gettrace()
+    while True:
+        flights: SingleFlight[Any] = SingleFlight()
+        interrupting = Interrupting(places + 1)
+        sys.settrace(interrupting)
+        try:
+            flights.run("key", work)
+        except (KeyboardInterrupt, ValueError):
+            pass
+        finally:
+            sys.settrace(before)
+        callers = Callers()
+        callers.start(lambda flights=flights: flights.run("key", lambda: 2))  # type: ignore[misc]
+        assert callers.join() == [(2, True)], f"after an interrupt at place {places + 1}"
+        if interrupting.left > 0:  # there are no more
+            break
+        places += 1
+    assert places > 10
 
 
 def test_a_waiter_leaves_when_its_time_is_over_and_the_work_goes_on() -> None:

@@ -128,7 +128,12 @@ def test_publishing_what_one_has_written(rtfs: Home) -> None:
     code, _, err = rtfs("code", "publish", "by-words", "--file", program, "--tests", bad)
     assert code == 2
     assert "RTFS-C006" in err
-    assert "0 of 1 tests right" in err
+    assert '0 of 1 tests right; first, number 1: "bug" and not "card"' in err
+    code, _, err = rtfs("code", "publish", "by-words", "--file", program, "--tests", rtfs.write("none", ""))
+    assert code == 2
+    assert "there are no tests\n  hint: write [[operand …] value]" in err
+    code, _, err = rtfs("code", "publish", "by-word", "--file", program, "--tests", good)
+    assert "hint: did you mean by-words?" in err
     code, out, _ = rtfs("code", "publish", "by-words", "--file", program, "--tests", good, "--for", "topic", "--json")
     assert code == 0
     hashes = {one["name"]: one["hash"] for one in map(json.loads, rtfs("hash", program, "--json")[1].splitlines())}
@@ -139,7 +144,7 @@ def test_publishing_what_one_has_written(rtfs: Home) -> None:
     assert "None" not in rtfs("logs")[1]
     assert "by-words  active" in rtfs("cache", "ls", "code")[1]
     assert json.loads(rtfs("cache", "stats", "code", "--json")[1])["code"]["hits"] == 1
-    assert rtfs("cache", "verify", "code")[1].endswith(" whole, 0 not\n")
+    assert rtfs("cache", "verify", "code")[1] == "code: 1 whole, 0 not\n"
     rtfs("cache", "clear")
     assert rtfs("run", "--no-cache=code", str(rtfs.folder / "run.rtfs"), data)[1] == "bug\nother\n"
     assert [record["source"] for record in records(rtfs)][2:] == ["model", "model"]

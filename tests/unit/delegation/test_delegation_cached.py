@@ -641,6 +641,61 @@ def test_a_given_manager_stays_open() -> None:
             assert rt.records.totals.by_cache == number
 
 
+class Timed:
+    """The first request takes all of its time, and fails; those after it are answered at once."""
+
+    name = "timed"
+
+    def __init__(self) -> None:
+        self.requests: list[ModelRequest] = []
+        self.begun = threading.Event()
+
+    def complete(self, request: ModelRequest) -> ModelReply:
+        self.requests.append(request)
+        if len(self.requests) > 1:
+            return ModelReply(text='"answered"', usage=Usage(prompt_tokens=10, completion_tokens=2))
+        self.begun.set()
+        time.sleep(request.timeout_s)
+        raise DelegationError("no answer in time", kind="model-unavailable", retryable=True)
+
+    def availability(self, model: str) -> Availability:
+        return Availability(usable=True, detail="here")
+
+    def close(self) -> None:
+        pass
+
+
+def test_who_waits_for_another_runtime_keeps_its_own_time() -> None:
+    """The one that asks runs out of its own time; the one that waits has more, and asks itself, within what it has left."""
+    caches, model = CacheManager(ReplyCache(MemoryStore())), Timed()
+
+    def runtime(**options: Any) -> rtfs.Runtime:
+        registry = ModelRegistry()
+        registry.register("m", model)
+        made = rtfs.Runtime(caches=caches, models=registry, on_warning=lambda message, span: None, **options)
+        made.run('(defn ask ^:delegation :remote "m" ^{:timeout-s 20} "?" [x :string] :-> :string (str "body of " x))')
+        return made
+
+    ended: list[Any] = []
+
+    def hurried() -> None:
+        with runtime(limits=rtfs.Limits(timeout_s=0.5)) as first:
+            try:
+                ended.append(first.run('(ask "x")'))
+            except LimitExceeded as limit:
+                ended.append(limit.kind)
+
+    thread = threading.Thread(target=hurried, daemon=True)
+    thread.start()
+    assert model.begun.wait(20)
+    with runtime() as second:
+        assert second.run('(ask "x")') == "answered"
+    thread.join(20)
+    assert ended in (["body of x"], ["time-exhausted"])
+    assert [request.timeout_s < 0.6 for request in model.requests] == [True, False]
+    assert 10 < model.requests[1].timeout_s < 20, "it has waited"
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -650,7 +705,7 @@ def test_a_given_manager_stays_open() -> None:
     ],
 )  # fmt: skip
 def test_wrong_settings_are_refused(wrong: Any) -> None:
-    with rtfs.Runtime(caches=wrong) as rt, pytest.raises(ConfigError):
+    with pytest.raises(ConfigError), rtfs.Runtime(caches=wrong) as rt:
         rt.run(PROGRAM)
 
 
@@ -660,11 +715,11 @@ def test_wrong_settings_are_refused(wrong: Any) -> None:
 def test_passwords_in_addresses_are_not_shown(address: str, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip(address.partition(":")[0].replace("s3", "obstore").replace("http", "rtfs"))
     said = ""
-    with rtfs.Runtime(caches={"shared": address}) as rt:
-        try:
+    try:
+        with rtfs.Runtime(caches={"shared": address}) as rt:
             rt.run(PROGRAM)
-        except ConfigError as error:
-            said = f"{error.message} {error.hint}"
+    except ConfigError as error:
+        said = f"{error.message} {error.hint}"
     said += capsys.readouterr().err
     assert said
     assert "hush" not in said

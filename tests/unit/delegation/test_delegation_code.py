@@ -19,6 +19,7 @@ from rtfs.caching.code.signing import Signer
 from rtfs.caching.code.store import CODE as ENVELOPES
 from rtfs.caching.semantic.embedding import HashedEmbedder
 from rtfs.cli.crystallise import state_lines
+from rtfs.delegation.context import CallContext
 from rtfs.delegation.engine import StaticEngine
 from rtfs.delegation.targets import ContentAddressed, parse_target
 from rtfs.errors import ConfigError
@@ -364,6 +365,29 @@ def test_code_without_a_task_answers_to_its_hash_only() -> None:
     assert s.last.source == "code"
     assert s.ask("hello", "kind") == "other"  # its own body
     assert s.last.source == "body"
+
+
+@pytest.mark.parametrize("strategy", ["tree", "ir"])
+def test_without_a_library_a_call_to_a_hash_leaves_an_attempt(strategy: str) -> None:
+    text = "code:" + "0f" * 32
+    with Runtime(strategy=strategy, environ={}, engine=StaticEngine({"kind": text}), on_warning=lambda m, s: None) as runtime:
+        assert runtime.run('(defn kind [message :string] :-> :string "own") (kind "x")') == "own"
+        record = runtime.records.calls[-1]
+    assert [(a.provider, a.target, a.outcome) for a in record.attempts] == [("code", text, "refused")]
+    assert "no published code is used here" in record.attempts[0].problem
+    assert (record.source, record.error_kind) == ("body", "targets-refused")
+
+
+def test_policies_name_code_as_it_is_written() -> None:
+    from rtfs.delegation.policy.engine import PolicyEngine
+    from rtfs.delegation.policy.explaining import explain, lines
+    from rtfs.delegation.policy.reading import read_policy
+
+    text = "code:" + "0f" * 32
+    policy = read_policy(f'allow = "local:*"\n[[rules]]\nsymbol = "kind"\ntarget = "{text}"\n', "delegation.toml", "")
+    found = explain(PolicyEngine(policy), CallContext("kind"))
+    assert found.decision.target == parse_target(text)
+    assert f"target    {text}  taken" in "\n".join(lines(found))
 
 
 def test_targets_are_read_and_written() -> None:

@@ -14,6 +14,7 @@ from rtfs.config import Limits
 from rtfs.errors import ConfigError, DelegationError, EvalError, LimitExceeded, MacroError
 from rtfs.models.protocol import ModelReply, ModelRequest
 from rtfs.runtime import Runtime
+from rtfs.semantics.branches import GRACE_S
 from rtfs.source import Source
 from tests.support.waiting_models import Waiting, runtime_with
 
@@ -145,6 +146,24 @@ def test_a_model_that_cannot_be_interrupted_is_left_to_itself(strategy: str) -> 
         no_branch_is_left()
         assert runtime.budget.reserved.calls == 0
         assert runtime.budget.spent.calls == 4
+
+
+def test_what_cannot_be_interrupted_is_waited_for_once(strategy: str) -> None:
+    """Neither the end of the run nor the runs after it wait again for what was given up."""
+    answers = threading.Event()
+    model = Waiting(lambda n: 5, fails=(0,), deaf=True)
+    model.during = lambda n: answers.wait(PATIENCE_S) if n else None
+    with runtime_with(model, strategy, strict=True) as runtime:
+        try:
+            caught, seconds = took(lambda: runtime.run("(try (pmap ask (range 0 3)) (catch e (:message e)))"))
+            assert (caught, seconds < 1.8 * GRACE_S) == ("no answer to 0", True)
+            for _ in range(2):
+                value, seconds = took(lambda: runtime.run("(count (pmap inc (range 0 3)))"))
+                assert (value, seconds < 0.5 * GRACE_S) == (3, True)
+        finally:
+            answers.set()
+        no_branch_is_left()
+        assert runtime.budget.spent.calls == 3
 
 
 def test_finally_forms_of_what_is_called_off_run_before_anything_else(strategy: str) -> None:
@@ -369,6 +388,27 @@ def test_an_error_surfaces_where_it_is_awaited_each_time_with_its_own_place(stra
             runtime.run("(def t (delegate-async (/ 1 0)))\n(try (await t) (catch e 1))\n(await t)")
         assert str(caught.value.span) == "<run>:1:24"
         assert caught.value.kind == "division-by-zero"
+
+
+@pytest.mark.parametrize(
+    ("program", "options", "kind"),
+    [
+        ("(await a) (await b)", {"limits": Limits(timeout_s=0.1)}, "time-exhausted"),
+        ("(await a) (await b)", {"run_budget": {"calls": 1}}, "budget-exhausted"),
+        ("(/ 1 0)", {}, "division-by-zero"),
+    ],
+)
+def test_what_a_limit_or_an_error_has_ended_was_not_forgotten(strategy: str, program: str, options: Any, kind: str) -> None:
+    """Of a ticket that would have been awaited later nothing is said; of one whose own work has failed it is."""
+    said: list[str] = []
+    model = Waiting(lambda n: 60_000 if "limits" in options else 50)
+    with runtime_with(model, strategy, on_warning=lambda message, span: said.append(message), **options) as runtime:
+        with pytest.raises(EvalError) as caught:
+            runtime.run(f"(let [a (delegate-async (ask 1)) b (delegate-async (ask 2)) c (delegate-async (ask 3))] {program})")
+        assert (caught.value.kind, said) == (kind, [])
+        with pytest.raises(EvalError, match="Division by zero"):
+            runtime.run('(delegate-async (throw "lost")) (/ 1 0)')
+        assert said == ["this ticket was not awaited, and its work has failed: lost"]
 
 
 def test_tickets_that_nobody_awaited_are_cancelled_at_the_end_with_a_warning(strategy: str) -> None:

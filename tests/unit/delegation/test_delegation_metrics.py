@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import threading
+import weakref
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
 
+from rtfs.caching.opening import open_caches
 from rtfs.cli.main import main
 from rtfs.delegation.engine import Decision
 from rtfs.delegation.metrics import Metrics
@@ -56,6 +60,36 @@ def test_caches_are_counted_by_layer(reader: Any, provider: Any):
         ((_, saved),) = found["rtfs.cache.saved"]
         assert saved > 0
         assert found["rtfs.cache.hits"] == [(of_l2, 1)]
+
+
+SAY = '(defn say ^:delegation :remote "echo" "?" [text :string] :-> :string text) (say "x") (say "x")'
+
+
+def lookups(reader: Any) -> dict[str, float]:
+    return {of["rtfs.cache.result"]: value for of, value in points(reader)["rtfs.cache.lookups"] if of["rtfs.cache.layer"] == "L2"}
+
+
+def test_caches_are_counted_together_and_not_kept_alive(reader: Any, provider: Any):
+    """A provider knows a counter of a name once, and its callbacks stay as long as it does."""
+    kept = []
+    for number in range(1, 4):
+        runtime = Runtime(environ={}, metrics=provider, caches=True, on_warning=lambda message, span: None)
+        runtime.run(SAY)
+        assert lookups(reader) == {"hit": number, "miss": number}
+        kept += [weakref.ref(runtime), weakref.ref(runtime.delegation.caches), weakref.ref(runtime.delegation)]
+        runtime.close()
+        del runtime
+        gc.collect()
+        assert [known() for known in kept if known() is not None] == []
+        assert lookups(reader) == {"hit": number, "miss": number}, "what was counted does not become less"
+
+
+def test_a_cache_of_several_runtimes_is_counted_once(reader: Any, provider: Any):
+    with closing(open_caches(True)) as caches:
+        for number in range(1, 4):
+            with Runtime(environ={}, metrics=provider, caches=caches, on_warning=lambda message, span: None) as runtime:
+                runtime.run(SAY)
+                assert lookups(reader) == {"hit": 2 * number - 1, "miss": 1}
 
 
 def test_calls_of_a_runtime_are_counted(reader: Any, provider: Any):
