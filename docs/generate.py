@@ -242,6 +242,7 @@ def command_line() -> str:
 
 def policy() -> str:
     from rtfs.delegation.policy import fields
+    from rtfs.delegation.policy.caching import CACHE
     from rtfs.delegation.policy.kinds import Field
 
     def rows(table_fields: tuple[Field, ...]) -> str:
@@ -266,6 +267,7 @@ def policy() -> str:
     for title, kind in (
         ("`metadata` of a rule", fields.METADATA),
         ("`budget`", fields.BUDGET),
+        ("`cache`", CACHE),
         ("`[settings]`", None),
         ("`[tenants.NAME]`", fields.TENANT),
         ("`[engines.NAME]`", fields.ENGINE),

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from rtfs.checker.effects import FunctionEffects
-    from rtfs.errors import AnalysisError
+    from rtfs.errors import AnalysisError, RtfsError
     from rtfs.semantics.machine import Machine
     from rtfs.semantics.namespace import Namespace
     from rtfs.semantics.stopping import Stop
@@ -86,7 +86,9 @@ class Inspection:
         from rtfs.syntax.reader import read_forms
 
         forms = read_forms(source)
-        problems: list[AnalysisError] = self._enter(lambda: ProgramChecker(self.machine, self._evaluator).problems(forms))
+        problems: list[AnalysisError] = self._enter(
+            lambda: ProgramChecker(self.machine, self._evaluator, _problem_of_options).problems(forms)
+        )
         return problems
 
     def effects(self, source: Source) -> list[FunctionEffects]:
@@ -126,3 +128,9 @@ class Inspection:
 
         forms = read_forms(source)
         self._enter(lambda: view(self.machine, source, forms, self.optimization, self.optimization_report, begin, after))
+
+
+def _problem_of_options(spec: Any) -> RtfsError | None:
+    from rtfs.delegation.options import problem_of
+
+    return problem_of(spec)

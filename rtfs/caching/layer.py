@@ -129,6 +129,7 @@ class CacheStats(Struct):
     Attributes:
         hits, misses, puts, invalidations: since the layer began; `evictions`: for want of room; `expired`: for their age.
         refused: values that were not kept: too large, not sure enough, or the store could not be written.
+        negative: of the hits, those that were errors, which somebody wanted to be kept.
         size, capacity: entries that there are, and that there may be.
         size_bytes, capacity_bytes: the same in bytes of values.
     """
@@ -141,6 +142,7 @@ class CacheStats(Struct):
     evictions: int = 0
     expired: int = 0
     refused: int = 0
+    negative: int = 0
     size: int = 0
     capacity: int = 0
     size_bytes: int = 0
@@ -168,10 +170,10 @@ class CacheStats(Struct):
 class Counts:
     """What a layer counts as it goes. Adding is not atomic on its own: the layer holds its lock, or can bear to lose a count."""
 
-    __slots__ = ("_told", "cost_usd", "hits", "invalidations", "misses", "puts", "refused", "seconds", "tokens")
+    __slots__ = ("_told", "cost_usd", "hits", "invalidations", "misses", "negative", "puts", "refused", "seconds", "tokens")
 
     def __init__(self) -> None:
-        self.hits = self.misses = self.puts = self.invalidations = self.refused = self.tokens = 0
+        self.hits = self.misses = self.puts = self.invalidations = self.refused = self.negative = self.tokens = 0
         self.seconds = self.cost_usd = 0.0
         self._told: dict[str, float] = {}
 
@@ -197,4 +199,4 @@ class Counts:
         return CacheStats(layer, **{name: int(count) for name, count in found.items()}, **more, saved=saved)
 
 
-COUNTED = ("hits", "misses", "puts", "invalidations", "refused", "tokens", "seconds", "cost_usd")
+COUNTED = ("hits", "misses", "puts", "invalidations", "refused", "negative", "tokens", "seconds", "cost_usd")

@@ -2,7 +2,8 @@
 
     question ─▶ L2, the same question ─▶ L3, one that means the same ─▶ the model ─▶ kept in L2 and L3
 
-Of several equal questions at once, one is asked and all get its reply.  Errors are not kept: who comes after one asks anew.
+Of several equal questions at once, one is asked and all get its reply.  An error is kept in L2 where the question asks for that and
+the error would come again (`kept_error`); else who comes after one asks anew.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import replace
 from threading import Lock
 
 from rtfs.caching import keys
+from rtfs.caching.kept_error import KeptError
 from rtfs.caching.keys import NoKey
 from rtfs.caching.question import Kept, Question
 from rtfs.caching.replies import ReplyCache
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from rtfs.caching.question import SemanticLayer
     from rtfs.models.protocol import ModelRequest
 
-    Ask = Callable[[ModelRequest], Kept]
+    Ask = Callable[[ModelRequest], Kept | KeptError]
 
 #: Questions of mode `sample` of which it is remembered how often they were asked.
 _MOST_TURNS = 100_000
@@ -38,7 +40,7 @@ WORDS = {"plan": "L1", "reply": "L2", "semantic": "L3", "code": "L4"}
 
 
 class Answered(Struct):
-    """A reply, and where it comes from.
+    """A reply or an error, and where it comes from.
 
     Attributes:
         key: under which it is, or would be, in L2.
@@ -46,7 +48,7 @@ class Answered(Struct):
         note: for the record: what a layer of meaning matched, or only tried; None: nothing to say.
     """
 
-    kept: Kept
+    kept: Kept | KeptError
     key: bytes
     layer: str | None = None
     note: dict[str, Any] | None = None
@@ -116,6 +118,7 @@ class CacheManager:
 
         Args:
             ask: asks the model; called once at most, in this thread, and not at all when somebody else asks the same just now.
+                An error that it gives instead of raising it is kept, and is what others get who wait.
             timeout_s: seconds to wait for somebody else's answer; those of the request when None.
         Raises:
             What `ask` raises; DelegationError: somebody else asked the same, and the time of this request was over first.
@@ -163,6 +166,10 @@ class CacheManager:
                 return Answered(look.reply, key, "L3", look.note)
         kept = ask(request)
         if self._closed:  # meanwhile; a store would open its file anew
+            return Answered(kept, key)
+        if isinstance(kept, KeptError):
+            if self.replies is not None:
+                self.replies.keep_error(question, key, kept)
             return Answered(kept, key)
         if self.replies is not None:
             self.replies.keep(question, key, kept)

@@ -8,12 +8,11 @@ from collections.abc import Iterable, Mapping
 from rtfs.caching.addresses import check_address
 from rtfs.caching.layer import CacheConfig
 from rtfs.caching.manager import WORDS, CacheManager
-from rtfs.caching.question import MODES
 from rtfs.caching.replies import ReplyCache
 from rtfs.caching.stores.guarded import GuardedStore
 from rtfs.caching.stores.memory import MemoryStore
 from rtfs.caching.stores.protocol import StoreUnavailable
-from rtfs.caching.wish import MOST_SAMPLES
+from rtfs.caching.wish import MODES, MOST_SAMPLES
 from rtfs.errors import ConfigError, nearest
 from rtfs.folders import data_folder
 

@@ -13,9 +13,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Protocol
 
-#: What a function or a policy can say about its calls: kept nowhere; by everything that can change the reply; by what the text
-#: means as well; several replies of one question, where it is asked at a temperature above 0.
-MODES = ("none", "exact", "semantic", "sample")
+    from rtfs.caching.wish import Errors
+
+
+#: Noted of a reply whose value says nothing (`wish.says_nothing`).
+NOTHING = "nothing"
 
 
 class Question(Struct):
@@ -28,10 +30,12 @@ class Question(Struct):
         tenant: on whose behalf; nobody is served what was made for another.
         private: the reply, and what it is found by, stay on this machine.
         key: of L2: over all of the above that can change the reply.
-        mode: one of `MODES`.
+        mode: one of `wish.MODES`.
         samples: of mode `sample`: how many replies are kept.
         min_confidence: replies that are known to be less sure are neither kept nor used.
         ttl_s: seconds after which a reply is no longer used; None: the layer's setting.
+        errors_s: kinds of errors, and the seconds for which they are kept and used.
+        nothing_s: seconds after which a reply that says nothing is no longer used, 0: it never is; None: as any other.
     """
 
     request: ModelRequest
@@ -44,6 +48,14 @@ class Question(Struct):
     samples: int = 1
     min_confidence: float = 0.0
     ttl_s: float | None = None
+    errors_s: Errors = ()
+    nothing_s: float | None = None
+
+    def limit_s(self, reply: Kept) -> float | None:
+        """Seconds after which a reply is no longer used; None: the layer's setting; 0: it is neither kept nor used."""
+        if self.nothing_s is None or not reply.metadata.get(NOTHING):
+            return self.ttl_s
+        return self.nothing_s if self.ttl_s is None else min(self.ttl_s, self.nothing_s)
 
     @property
     def terms(self) -> tuple[Any, ...]:

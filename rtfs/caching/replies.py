@@ -3,6 +3,9 @@
 The key is over the form of the request, who asks on whose behalf, which model of which provider in which version, the function,
 its types, what it is told besides (docstring, examples, rules), the sampling parameters, and the values of the operands.  What only
 says how long to wait is no part of it, nor is a reply that did not fit: what is kept is the reply that was of use in the end.
+
+An error stands under the same key, where a question asks for that (`kept_error`): the next reply takes its place, and it takes that
+of no reply.
 """
 
 from __future__ import annotations
@@ -12,9 +15,11 @@ from threading import Lock
 
 from rtfs.caching import keys
 from rtfs.caching.encoding import Malformed, decode, encode
+from rtfs.caching.kept_error import KeptError, outcome_of
 from rtfs.caching.layer import CacheConfig, CacheStats, Counts
 from rtfs.caching.question import Kept, Question
 from rtfs.caching.request_keys import NAME, rules_key
+from rtfs.caching.wish import seconds_of
 from rtfs.forking import renew_in_child
 
 TYPE_CHECKING = False
@@ -68,7 +73,7 @@ def _fixed_parts(question: Question) -> str:
 _FIXED_PARTS: dict[tuple[Any, ...], tuple[str, tuple[Any, ...]]] = {}
 
 
-def parts_in(kept: Kept) -> dict[str, str]:
+def parts_in(kept: Kept | KeptError) -> dict[str, str]:
     """What `parts_of` said of the question that a reply answers; empty when nothing was noted."""
     noted = kept.metadata.get("parts", "")
     return dict([part.split("=", 1) for part in noted.split(" ") if "=" in part]) if isinstance(noted, str) else {}
@@ -86,7 +91,7 @@ def input_tag(request: ModelRequest) -> str:
     return f"input:{_INPUT.key(*[p.value for p in request.parameters]).hex()[:32]}"
 
 
-def _about(question: Question, reply: Kept) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _about(question: Question, reply: Kept | KeptError) -> tuple[dict[str, Any], tuple[str, ...]]:
     """(what is kept beside a reply, the tags that it is found by)."""
     request = question.request
     asked_about = input_tag(request)
@@ -117,8 +122,8 @@ class ReplyCache:
         self._counts = Counts()
         self._lock = Lock()
         renew_in_child(self, _lock=Lock)
-        #: key -> (when it was read, the reply); the oldest first
-        self._held: dict[bytes, tuple[float, Kept]] = {}
+        #: key -> (when it was read, the reply or error); the oldest first
+        self._held: dict[bytes, tuple[float, Kept | KeptError]] = {}
 
     # --- the layer ---
 
@@ -130,16 +135,18 @@ class ReplyCache:
             ttl_s: replies that are older are a miss.
         """
         kept = self._read(key, private)
-        if kept is not None:
-            least = self.config.min_confidence
-            least = min_confidence if min_confidence > least else least
-            if kept.confidence >= least and (ttl_s is None or self._clock() - kept.created <= ttl_s):
-                self._counts.hits += 1
-                return kept
+        if type(kept) is Kept and self._is_good(kept, min_confidence, ttl_s):
+            self._counts.hits += 1
+            return kept
         self._counts.misses += 1
         return None
 
-    def _read(self, key: bytes, private: bool) -> Kept | None:
+    def _is_good(self, kept: Kept, min_confidence: float, ttl_s: float | None) -> bool:
+        least = self.config.min_confidence
+        least = min_confidence if min_confidence > least else least
+        return kept.confidence >= least and (ttl_s is None or self._clock() - kept.created <= ttl_s)
+
+    def _read(self, key: bytes, private: bool) -> Kept | KeptError | None:
         held = None if private else self._held.get(key)
         if held is not None and 0 <= self._clock() - held[0] < HELD_S:
             return held[1]
@@ -149,7 +156,7 @@ class ReplyCache:
             self._let_go(key)
             return None
         try:
-            kept = Kept.from_data(decode(data))
+            kept = outcome_of(decode(data))
         except Malformed:
             self.invalidate(key)
             return None
@@ -157,7 +164,7 @@ class ReplyCache:
             self._hold(key, kept)
         return kept
 
-    def _hold(self, key: bytes, kept: Kept) -> None:
+    def _hold(self, key: bytes, kept: Kept | KeptError) -> None:
         if len(kept.text) > _MOST_HELD_CHARS:
             return
         with self._lock:
@@ -186,22 +193,34 @@ class ReplyCache:
         Args:
             metadata: is kept instead of that of the reply.
         """
-        self._let_go(key)
-        store = self.store.local if private else self.store
-        kept = False
-        if store is not None and value.confidence >= max(min_confidence, self.config.min_confidence):
-            try:
-                data = encode(value.to_data(metadata), canonical=False)
-            except Malformed:  # a text with half a character in it
-                pass
-            else:
-                kept = store.put(NAME, key, data, ttl_s=self.config.ttl_s if ttl_s is None else ttl_s, tags=tags)
+        kept = value.confidence >= max(min_confidence, self.config.min_confidence) and self._write(
+            key, value, private, self.config.ttl_s if ttl_s is None else ttl_s, tags, metadata
+        )
         with self._lock:
             if kept:
                 self._counts.puts += 1
             else:
                 self._counts.refused += 1
         return kept
+
+    def _write(
+        self,
+        key: bytes,
+        value: Kept | KeptError,
+        private: bool,
+        ttl_s: float | None,
+        tags: tuple[str, ...],
+        metadata: dict[str, Any] | None,
+    ) -> bool:
+        self._let_go(key)
+        store = self.store.local if private else self.store
+        if store is None:
+            return False
+        try:
+            data = encode(value.to_data(metadata), canonical=False)
+        except Malformed:  # a text with half a character in it
+            return False
+        return store.put(NAME, key, data, ttl_s=ttl_s, tags=tags)
 
     def invalidate(self, key: bytes) -> bool:
         self._let_go(key)
@@ -235,29 +254,45 @@ class ReplyCache:
 
     # --- questions ---
 
-    def find(self, question: Question, key: bytes) -> Kept | None:
-        """The reply to a question that is kept under `key`; a hit saves what it took to get it."""
-        kept = self.get(key, private=question.private, min_confidence=question.min_confidence, ttl_s=question.ttl_s)
+    def find(self, question: Question, key: bytes) -> Kept | KeptError | None:
+        """The reply to a question that is kept under `key`, or the error; a hit saves what it took to get it."""
+        kept = self._read(key, question.private)
         if kept is not None:
-            self._counts.save(kept.saved)
-        return kept
+            if not isinstance(kept, KeptError):
+                ttl_s = question.ttl_s if question.nothing_s is None else question.limit_s(kept)
+                good = ttl_s != 0 and self._is_good(kept, question.min_confidence, ttl_s)
+            else:
+                good = kept.is_wanted(question.errors_s, self._clock())
+                self._counts.negative += good
+            if good:
+                self._counts.hits += 1
+                self._counts.save(kept.saved)
+                return kept
+        self._counts.misses += 1
+        return None
 
-    def find_late(self, question: Question, key: bytes) -> Kept | None:
+    def find_late(self, question: Question, key: bytes) -> Kept | KeptError | None:
         """`find`, once more for a question that was a miss: it counts as one look-up."""
         kept = self.find(question, key)
         with self._lock:
             self._counts.misses -= 1
         return kept
 
-    def shared(self, kept: Kept) -> None:
+    def shared(self, kept: Kept | KeptError) -> None:
         """A reply that was being made for another call was of use for one more, which had counted as a miss."""
         with self._lock:
             self._counts.hits += 1
+            self._counts.negative += type(kept) is KeptError
             self._counts.misses -= 1
             self._counts.save(kept.saved)
 
     def keep(self, question: Question, key: bytes, reply: Kept) -> bool:
         """Keep a reply, so that it is found by model, function and operands as well."""
+        ttl_s = question.ttl_s if question.nothing_s is None else question.limit_s(reply)
+        if ttl_s == 0:
+            if type(self._read(key, question.private)) is KeptError:  # it is no longer so
+                self.invalidate(key)
+            return False
         later, text = self._later, reply.text
         if later is None or not text.isascii():  # others may have half a character in them, and are not kept then
             metadata, tags = _about(question, reply)
@@ -266,7 +301,7 @@ class ReplyCache:
                 reply,
                 private=question.private,
                 min_confidence=question.min_confidence,
-                ttl_s=question.ttl_s,
+                ttl_s=ttl_s,
                 tags=tags,
                 metadata=metadata,
             )
@@ -281,7 +316,6 @@ class ReplyCache:
                 except Malformed:
                     return None
 
-            ttl_s = question.ttl_s
             kept = later(NAME, key, make, len(text), ttl_s=self.config.ttl_s if ttl_s is None else ttl_s)
         with self._lock:
             if kept:
@@ -290,12 +324,24 @@ class ReplyCache:
                 self._counts.refused += 1
         return kept
 
+    def keep_error(self, question: Question, key: bytes, error: KeptError) -> bool:
+        """Keep an error for as long as the question says; an answer that is kept, if only for others, stays where it is."""
+        seconds = seconds_of(question.errors_s, error.kind)
+        if not seconds or type(self._read(key, question.private)) is Kept:
+            return False
+        metadata, tags = _about(question, error)
+        kept = self._write(key, error, question.private, seconds, tags, metadata)
+        with self._lock:
+            self._counts.puts += kept
+            self._counts.refused += not kept
+        return kept
+
     def by_model(self, model: str) -> Iterator[tuple[bytes, Kept]]:
         """(key, reply) of what a model answered, oldest first."""
-        return self._tagged(f"model:{model}")
+        return _replies(self.outcomes(f"model:{model}"))
 
     def by_function(self, function: str) -> Iterator[tuple[bytes, Kept]]:
-        return self._tagged(f"function:{function}")
+        return _replies(self.outcomes(f"function:{function}"))
 
     def by_input(self, *values: Any) -> Iterator[tuple[bytes, Kept]]:
         """(key, reply) of what was answered about these operands (RTFS values), by whatever model.
@@ -303,20 +349,25 @@ class ReplyCache:
         Raises:
             NoKey: one of them has none.
         """
-        return self._tagged(f"input:{keys.key('input', *values).hex()[:32]}")
+        return _replies(self.outcomes(f"input:{keys.key('input', *values).hex()[:32]}"))
 
     def entries(self) -> Iterator[tuple[bytes, Kept]]:
-        return self._tagged(None)
+        return _replies(self.outcomes())
+
+    def outcomes(self, tag: str | None = None) -> Iterator[tuple[bytes, Kept | KeptError]]:
+        """(key, reply or error), oldest first.
+
+        Args:
+            tag: `model:M`, `function:F`; None: all.
+        """
+        for key, data in self.store.items(NAME, tag=tag):
+            try:
+                yield key, outcome_of(decode(data))
+            except Malformed:
+                continue
 
     def known(self) -> Iterator[Known]:
         return self.store.known(NAME)
-
-    def _tagged(self, tag: str | None) -> Iterator[tuple[bytes, Kept]]:
-        for key, data in self.store.items(NAME, tag=tag):
-            try:
-                yield key, Kept.from_data(decode(data))
-            except Malformed:
-                continue
 
     def flush(self) -> None:
         """Tell the store what was counted here, and have it write what it has not written."""
@@ -329,3 +380,7 @@ class ReplyCache:
     def close(self) -> None:
         self.flush()
         self.store.close()
+
+
+def _replies(outcomes: Iterator[tuple[bytes, Kept | KeptError]]) -> Iterator[tuple[bytes, Kept]]:
+    return ((key, kept) for key, kept in outcomes if type(kept) is Kept)

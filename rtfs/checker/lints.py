@@ -18,7 +18,9 @@ from rtfs.values.struct import Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+    from rtfs.errors import RtfsError
 
 _BUDGET = "put it into (with-budget {:calls …} …), or count the turns and stop: `dotimes`, `take`"
 
@@ -38,10 +40,15 @@ def _has_budget(spec: ast.Fn) -> bool:
 
 
 class Lints:
-    """Looks at the forms of a program, one after the other."""
+    """Looks at the forms of a program, one after the other.
 
-    def __init__(self, graph: CallGraph, problems: Problems) -> None:
+    Args:
+        options: what is wrong with the options of a delegated function; None for nothing.
+    """
+
+    def __init__(self, graph: CallGraph, problems: Problems, options: Callable[[ast.Fn], RtfsError | None]) -> None:
         self.graph = graph
+        self._options = options
         self.problems = problems
         self.taint = Taint(self._reaches_prompt)
 
@@ -71,6 +78,9 @@ class Lints:
             return
         assert spec.hint is not None
         name = f"`{spec.name}`" if spec.name else "the function"
+        wrong = self._options(spec)
+        if wrong is not None:
+            self.problems.report(wrong.kind, wrong.message, _head(spec), wrong.hint)
         if spec.result is None:
             message = f"{name} is delegated and its result has no type: whatever the model writes is taken"
             hint = 'say what it gives: [text :string] :-> [:enum "yes" "no"]'

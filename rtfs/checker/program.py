@@ -15,7 +15,7 @@ from rtfs.checker.lints import Lints
 from rtfs.checker.names import unused
 from rtfs.checker.problems import Problems
 from rtfs.checker.walking import descend
-from rtfs.errors import AnalysisError
+from rtfs.errors import AnalysisError, RtfsError
 from rtfs.semantics.checking import Checker, without_collector
 from rtfs.semantics.machine import Machine
 from rtfs.semantics.namespace import Namespace
@@ -35,10 +35,17 @@ class ProgramChecker(Checker):
 
     Args:
         evaluator: namespace -> evaluator, for the definitions that are carried out.
+        options: what is wrong with the options of a delegated function, None for nothing: who carries out its calls knows.
     """
 
-    def __init__(self, machine: Machine, evaluator: Callable[[Namespace], Any]) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        evaluator: Callable[[Namespace], Any],
+        options: Callable[[ast.Fn], RtfsError | None] = lambda spec: None,
+    ) -> None:
         super().__init__(machine, evaluator)
+        self._options = options
         self.found = Problems()
         self.signatures = Signatures(lambda: self.inference)
         self._names: dict[int, Globals] = {}
@@ -64,7 +71,7 @@ class ProgramChecker(Checker):
         for _, _, parts in own:
             unused(parts, self.found)
         if self._delegates:
-            lints = Lints(self.graph, self.found)
+            lints = Lints(self.graph, self.found, self._options)
             for names, node, parts in own:
                 lints.look(node, parts, names)
         allowed = Allowed(self.found)

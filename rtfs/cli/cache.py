@@ -108,7 +108,7 @@ def stats(views: list[View], options: Any, terminal: Terminal) -> int:
                 word,
                 "-" if figures.get("size") is None else f"{figures['size']:,}",
                 "-" if figures.get("size_bytes") is None else size_text(figures["size_bytes"]),
-                "-" if figures.get("hits") is None else f"{figures['hits']:,}",
+                "-" if figures.get("hits") is None else hits_text(figures),
                 "-" if figures.get("misses") is None else f"{figures['misses']:,}",
                 f"{figures['hit_rate']:.0%}" if figures.get("hits") or figures.get("misses") else "-",
                 saved_text(figures),
@@ -119,6 +119,12 @@ def stats(views: list[View], options: Any, terminal: Terminal) -> int:
     for one in found.get("semantic", {}).get("functions", ()):
         terminal.result(budget_text(one))
     return 0
+
+
+def hits_text(figures: dict[str, Any]) -> str:
+    """`12`; `12 (3 errors)`, where errors were kept and were of use."""
+    errors = figures.get("negative", 0)
+    return f"{figures['hits']:,} ({errors:,} error{'' if errors == 1 else 's'})" if errors else f"{figures['hits']:,}"
 
 
 def budget_text(one: dict[str, Any]) -> str:

@@ -93,13 +93,17 @@ class Replies(Stored):
         cache = self._cache()
         if cache is None:
             return
-        found = cache.by_function(function) if function else cache.by_model(model) if model else cache.entries()
+        found = cache.outcomes(f"function:{function}" if function else f"model:{model}" if model else None)
         for key, kept in found:
             one = self._data(key, kept)
             if (function is None or one["function"] == function) and (model is None or one["model"] == model):
                 yield one
 
-    def _data(self, key: bytes, kept: Any) -> dict[str, Any]:
+    def _data(self, key: bytes, outcome: Any) -> dict[str, Any]:
+        from rtfs.caching.kept_error import KeptError
+
+        error = outcome if isinstance(outcome, KeptError) else None
+        kept = outcome if error is None else error.took
         about = {name: value for name, value in kept.metadata.items() if name != "parts"}
         return {
             "key": key.hex(),
@@ -107,7 +111,8 @@ class Replies(Stored):
             "provider": about.pop("provider", ""),
             "model": about.pop("asked", "") or kept.model,
             "answered_by": kept.model,
-            "text": kept.text,
+            "text": outcome.text,
+            "error": None if error is None else {"kind": error.kind, "message": error.message, "hint": error.hint},
             "score": kept.score,
             "prompt_tokens": kept.prompt_tokens,
             "completion_tokens": kept.completion_tokens,
@@ -119,7 +124,7 @@ class Replies(Stored):
 
     def entry(self, key: bytes) -> dict[str, Any]:
         cache = self._cache()
-        entry = next(((known, kept) for known, kept in cache.entries() if known == key), None)
+        entry = next(((known, kept) for known, kept in cache.outcomes() if known == key), None)
         if entry is None:
             raise ConfigError("the entry is not as it was written", hint="`rtfs cache verify` looks at all of them")
         known = self.known(key)
@@ -129,7 +134,8 @@ class Replies(Stored):
         return {**self._data(*entry), **more}
 
     def row(self, entry: dict[str, Any]) -> list[str]:
-        text = shown(entry["text"])
+        error = entry["error"]
+        text = shown(entry["text"] if error is None else f"{error['kind']}: {error['message']}")
         return [
             entry["key"][:KEY_DIGITS],
             time_text(entry["created"]),
@@ -139,11 +145,14 @@ class Replies(Stored):
         ]
 
     def facts(self, entry: dict[str, Any]) -> list[tuple[str, str]]:
+        error = entry["error"]
         tokens = (entry["prompt_tokens"] or 0) + (entry["completion_tokens"] or 0)
         found: list[tuple[str, Any]] = [
             ("key", entry["key"]),
             ("function", entry["function"]),
             ("model", f"{entry['model']} ({entry['provider']})"),
+            ("error", f"{error['kind']}: {error['message']}" if error else None),
+            ("hint", error["hint"] if error else None),
             ("text", entry["text"]),
             ("score", entry["score"]),
             ("created", time_text(entry["created"])),
@@ -157,13 +166,18 @@ class Replies(Stored):
 
     def why(self, key: bytes) -> list[str]:
         """In which parts the question differs from the others of its function and of its operands."""
+        from rtfs.caching.kept_error import KeptError
         from rtfs.caching.replies import parts_in
 
-        every = dict(self._cache().entries())
-        kept = every.pop(key)
-        parts = parts_in(kept)
+        every = dict(self._cache().outcomes())
+        outcome = every.pop(key)
+        parts, about = parts_in(outcome), outcome.metadata
+        if isinstance(outcome, KeptError):
+            answers = f"raises the error {outcome.kind} again that {shown(about.get('asked', '?'))} met"
+        else:
+            answers = f"answers {shown(about.get('function', '?'))} as {shown(outcome.model)} did"
         lines = [
-            f"{key.hex()[:KEY_DIGITS]}  answers {shown(kept.metadata.get('function', '?'))} as {shown(kept.model)} did: "
+            f"{key.hex()[:KEY_DIGITS]}  {answers}: "
             f"served when all of this is the same: {', '.join(sorted(parts))}"
         ]
         near = []

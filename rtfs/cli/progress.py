@@ -99,13 +99,13 @@ def show_summary(records: Records | None, terminal: Terminal) -> None:
         f"  {_count(totals.attempts, 'request')}, {totals.prompt_tokens:,} prompt tokens and {totals.completion_tokens:,} "
         f"completion tokens, {totals.latency_s:.2f} s"
     )
-    if totals.by_cache:
+    if totals.by_cache or totals.errors_by_cache:
         lines.append(f"  {saved_text(totals)}")
     terminal.note("\n".join(lines))
 
 
 def saved_text(totals: Totals) -> str:
-    """`38 of 40 answers from the cache, which saved 12.4 s, 4,810 tokens and $0.0012`."""
+    """`38 of 40 answers from the cache, which saved 12.4 s, 4,810 tokens and $0.0012`; `and 2 errors`, where some were kept."""
     saved = totals.saved
     parts = [f"{saved.seconds:.3g} s" if saved.seconds < 100 else f"{saved.seconds:,.0f} s"]
     if saved.tokens:
@@ -113,7 +113,9 @@ def saved_text(totals: Totals) -> str:
     if saved.cost_usd:
         parts.append(f"${saved.cost_usd:.4f}" if saved.cost_usd >= 0.0001 else f"${saved.cost_usd:.2g}")
     listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-    return f"{totals.by_cache:,} of {_count(totals.by_model, 'answer')} from the cache, which saved {listed}"
+    answers = [f"{totals.by_cache:,} of {_count(totals.by_model, 'answer')}"] if totals.by_cache else []
+    errors = [_count(totals.errors_by_cache, "error")] if totals.errors_by_cache else []
+    return f"{' and '.join(answers + errors)} from the cache, which saved {listed}"
 
 
 def models_of(records: Records) -> dict[str, int]:

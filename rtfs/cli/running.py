@@ -80,9 +80,9 @@ def run_program(
 
 
 def _show_saved(runtime: Runtime, terminal: Terminal) -> None:
-    """One line, when there were answers from a cache."""
+    """One line, when there were answers or errors from a cache."""
     totals = None if runtime.records is None else runtime.records.totals
-    if totals is not None and totals.by_cache:
+    if totals is not None and (totals.by_cache or totals.errors_by_cache):
         from rtfs.cli.progress import saved_text
 
         terminal.note(f"rtfs: {saved_text(totals)}")

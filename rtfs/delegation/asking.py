@@ -77,6 +77,8 @@ class Trace:
     """Requests that are not over: provider, target, when they began, and their charges, by whose identities they go."""
     cache_note: dict[str, Any] | None = None
     """What a cache would have answered, where it was only checked."""
+    kept_errors: list[Answered] = field(default_factory=list)
+    """Errors of targets that came from caches: those were not asked."""
     tools: ToolBox | None = None
     """What the model may have called, and has had; None for a call without tools."""
 

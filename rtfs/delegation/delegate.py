@@ -29,7 +29,7 @@ from rtfs.delegation.hedging import first_answer
 from rtfs.delegation.linking import metadata_of
 from rtfs.delegation.options import CallOptions
 from rtfs.delegation.prices import PriceTable
-from rtfs.delegation.record import Attempt, CallRecord, RecordSink
+from rtfs.delegation.record import NOT_SENT, Attempt, CallRecord, RecordSink
 from rtfs.delegation.requests import Requests, hash_of, readable
 from rtfs.delegation.settings import CallSettings
 from rtfs.delegation.sharing import Sharing
@@ -307,6 +307,12 @@ class ModelDelegate:
         reply = answer.reply if answer is not None else None
         asked = answer.target if answer is not None else decision.target
         cached = answer.cached if answer is not None else None
+        saved = cached.kept.saved if cached is not None else None
+        if trace.kept_errors:  # of targets before the one that answered; or of all, and then the error is from there
+            for kept in trace.kept_errors:
+                saved = kept.kept.saved if saved is None else saved + kept.kept.saved
+            if answer is None and all(attempt.outcome in NOT_SENT for attempt in trace.attempts):
+                cached = trace.kept_errors[0]
         by_code = answer is not None and isinstance(asked, ContentAddressed)
         return CallRecord(
             function=call.name,
@@ -327,7 +333,7 @@ class ModelDelegate:
             confidence=answer.confidence if answer is not None else None,
             cache="L4" if by_code else cached.layer if cached is not None else None,
             cache_note=cached.note if cached is not None else trace.cache_note,
-            saved=cached.kept.saved if cached is not None else None,
+            saved=saved,
             error=self._redact(problem[0]) if problem else None,
             error_kind=problem[1] if problem else None,
             function_hash=trace.version,

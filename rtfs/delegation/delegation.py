@@ -160,7 +160,7 @@ class Delegation:
                 if caches is not None:
                     from rtfs.delegation.cached import CachedReplies
 
-                    replies = CachedReplies(caches, tenant=self._tenant)
+                    replies = CachedReplies(caches, tenant=self._tenant, redact=redact)
                 code = None
                 if self.library is not None:
                     from rtfs.delegation.code.calls import CodeCalls

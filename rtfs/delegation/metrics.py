@@ -108,7 +108,8 @@ class Metrics:
         if record.decision is not None:
             self._decisions.add(1, {"rtfs.engine": record.decision.engine, "rtfs.target": record.decision.target.printed})
         if record.cache is not None:
-            self._hits.add(1, {"rtfs.cache.layer": record.cache})
+            of_hit = {"rtfs.cache.layer": record.cache}
+            self._hits.add(1, {**of_hit, "error.type": record.error_kind} if record.error_kind else of_hit)
         for attempt in record.attempts:
             if attempt.outcome not in NOT_SENT:
                 self._add_attempt(record.function, attempt)

@@ -19,8 +19,8 @@
 
 `args` of an example is a vector of as many values as the function has parameters; with one parameter, it may be the value
 itself.  Limits are maps as in `with-budget`: `{:usd 0.01 :tokens 2000 :calls 50 :seconds 60}`.  `:cache` is `:none`,
-`:exact`, `:semantic` or `:sample`, or a map with that as `:mode` and with `:samples`, `:ttl-s` and `:min-confidence`
-(`docs/caching.md`).  Other keys of the metadata are
+`:exact`, `:semantic` or `:sample`, or a map with that as `:mode` and with `:samples`, `:ttl-s`, `:min-confidence`, `:errors-s`
+and `:nothing-s` (`docs/caching.md`).  Other keys of the metadata are
 somebody else's; one that looks like a slip of the pen gives a warning.
 """
 
@@ -33,6 +33,7 @@ from rtfs.caching.wish import NO_WISH, CacheWish
 from rtfs.delegation.allowance import Allowance
 from rtfs.errors import ConfigError, EvalError, nearest
 from rtfs.semantics.protocols import DelegatedCall
+from rtfs.types.nodes import ANY
 from rtfs.values.maps import Map
 from rtfs.values.printing import preview
 from rtfs.values.scalars import Keyword
@@ -40,6 +41,7 @@ from rtfs.values.sequences import List, Vector
 
 if TYPE_CHECKING:
     from rtfs.models.rules import RuleSet
+    from rtfs.syntax import nodes as ast
 
 Example = tuple[tuple[Any, ...], Any]
 _NAMES = (
@@ -124,6 +126,23 @@ class CallOptions:
         return cls(**values, warnings=tuple(warnings))
 
 
+def problem_of(spec: ast.Fn) -> EvalError | None:
+    """What each call of a function with a hint would say of its options; None: nothing."""
+    if spec.meta is None:
+        return None
+    params = spec.params if spec.rest is None else (*spec.params, spec.rest)
+    call = DelegatedCall(
+        target="", model="", name=spec.name or "anonymous", doc="", parameters=tuple([("", ANY) for _ in params]), args=(),
+        result=ANY, strict=True, options={key.name: value for key, value in spec.meta.items() if type(key) is Keyword}, aliases={},
+        span=spec.span, body=lambda: None,
+    )  # fmt: skip
+    try:
+        CallOptions._of(call, call.options)
+    except EvalError as error:
+        return error
+    return None
+
+
 _DEFAULTS = CallOptions()
 #: identity of a function's metadata -> (the metadata, so that it stays; what it says): read with the first call
 _READ: dict[int, tuple[dict[str, Any], CallOptions]] = {}
@@ -145,11 +164,12 @@ def _checked(call: DelegatedCall, name: str, is_kind: Any, expected: str, low: f
     return value
 
 
-def _wrong(call: DelegatedCall, name: str, expected: str, value: Any) -> EvalError:
+def _wrong(call: DelegatedCall, name: str, expected: str, value: Any, hint: str | None = None) -> EvalError:
     return EvalError(
         f"{call.name}: the option `:{name}` should be {expected}, got {preview(value, 80)}",
         kind="invalid-delegation",
         span=call.span,
+        hint=hint,
     )
 
 
@@ -158,7 +178,7 @@ def _cache_wish(call: DelegatedCall) -> CacheWish:
     try:
         return CacheWish.of(given)
     except ConfigError as error:
-        raise _wrong(call, "cache", error.message, given) from None
+        raise _wrong(call, "cache", error.message, given, error.hint) from None
 
 
 def _allowance(call: DelegatedCall, name: str) -> Allowance:

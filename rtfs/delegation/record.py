@@ -115,11 +115,11 @@ class CallRecord:
     confidence: float | None = None
     """Calibrated probability that the answer is right; None where nothing was fitted."""
     cache: str | None = None
-    """The layer of cache that answered: `L1` … `L4`."""
+    """The layer of cache that answered, or had the error for which no model did: `L1` … `L4`."""
     cache_note: dict[str, Any] | None = None
     """What a layer of meaning matched, with score and reasons, whether it was served or only checked; plain data."""
     saved: Saved | None = None
-    """What the cache made unnecessary; None when a model was asked."""
+    """What the cache made unnecessary, also where it had the error of a target, and another one was asked; None: nothing."""
     error: str | None = None
     """Why no model answered; None when one did."""
     error_kind: str | None = None
@@ -193,6 +193,8 @@ class Totals:
     by_model: int = 0
     by_cache: int = 0
     """Of those by model: answered from a cache."""
+    errors_by_cache: int = 0
+    """Of the others: no model was asked, as its error was in a cache."""
     by_code: int = 0
     by_body: int = 0
     failed: int = 0
@@ -214,6 +216,7 @@ class _Count:
 
     def __init__(self) -> None:
         self.calls = self.by_model = self.by_code = self.by_cache = self.by_body = self.failed = self.attempts = 0
+        self.errors_by_cache = 0
         self.prompt_tokens = self.completion_tokens = 0
         self.latency_s = 0.0
         self.saved = NOTHING_SAVED
@@ -223,14 +226,15 @@ class _Count:
         self.calls += 1
         if record.source == "model":
             self.by_model += 1
-            if record.saved is not None:
-                self.by_cache += 1
-                self.saved += record.saved
+            self.by_cache += record.cache is not None
         elif record.source == "code":
             self.by_code += 1
         elif record.source == "body" and not failed:
             self.by_body += 1
         self.failed += failed
+        if record.saved is not None:
+            self.saved += record.saved
+            self.errors_by_cache += record.cache is not None and record.error is not None
         for attempt in record.attempts:
             self.attempts += attempt.outcome not in NOT_SENT
             self.prompt_tokens += attempt.prompt_tokens or 0

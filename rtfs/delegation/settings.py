@@ -6,6 +6,7 @@ from rtfs.values.struct import Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from rtfs.caching.wish import CacheWish
     from rtfs.delegation.allowance import Allowance
     from rtfs.models.rules import RuleSet
 
@@ -20,7 +21,7 @@ class CallSettings(Struct):
         hedge_after_s: seconds without an answer after which the next target is asked as well; the first answer counts.
         accept_above: least confidence of an answer; below it the next target is asked (escalation).
         budget: name -> limit (`usd`, `tokens`, `calls`, `seconds`) for this one call.
-        cache: `none`, `exact`, `semantic` or `sample`.
+        cache: `none`, `exact`, `semantic` or `sample`, or all that a function can say, too.
         patterns: a `models.rules.RuleSet`, by which the model `rules` answers in the place of the function's own.
     """
 
@@ -30,7 +31,7 @@ class CallSettings(Struct):
     hedge_after_s: float | None = None
     accept_above: float | None = None
     budget: tuple[tuple[str, float], ...] = ()
-    cache: str | None = None
+    cache: str | CacheWish | None = None
     patterns: RuleSet | None = None
 
     @property

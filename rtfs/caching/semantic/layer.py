@@ -222,7 +222,10 @@ class SemanticCache:
         key = keys.key("L3", asked.partition, asked.texts)
         entry = CachedAnswer(asked.texts, asked.partition, asked.bucket, asked.function, vector.astype("<f2").tobytes(), reply)
         entry.views = asked.views
-        ttl_s = self.config.ttl_s if question.ttl_s is None else question.ttl_s
+        limit_s = question.limit_s(reply)
+        if limit_s == 0:
+            return False
+        ttl_s = self.config.ttl_s if limit_s is None else limit_s
         tags = (f"function:{question.request.function}", f"model:{question.request.model}")
         return self._shelf.put(store, key, entry, np.ascontiguousarray(vector), ttl_s, tags)
 
@@ -272,7 +275,9 @@ class SemanticCache:
 
     def _fresh(self, entry: CachedAnswer, question: Question) -> bool:
         least = max(question.min_confidence, self.config.min_confidence)
-        return entry.reply.confidence >= least and (question.ttl_s is None or self._clock() - entry.reply.created <= question.ttl_s)
+        limit_s = question.limit_s(entry.reply)
+        fresh = limit_s is None or (limit_s > 0 and self._clock() - entry.reply.created <= limit_s)
+        return fresh and entry.reply.confidence >= least
 
     # --- the layer ---
 

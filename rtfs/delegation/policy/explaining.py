@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rtfs.caching.wish import CacheWish
 from rtfs.delegation.policy.engine import PolicyEngine
 from rtfs.delegation.policy.model import written
 from rtfs.delegation.targets import LOCAL
@@ -70,7 +71,11 @@ class Explanation(Struct):
             "decision": self.decision.to_dict(),
             "targets": [verdict.to_dict() for verdict in self.verdicts],
             "settings": {name: getattr(settings, name) for name in settings._fields}
-            | {"budget": dict(settings.budget), "patterns": None if settings.patterns is None else len(settings.patterns)},
+            | {
+                "budget": dict(settings.budget),
+                "cache": settings.cache.to_dict() if isinstance(settings.cache, CacheWish) else settings.cache,
+                "patterns": None if settings.patterns is None else len(settings.patterns),
+            },
         }
 
 
@@ -142,6 +147,10 @@ def _shown(decision: Decision) -> list[str]:
 def _plain(value: Any) -> str:
     if isinstance(value, tuple):  # a budget
         return " ".join([f"{name} {_plain(limit)}" for name, limit in value])
+    if isinstance(value, CacheWish):
+        return _plain(tuple(value.to_dict().items()))
+    if isinstance(value, dict):  # of errors, by kind
+        return " ".join([f"{name} {_plain(seconds)}" for name, seconds in value.items()])
     if type(value).__name__ == "RuleSet":
         return f"{len(value)} of this policy"
     return f"{value:g}" if isinstance(value, float) else str(value)

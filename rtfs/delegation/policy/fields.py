@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from rtfs.delegation.policy.kinds import Anything, Choice, Field, Named, Number, Scalars, Table, Tables, Text, Texts, Weights
+from rtfs.delegation.policy.caching import Caching
+from rtfs.delegation.policy.kinds import Anything, Field, Named, Number, Scalars, Table, Tables, Text, Texts, Weights
 from rtfs.delegation.policy.patterns import Patterns
 from rtfs.delegation.settings import DEFAULTS
-
-#: How caches may be used for a call (architecture section 5).
-CACHES = ("none", "exact", "semantic", "sample")
 
 BUDGET = Table(
     (
@@ -40,7 +38,7 @@ SETTINGS = (
         "least confidence of an answer; below it the next target is asked",
     ),
     Field("budget", BUDGET, "what one call may use up, all its attempts together: `usd`, `tokens`, `calls`, `seconds`"),
-    Field("cache", Choice(CACHES), "which answers of earlier calls may be used"),
+    Field("cache", Caching(), "which answers of earlier calls may be used, which outcomes are kept, and for how long"),
 )
 
 _GLOBS = "a pattern, or an array of patterns"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,100 +20,15 @@ from rtfs.caching.stores.sqlite import SQLiteStore
 from rtfs.caching.stores.tiered import TieredStore
 from rtfs.delegation.allowance import Allowance
 from rtfs.delegation.budget import Budget
-from rtfs.delegation.cached import CachedReplies
-from rtfs.delegation.delegate import ModelDelegate
-from rtfs.delegation.engine import Decision
-from rtfs.delegation.record import Records
-from rtfs.delegation.settings import CallSettings
-from rtfs.delegation.targets import LocalModel
 from rtfs.errors import ConfigError, DelegationError, EvalError, LimitExceeded
 from rtfs.models.openai_compatible import OpenAICompatibleProvider
-from rtfs.models.protocol import Availability, ModelReply, ModelRequest, Parameter, Usage
+from rtfs.models.protocol import ModelReply, ModelRequest, Parameter
 from rtfs.models.registry import ModelRegistry
-from rtfs.semantics.protocols import DelegatedCall
 from rtfs.types.nodes import STRING, EnumType
 from rtfs.values.maps import Map
 from rtfs.values.scalars import Keyword
 from rtfs.values.sequences import Vector
-
-LABELS = EnumType(("praise", "complaint"))
-
-
-class Scripted:
-    """Answers with the texts, replies and errors of its script, in order; the last one stays."""
-
-    def __init__(self, *script: Any, name: str = "scripted") -> None:
-        self.name = name
-        self.script = list(script)
-        self.requests: list[ModelRequest] = []
-        self.lock = threading.Lock()
-
-    def complete(self, request: ModelRequest) -> ModelReply:
-        with self.lock:
-            self.requests.append(request)
-            entry = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        if callable(entry):
-            entry = entry(request)
-        if isinstance(entry, BaseException):
-            raise entry
-        return entry if isinstance(entry, ModelReply) else ModelReply(text=entry, usage=Usage(prompt_tokens=10, completion_tokens=2))
-
-    def availability(self, model: str) -> Availability:
-        return Availability(usable=True, detail="scripted")
-
-    def close(self) -> None:
-        pass
-
-
-class Bench:
-    """A delegate with caches, and a script for its model."""
-
-    def __init__(
-        self, *script: Any, store: Any = None, tenant: str = "", clock: Callable[[], float] = time.time, **settings: Any
-    ) -> None:
-        self.provider = Scripted(*script)
-        registry = ModelRegistry()
-        registry.register("m", self.provider)
-        self.registry = registry
-        self.records = Records()
-        self.store = store or MemoryStore(clock=clock)
-        self.caches = CacheManager(ReplyCache(self.store, clock=clock), **settings)
-        self.delegate = ModelDelegate(
-            registry,
-            report=lambda line: None,
-            records=self.records,
-            sleep=lambda seconds: None,
-            replies=CachedReplies(self.caches, tenant=tenant, clock=clock),
-        )
-
-    def __call__(self, **changes: Any) -> Any:
-        return self.delegate.delegate(call(**changes))
-
-    @property
-    def asked(self) -> int:
-        return len(self.provider.requests)
-
-
-def call(**changes: Any) -> DelegatedCall:
-    fields: dict[str, Any] = {
-        "target": "local-model",
-        "model": "m",
-        "name": "classify",
-        "doc": "Is this praise or complaint?",
-        "parameters": (("text", STRING),),
-        "args": ("I like it",),
-        "result": LABELS,
-        "strict": True,
-        "options": {},
-        "aliases": {},
-        "span": None,
-        "body": lambda: "body",
-    }
-    return DelegatedCall(**(fields | changes))
-
-
-def options(**named: Any) -> dict[str, Any]:
-    return {name.replace("_", "-"): value for name, value in named.items()}
+from tests.support.cached_calls import LABELS, Bench, Scripted, call, options, planned
 
 
 def test_the_same_question_is_asked_once() -> None:
@@ -280,10 +194,6 @@ def test_a_function_can_say_that_nothing_is_kept(mode: str) -> None:
     bench = Bench("praise", "complaint")
     assert bench(options=options(cache=Keyword(mode))) == "praise"
     assert bench(options=options(cache=Keyword(mode))) == ("praise" if mode == "exact" else "complaint")
-
-
-def planned(**settings: Any) -> Decision:
-    return Decision(LocalModel("m"), settings=CallSettings(**settings))
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ def test_totals_count_who_answered_and_what_it_took() -> None:
         "calls": 5,
         "by_model": 1,
         "by_cache": 0,
+        "errors_by_cache": 0,
         "by_code": 1,
         "by_body": 1,
         "failed": 2,
