@@ -29,6 +29,7 @@ MODES = ("none", "exact", "semantic", "sample")
 MOST_SAMPLES = 1_000
 #: Errors that the same question would meet again, as they depend on nothing but the question and the model.
 LASTING = ("model-refused", "reply-mismatch", "empty-reply", "reply-cut-off", "prompt-too-long")
+KINDS_HINT = f"kinds of errors that are kept: {', '.join(LASTING)}"
 #: Seconds: a day. Models behind one name change; an error that is kept for ever would be one for ever.
 LONGEST_ERROR_S = 86_400
 LONGEST_NOTHING_S = 31_536_000
@@ -140,19 +141,26 @@ def lasting(given: Any) -> Errors:
     """
     if _is_seconds(given):
         return tuple([(kind, float(given)) for kind in LASTING])
-    kinds = f"kinds of errors that are kept: {', '.join(LASTING)}"
     wanted = f"seconds from 0 to {LONGEST_ERROR_S:,}, or a table of them by kind of error"
     if not isinstance(given, dict) or not given:
-        raise ConfigError(wanted, hint=kinds)
+        raise ConfigError(wanted, hint=KINDS_HINT)
     for kind, seconds in given.items():
-        if kind not in LASTING:
-            near = nearest(kind, LASTING)
-            if kind in FAMILIES["delegation-error"]:
-                raise ConfigError(f"{wanted}; `{kind}` is never kept, as it may pass by itself", hint=kinds)
-            raise ConfigError(f"{wanted}; `{kind}` is none", hint=f"did you mean `{near[0]}`?" if near else kinds)
+        wrong = wrong_kind(kind)
+        if wrong is not None:
+            raise ConfigError(f"{wanted}; `{kind}` {wrong[0]}", hint=wrong[1])
         if not _is_seconds(seconds):
             raise ConfigError(wanted, hint=f"write the seconds for which `{kind}` is kept")
     return tuple([(kind, float(seconds)) for kind, seconds in given.items()])
+
+
+def wrong_kind(kind: str) -> tuple[str, str] | None:
+    """Why errors of a kind are not kept, and a hint; None when they may be."""
+    if kind in LASTING:
+        return None
+    if kind in FAMILIES["delegation-error"]:
+        return "is never kept, as it may pass by itself", KINDS_HINT
+    near = nearest(kind, LASTING)
+    return "is no kind of error that is kept", f"did you mean `{near[0]}`?" if near else KINDS_HINT
 
 
 def _errors(given: Any) -> Errors:

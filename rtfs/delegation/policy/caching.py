@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from rtfs.caching.wish import LONGEST_ERROR_S, LONGEST_NOTHING_S, MODES, MOST_SAMPLES, CacheWish, lasting
+from rtfs.caching.wish import KINDS_HINT, LONGEST_ERROR_S, LONGEST_NOTHING_S, MODES, MOST_SAMPLES, CacheWish, lasting, wrong_kind
 from rtfs.delegation.policy.kinds import Choice, Field, Kind, Number, Table
 from rtfs.delegation.policy.problems import Problems
-from rtfs.errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,13 +21,19 @@ class Lasting(Kind):
         return f"a number of seconds from 0 to {LONGEST_ERROR_S:,}, or a table of them by kind of error"
 
     def read(self, value: Any, path: Path, problems: Problems) -> Any:
-        try:
-            return lasting(value)
-        except ConfigError as error:
-            if not isinstance(value, dict):
-                return self.wrong(value, path, problems, error.hint)
-            return problems.error(path, f"should be {error.message}", hint=error.hint)
+        if not isinstance(value, dict) or not value:
+            is_time = type(value) in (int, float) and 0 <= value <= LONGEST_ERROR_S
+            return lasting(value) if is_time else self.wrong(value, path, problems, KINDS_HINT)
+        found: dict[str, float | None] = {}
+        for kind, item in value.items():
+            wrong = wrong_kind(kind)
+            if wrong is not None:
+                problems.error((*path, kind), wrong[0], hint=wrong[1], key=True)
+            found[kind] = None if wrong is not None else _SECONDS.read(item, (*path, kind), problems)
+        return None if None in found.values() else lasting(found)
 
+
+_SECONDS = Number("a number of seconds", 0, LONGEST_ERROR_S)
 
 CACHE = Table(
     (

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rtfs.caching.wish import CacheWish, lasting
 from rtfs.delegation.context import fingerprint
 from rtfs.delegation.policy import fields
 from rtfs.delegation.policy.kinds import Kind, Named, Table, Tables
@@ -261,6 +262,16 @@ MISTAKES = [
     ("[settings]\nretries = true", 2, "`settings.retries` should be a number of retries from 0 to 20, got true", None),
     ("[settings]\naccept_above = 80", 2, "`settings.accept_above` should be a confidence from 0 to 1, got 80", None),
     ('[settings]\ncache = "exakt"', 2, '`settings.cache` should be one of "none", "exact", "semantic", "sample", got "exakt"', ...),
+    ("[settings]\ncache = 5", 2, '`settings.cache` should be one of "none", "exact", "semantic", "sample", or a table with mode, samples, ttl_s, min_confidence, errors_s, nothing_s, got 5', None),
+    ("[settings.cache]\nmode = 'exakt'", 2, '`settings.cache.mode` should be one of "none", "exact", "semantic", "sample", got "exakt"', 'did you mean "exact"?'),
+    ("[settings.cache]\nerrors = 60", 2, "`settings.cache.errors` is not a key that is known here", "did you mean `errors_s`?"),
+    ("[settings]\ncache = { errors_s = -1 }", 2, "`settings.cache.errors_s` should be a number of seconds from 0 to 86,400, or a table of them by kind of error, got -1", ...),
+    ("[settings]\ncache = { errors_s = {} }", 2, "`settings.cache.errors_s` should be a number of seconds from 0 to 86,400, or a table of them by kind of error, got a table", ...),
+    ("[settings.cache.errors_s]\nempty-reply = 5\nrate-limited = 60", 3, "`settings.cache.errors_s.rate-limited` is never kept, as it may pass by itself", ...),
+    ("[settings.cache.errors_s]\nmodel-refusd = 60", 2, "`settings.cache.errors_s.model-refusd` is no kind of error that is kept", "did you mean `model-refused`?"),
+    ("[settings.cache.errors_s]\nempty-reply = '5s'", 2, '`settings.cache.errors_s.empty-reply` should be a number of seconds from 0 to 86,400, got "5s"', ...),
+    (RULE + "cache = { nothing_s = true }", 3, "rule 1: `cache.nothing_s` should be a number of seconds from 0 to 31,536,000, got true", None),
+    (RULE + "cache = { ttl_s = 0 }", 3, "rule 1: `cache.ttl_s` should be a number of seconds from 0.001 to 31,536,000, got 0", None),
     ("budget = { usd = -1 }", 1, "`budget.usd` should be an amount in US dollars from 0 to 1,000,000,000, got -1", None),
     ("budget = { token = 1 }", 1, "`budget.token` is not a key that is known here", "did you mean `tokens`?"),
     (RULE + "symbol = []", 3, "rule 1: `symbol` is an empty array, which nothing could fit", "leave the key out to match everything"),
@@ -420,3 +431,12 @@ def test_whatever_a_file_says_it_is_a_policy_or_a_config_error(data, rule):
     else:
         assert "" in policies
         assert all(isinstance(r.conditions, Conditions) and (r.options or r.engine) for r in policies[""].rules)
+
+
+def test_a_table_for_caches_is_what_a_function_can_say():
+    text = "[settings]\ncache = { mode = 'sample', samples = 3, ttl_s = 60, min_confidence = 0.5, errors_s = { empty-reply = 5 }, nothing_s = 0 }"
+    assert read_policy(text + "\n[[rules]]\ntarget = 'local'\ncache = 'none'", "p.toml").settings.cache == CacheWish(
+        "sample", 3, 60.0, 0.5, (("empty-reply", 5.0),), 0.0
+    )
+    assert read_policy("[settings]\ncache = { errors_s = 60 }", "p.toml").settings.cache == CacheWish(errors_s=lasting(60))
+    assert read_policy("[[rules]]\ntarget = 'local'\ncache = 'none'", "p.toml").rules[0].settings.cache == "none"
