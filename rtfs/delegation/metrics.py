@@ -6,7 +6,7 @@
 | `rtfs.decisions`                   | counter   | {decision} | rtfs.engine, rtfs.target |
 | `rtfs.call.duration`               | histogram | s          | rtfs.function, rtfs.source |
 | `rtfs.cost`                        | counter   | USD        | rtfs.function, gen_ai.request.model |
-| `rtfs.cache.hits`                  | counter   | {hit}      | rtfs.cache.layer |
+| `rtfs.cache.hits`                  | counter   | {hit}      | rtfs.cache.layer, error.type (of a kept error) |
 | `rtfs.cache.lookups`               | counter   | {lookup}   | rtfs.cache.layer, rtfs.cache.result (`hit`, `miss`) |
 | `rtfs.cache.puts`                  | counter   | {entry}    | rtfs.cache.layer |
 | `rtfs.cache.saved`                 | counter   | {token}    | rtfs.cache.layer |
@@ -58,7 +58,7 @@ class Metrics:
         self._cost = meter.create_counter("rtfs.cost", "USD", "what requests cost, where the price is known")
         self._meter = meter
         self._caches: CacheCounters | None = None
-        self._hits = meter.create_counter("rtfs.cache.hits", "{hit}", "calls answered from a cache")
+        self._hits = meter.create_counter("rtfs.cache.hits", "{hit}", "calls answered from a cache, or failed by it")
         self._request = meter.create_histogram(
             "gen_ai.client.operation.duration", "s", "duration of a request", explicit_bucket_boundaries_advisory=_SECONDS
         )

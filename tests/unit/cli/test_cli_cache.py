@@ -255,3 +255,47 @@ def test_stats_say_where_each_function_stands_with_its_error_budget(tmp_path: Pa
     assert said == "label by meaning: serving from score 0.3, 0 of 40 checks false, precision 1.000 (0.912 to 1.000, 95 %)"
     [found] = stats(run, "semantic")["functions"]
     assert (found["state"], found["limit"], found["precision_low"]) == ("serving", 0.2, 0.9119)
+
+
+ERRORS = """
+(defn desk ^:delegation :local-model "rules"
+  ^{:rules [["card" "cards"] ["loan" "credit"]] :cache {:errors-s 600}}
+  "Which desk is this for?"
+  [letter :string] :-> [:enum "cards" "loans"]
+  "cards")
+[(desk "my loan") (desk "my loan") (desk "my card")]
+"""
+
+
+@pytest.mark.parametrize("strategy", ["ir", "tree"])
+def test_errors_that_are_kept_are_shown_and_counted(strategy: str, tmp_path: Path, run: Any) -> None:
+    path = tmp_path / "errors.rtfs"
+    path.write_text(ERRORS, encoding="utf-8")
+    first, said = run("run", "--strategy", strategy, str(path))
+    assert "rtfs: 1 error from the cache, which saved" in said
+    second, said = run("run", "--strategy", strategy, str(path))
+    assert (second, "rtfs: 1 of 1 answer and 2 errors from the cache, which saved" in said) == (first, True)
+    assert "desk: the reply of local model rules does not fit" in said, "the person is told as of the first one"
+    records = [json.loads(line) for line in run("logs", "-n", "3", "--json")[0].splitlines()]
+    assert [(one["source"], one["cache"], one["error_kind"]) for one in records] == [
+        ("body", "L2", "reply-mismatch"), ("body", "L2", "reply-mismatch"), ("model", "L2", None)
+    ]  # fmt: skip
+    (row,) = [line for line in run("cache", "ls", "--function", "desk")[0].splitlines() if "reply-mismatch: the reply" in line]
+    key = row.split()[0]
+    shown = run("cache", "show", key)[0]
+    assert "error         reply-mismatch: the reply of local model rules does not fit" in shown
+    assert "hint          say in the docstring" in shown
+    assert "expires" in shown
+    entry = json.loads(run("cache", "show", key, "--json")[0])
+    assert (entry["error"]["kind"], entry["text"], entry["tries"]) == ("reply-mismatch", '"credit"', 2)
+    assert 599 < entry["expires"] - entry["created"] < 601
+    why = run("cache", "why", key)[0].splitlines()
+    assert "raises the error reply-mismatch again that rules met: served when all of this is the same" in why[0]
+    assert any(line.endswith("differs in: operands") for line in why)
+    assert (stats(run)["hits"], stats(run)["negative"]) == (4, 3)
+    assert "4 (3 errors)" in run("cache", "stats", "reply")[0]
+    assert "reply: 2 whole, 0 not" in run("cache", "verify")[0]
+    assert [json.loads(line)["error"] is None for line in run("cache", "export", "-", "reply")[0].splitlines()].count(False) == 1
+    for option in ("--refresh", "--no-cache"):
+        assert "2 errors" not in run("run", option, str(path))[1]
+    assert "2 answers removed" in run("cache", "clear", "reply")[1]

@@ -107,6 +107,17 @@ def test_explain_as_json(capsys: pytest.CaptureFixture[str]):
     assert states["remote_model:kimi-k2"] == ("rejected", "the call is tagged `private`: its data never leaves this machine")
 
 
+def test_explain_says_what_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    text = "[settings]\ncache = {{ mode = 'exact', errors_s = {} }}\n[[rules]]\ntarget = 'local:smollm2'\n"
+    path = tmp_path / "kept.toml"
+    for errors, said in (("60", "errors_s 60"), ("{ empty-reply = 5 }", "errors_s empty-reply 5")):
+        path.write_text(text.format(errors), encoding="utf-8")
+        assert main(["policy", "explain", "f", "--policy", str(path)]) == 0
+        assert f"cache mode exact {said}" in capsys.readouterr().out
+    assert main(["policy", "explain", "f", "--policy", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["settings"]["cache"] == {"mode": "exact", "errors_s": {"empty-reply": 5.0}}
+
+
 def test_explain_in_an_environment(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     assert main(["policy", "explain", "f", "--env", "offline"]) == 0
     given = capsys.readouterr().out
