@@ -12,7 +12,7 @@ import pytest
 
 from rtfs.caching import keys
 from rtfs.caching.layer import CacheConfig
-from rtfs.caching.question import Kept, Question
+from rtfs.caching.question import NOTHING, Kept, Question
 from rtfs.caching.semantic.budget import GRID, BudgetSettings
 from rtfs.caching.semantic.embedding import HashedEmbedder
 from rtfs.caching.semantic.layer import SemanticCache
@@ -344,3 +344,18 @@ def test_many_threads() -> None:
         thread.join()
     assert not wrong
     assert cache.stats().hits + cache.stats().misses >= 360
+
+
+def test_what_says_nothing_has_a_time_of_its_own_by_meaning_too() -> None:
+    now = [1_000.0]
+    cache = layer(clock=lambda: now[0])
+    empty = kept("", created=now[0], metadata={NOTHING: True})
+    never, briefly = (lambda text, s=s: question(text).replace(nothing_s=s) for s in (0.0, 10.0))
+    assert not cache.store(never(OPEN), empty)
+    assert cache.store(briefly(OPEN), empty)
+    now[0] += 9
+    assert cache.get(briefly(OPEN_TOO)) == empty
+    assert cache.get(never(OPEN_TOO)) is None
+    assert cache.get(question(OPEN_TOO)) == empty
+    now[0] += 2
+    assert cache.get(briefly(OPEN_TOO)) is None
