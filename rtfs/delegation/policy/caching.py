@@ -22,7 +22,7 @@ class Lasting(Kind):
 
     def read(self, value: Any, path: Path, problems: Problems) -> Any:
         if not isinstance(value, dict) or not value:
-            is_time = type(value) in (int, float) and 0 <= value <= LONGEST_ERROR_S
+            is_time = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= LONGEST_ERROR_S
             return lasting(value) if is_time else self.wrong(value, path, problems, KINDS_HINT)
         found: dict[str, float | None] = {}
         for kind, item in value.items():
