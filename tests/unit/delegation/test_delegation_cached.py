@@ -22,7 +22,7 @@ from rtfs.delegation.allowance import Allowance
 from rtfs.delegation.budget import Budget
 from rtfs.errors import ConfigError, DelegationError, EvalError, LimitExceeded
 from rtfs.models.openai_compatible import OpenAICompatibleProvider
-from rtfs.models.protocol import ModelReply, ModelRequest, Parameter
+from rtfs.models.protocol import Availability, ModelReply, ModelRequest, Parameter, Usage
 from rtfs.models.registry import ModelRegistry
 from rtfs.types.nodes import STRING, EnumType
 from rtfs.values.maps import Map
