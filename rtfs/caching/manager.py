@@ -20,6 +20,7 @@ from rtfs.caching.request_keys import NAME, RequestKeys
 from rtfs.caching.single_flight import SingleFlight
 from rtfs.errors import DelegationError
 from rtfs.forking import renew_in_child
+from rtfs.values.quick import quick_struct
 from rtfs.values.struct import Struct
 
 TYPE_CHECKING = False
@@ -39,6 +40,7 @@ _MOST_TURNS = 100_000
 WORDS = {"plan": "L1", "reply": "L2", "semantic": "L3", "code": "L4"}
 
 
+@quick_struct
 class Answered(Struct):
     """A reply or an error, and where it comes from.
 

@@ -7,6 +7,7 @@ from operator import attrgetter
 from rtfs.caching.encoding import Malformed
 from rtfs.caching.layer import Saved
 from rtfs.models.protocol import ModelReply, ModelRequest, Usage
+from rtfs.values.quick import quick_struct
 from rtfs.values.struct import Struct
 
 TYPE_CHECKING = False
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 NOTHING = "nothing"
 
 
+@quick_struct
 class Question(Struct):
     """A request to one model of one provider, on somebody's behalf.
 
@@ -63,6 +65,7 @@ class Question(Struct):
         return self.private, self.mode, self.min_confidence
 
 
+@quick_struct
 class Kept(Struct):
     """A reply with what it took to get it.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
+from operator import attrgetter
 
 from rtfs.models.prompt import ReplyShape, argument_text, call_text, chat_messages, mark_of, retry_messages
 from rtfs.models.protocol import ModelRequest
@@ -18,7 +19,8 @@ _MOST_FUNCTIONS = 1_000
 _OTHERS = frozenset(
     ("parameters", "model", "previous", "rules", "max_tokens", "temperature", "seed", "timeout_s", "answer_now", "stop")
 )
-_SHARED = tuple([field.name for field in fields(ModelRequest) if field.name not in _OTHERS])
+#: All the others, as one tuple: tuples compare what is the same object without a look at it.
+_shared_of = attrgetter(*[field.name for field in fields(ModelRequest) if field.name not in _OTHERS])
 
 #: Letters and blanks of a text; what all its other signs count.
 Weight = tuple[int, int]
@@ -27,12 +29,12 @@ Weight = tuple[int, int]
 class _Fixed:
     """What the prompts of a function have in common."""
 
-    __slots__ = ("letters", "others", "request", "signature", "tokens")
+    __slots__ = ("letters", "others", "shared", "signature", "tokens")
 
     def __init__(self, request: ModelRequest, texts: list[str]) -> None:
         shape = ReplyShape.of(request.result, request.aliases.get)
         call = call_text(request, tuple([p.value for p in request.parameters]), shape)
-        self.request = request
+        self.shared = _shared_of(request)
         self.signature = [(p.name, p.type) for p in request.parameters]
         #: Of everything but the call.
         self.tokens = generous_tokens(request) - estimated_tokens(call)
@@ -44,12 +46,7 @@ class _Fixed:
 
     def holds(self, request: ModelRequest) -> bool:
         """Whether a request is one more call of the function."""
-        mine = self.request
-        for name in _SHARED:
-            one, other = getattr(mine, name), getattr(request, name)
-            if one is not other and one != other:
-                return False
-        return self.signature == [(p.name, p.type) for p in request.parameters]
+        return self.shared == _shared_of(request) and self.signature == [(p.name, p.type) for p in request.parameters]
 
 
 class Estimates:

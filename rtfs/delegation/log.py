@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Any
 
 from rtfs.delegation.log_file import MAX_BYTES, LogFile, Row, encoded, row_of
+from rtfs.delegation.log_text import usual_row
 from rtfs.delegation.record import CallRecord
 from rtfs.delegation.requests import readable, value_hash
 from rtfs.errors import ConfigError
@@ -177,9 +178,13 @@ class CallLog(LateWriter):
 
     def _row(self, record: CallRecord) -> Row | None:
         try:
-            document = record.facts()
             text = None if record.source == "none" or record.body_error is not None else readable(record.value)
-            document["value_hash"] = None if text is None else value_hash(text)
+            hash_of_value = None if text is None else value_hash(text)
+            row = None if self.full else usual_row(self.run, record, hash_of_value)
+            if row is not None and self._is_clean(row[-1]):
+                return row
+            document = record.facts()
+            document["value_hash"] = hash_of_value
             if self.full:
                 document["value"] = text
             else:
@@ -196,15 +201,19 @@ class CallLog(LateWriter):
             return None
 
     def _written(self, document: dict[str, Any]) -> str | None:
-        """A record as JSON, where nothing in it has to be cleaned, which is most often so; else None.
-
-        Without a backslash every text in it stands there as it is, so that one look finds a secret in any of them.
-        """
+        """A record as JSON, where nothing in it has to be cleaned, which is most often so; else None."""
         try:
             written = encoded(document)
         except ValueError:  # a number that JSON does not have
             return None
-        return written if len(written) <= LONGEST_TEXT and "\\" not in written and self._redact(written) == written else None
+        return written if self._is_clean(written) else None
+
+    def _is_clean(self, written: str) -> bool:
+        """Whether a record as JSON can be stored and shown as it is.
+
+        Without a backslash every text in it stands there as it is, so that one look finds a secret in any of them.
+        """
+        return len(written) <= LONGEST_TEXT and "\\" not in written and self._redact(written) == written
 
     def _clean(self, item: Any) -> Any:
         """What can be stored and shown: without secrets, endless texts, and numbers that JSON does not have."""

@@ -67,18 +67,46 @@ def row_of(run: str, document: dict[str, Any], written: str) -> Row:
         written: the same as JSON.
     """
     attempts = document["attempts"]
-    return (
+    return row_of_parts(
         run,
         document["started"],
-        _plain(document["function"]),
-        _plain(document["target"]),
-        _plain(document["model"]),
-        _plain(document["answered_by"]),
+        (document["function"], document["target"], document["model"], document["answered_by"]),
         document["error"] is not None,
         document["latency_s"],
-        min(sum([a["prompt_tokens"] or 0 for a in attempts]), _LARGEST),
-        min(sum([a["completion_tokens"] or 0 for a in attempts]), _LARGEST),
+        (sum([a["prompt_tokens"] or 0 for a in attempts]), sum([a["completion_tokens"] or 0 for a in attempts])),
         document["cost_usd"],
+        written,
+    )
+
+
+def row_of_parts(
+    run: str,
+    started: float,
+    names: tuple[str, str, str, str | None],
+    failed: bool,
+    latency_s: float,
+    tokens: tuple[int, int],
+    cost_usd: float | None,
+    written: str,
+) -> Row:
+    """
+    Args:
+        names: of the function, the kind of its target, the model, and who answered.
+        tokens: of questions and of answers.
+    """
+    function, target, model, answered_by = names
+    return (
+        run,
+        started,
+        _plain(function),
+        _plain(target),
+        _plain(model),
+        _plain(answered_by),
+        failed,
+        latency_s,
+        min(tokens[0], _LARGEST),
+        min(tokens[1], _LARGEST),
+        cost_usd,
         written,
     )
 

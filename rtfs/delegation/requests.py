@@ -12,7 +12,7 @@ from typing import Any
 from rtfs.errors import LimitExceeded
 from rtfs.semantics.protocols import DelegatedCall
 from rtfs.values.meter import unmetered
-from rtfs.values.printing import to_readable
+from rtfs.values.printing import quote_string, to_readable
 
 #: Of the metadata: what the model sees, or what bounds its reply.
 _SHAPING = ("examples", "max-tokens", "temperature", "seed", "tools")
@@ -67,6 +67,8 @@ class Requests:
 
 def readable(value: Any) -> str | None:
     """The text of a value, that reads back; None when it is too large. No step of the run that it belongs to."""
+    if type(value) is str:  # most operands are; it has no parts
+        return quote_string(value)
     try:
         text: str = unmetered(lambda: to_readable(value, _MOST_PIECES))
         return text

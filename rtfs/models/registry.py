@@ -149,7 +149,7 @@ class ModelRegistry:
         side = SIDES[target]
         with self._lock:
             found = self._named(model)
-            fallback = next(iter(self._defaults(side)), None)
+            fallback = next(iter(self._defaults(side)), None) if found is None else None
         if found is not None:
             if found.kind in (side, "any"):
                 return self._provider(found)

@@ -16,6 +16,7 @@ Tags are how entries are found without their key: `agent:billing/refund`, `model
 from __future__ import annotations
 
 from rtfs.errors import ConfigError
+from rtfs.values.quick import quick_struct
 from rtfs.values.struct import Struct
 
 TYPE_CHECKING = False
@@ -35,6 +36,7 @@ class StoreUnavailable(ConfigError):
     through: to them it is a miss (`stores.guarded`)."""
 
 
+@quick_struct
 class Entry(Struct):
     """An entry that is to be kept.
 

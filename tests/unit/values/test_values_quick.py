@@ -8,7 +8,8 @@ from dataclasses import FrozenInstanceError, dataclass, field, replace
 
 import pytest
 
-from rtfs.values.quick import quick_init
+from rtfs.values.quick import quick_init, quick_struct
+from rtfs.values.struct import Struct
 
 
 @quick_init
@@ -38,3 +39,23 @@ def test_it_stays_frozen_and_takes_what_it_took() -> None:
         Thing(name="a", colour="red")  # type: ignore[call-arg]
     with pytest.raises(TypeError):
         Thing("a")  # type: ignore[misc]
+
+
+@quick_struct
+class Point(Struct):
+    x: int
+    y: int = 2
+    about: str = "here"
+
+
+def test_a_struct_has_what_was_given_or_its_defaults_and_is_as_the_others() -> None:
+    one = Point(1)
+    assert (one.x, one.y, one.about) == (1, 2, "here")
+    assert Point(1, about="there", y=3) == Point(1, 3, "there") == one.replace(y=3, about="there")
+    assert hash(Point(1, 2)) == hash(one)
+    assert repr(one) == "Point(x=1, y=2, about='here')"
+    with pytest.raises(AttributeError, match="immutable"):
+        one.x = 5  # type: ignore[misc]
+    for wrong in (lambda: Point(), lambda: Point(1, 2, "a", 4), lambda: Point(1, x=1), lambda: Point(1, z=1)):  # type: ignore[call-arg, misc]
+        with pytest.raises(TypeError):
+            wrong()
