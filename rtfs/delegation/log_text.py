@@ -52,7 +52,8 @@ def _row(run: str, record: CallRecord, value_hash: str | None) -> tuple[Any, ...
     saved = record.saved
     written = (
         f'{_head(record)}"started": {_number(record.started)}, "latency_s": {_number(latency_s)}, '
-        f'"attempts": [{", ".join(attempts)}], "tools": [], "source": {quoted(record.source)}, "repairs": [], "score": {_number(record.score)}, '
+        f'"attempts": [{", ".join(attempts)}], "tools": [], "source": {quoted(record.source)}, '
+        f'"repairs": [], "score": {_number(record.score)}, '
         f'"label_mass": {_number(record.label_mass)}, "confidence": {_number(record.confidence)}, "cache": {_text(record.cache)}, '
         f'"cache_note": null, "saved": {"null" if saved is None else encoded(saved.to_dict())}, "cost_usd": {_number(cost)}, '
         f'"error": {_text(record.error)}, "error_kind": {_text(record.error_kind)}, "body_error": {_text(record.body_error)}, '
