@@ -224,6 +224,8 @@ class ModelDelegate:
         hedge_after_s = settings.hedge_after_s if call.watcher is None else None  # two at once cannot be watched
 
         def wait() -> Answer:
+            if len(asked) == 1:
+                return ask(asked[0])
             return first_answer([lambda target=target: ask(target) for target in asked], hedge_after_s)  # type: ignore[misc]
 
         if call.branch is None or all(self._asking.is_instant(target) for target in asked):

@@ -46,7 +46,7 @@ class Requests:
     def _fixed(self, call: DelegatedCall) -> tuple[dict[str, Any], dict[str, Any], Any, str]:
         begun = self._begun.get(id(call.options))
         # the options belong to one function; a type may have been defined anew
-        if begun is not None and begun[0] is call.options and begun[1] == call.aliases:
+        if begun is not None and begun[0] is call.options and (begun[1] is call.aliases or begun[1] == call.aliases):
             return begun
         parts = [
             call.name,
