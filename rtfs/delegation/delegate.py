@@ -11,20 +11,19 @@ sent, and settled when it is over (`spending`).
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from rtfs.caching.wish import CacheWish
-from rtfs.delegation.asking import Answer, Asking, Trace, one_line, spoken
+from rtfs.delegation.asking import Answer, Asking, Trace, spoken
 from rtfs.delegation.breaker import Breakers
 from rtfs.delegation.budget import Budget
 from rtfs.delegation.confidence import Confidences
 from rtfs.delegation.engine import Decision
+from rtfs.delegation.fallbacks import Fallbacks
 from rtfs.delegation.hedging import first_answer
 from rtfs.delegation.linking import metadata_of
 from rtfs.delegation.options import CallOptions
@@ -91,7 +90,7 @@ class ModelDelegate:
             registry, self.breakers, spending, redact=redact, replies=replies, timer=timer, sleep=sleep, confidences=confidences
         )
         self._sharing = Sharing()
-        self._report = report
+        self._fallbacks = Fallbacks(report, redact)
         self._records = records
         self._redact = redact
         self._clock = clock
@@ -101,10 +100,6 @@ class ModelDelegate:
         self._keep_arguments = keep_arguments
         self._code = code
         self._no_limits = Budget("the runtime")
-        self._lock = threading.Lock()
-        #: (function, model, kind of error) -> how often the body answered for it
-        self._fallbacks: Counter[tuple[str, str, str]] = Counter()
-        self._warned: set[str] = set()
 
     def delegate(self, call: DelegatedCall) -> Any:
         """The value of the call; see `Delegate.delegate`.
@@ -115,7 +110,7 @@ class ModelDelegate:
             LimitExceeded: a budget is used up, or cannot be kept; the body does not run then.
         """
         options = CallOptions.of(call)
-        self._warn(options.warnings)
+        self._fallbacks.warn(options.warnings)
         decision = call.plan or hinted(call)
         started, begin = self._clock(), self._timer()
         trace = Trace(self._budget(call, decision, options), self._requests.function_hash(call))
@@ -286,9 +281,9 @@ class ModelDelegate:
         try:
             value = self._here(call, record)
         except BaseException:
-            self._report_fallback(call, error, "ran instead, and failed")
+            self._fallbacks.note(call.name, call.model, error, "ran instead, and failed", lambda: _who(call))
             raise
-        self._report_fallback(call, error, "answered")
+        self._fallbacks.note(call.name, call.model, error, "answered", lambda: _who(call))
         return value
 
     def _record(
@@ -344,46 +339,13 @@ class ModelDelegate:
             arguments=self._redact(readable(Vector(call.args)) or "too large") if self._keep_arguments else None,
         )
 
-    # --- telling the person at the terminal ---
-
-    def _report_fallback(self, call: DelegatedCall, error: DelegationError, outcome: str) -> None:
-        """One line for the first time that this model fails this function in this way; later ones are counted."""
-        key = (call.name, call.model, error.kind)
-        with self._lock:
-            self._fallbacks[key] += 1
-            if self._fallbacks[key] > 1:
-                return
-        what = one_line(error.message)
-        if error.kind != "reply-mismatch":
-            what = f"no answer from {_who(call)} ({what})"
-        hint = f" hint: {one_line(error.hint)}" if error.hint else ""
-        self._report(self._redact(f"rtfs: {call.name}: {what}; the function's own body {outcome}.{hint}"))
-
-    def _warn(self, warnings: tuple[str, ...]) -> None:
-        for warning in warnings:
-            with self._lock:
-                if warning in self._warned:
-                    continue
-                self._warned.add(warning)
-            self._report(f"rtfs: {warning}")
-
     def summary(self) -> list[str]:
-        """One line for each way in which models failed a function more than once: what the single lines left out."""
-        with self._lock:
-            counts = sorted(self._fallbacks.items())
-        return [
-            f"rtfs: {name}: its own body ran {count} times instead of model {one_line(model)} ({kind})"
-            for (name, model, kind), count in counts
-            if count > 1
-        ]
+        """What `close` will report; see `Fallbacks.summary`."""
+        return self._fallbacks.summary()
 
     def close(self) -> None:
         """Report the summary, and begin to count anew."""
-        lines = self.summary()
-        with self._lock:
-            self._fallbacks.clear()
-        for line in lines:
-            self._report(line)
+        self._fallbacks.close()
 
 
 def hinted(call: DelegatedCall) -> Decision:

@@ -83,6 +83,24 @@ class HttpFaults:
         except (httpx2.HTTPError, httpx2.CookieConflict) as error:
             raise DelegationError(f"asking {self.address} failed: {self.shown(str(error))}") from error
 
+    # --- answers with status 200 that are none ---
+
+    def document(self, body: bytes) -> Any:
+        """The JSON of an answer.
+
+        Raises:
+            DelegationError: it is not JSON.
+        """
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise DelegationError(f"the reply of {self.address} is not JSON", retryable=True) from error
+
+    def no_answer(self, body: bytes) -> DelegationError:
+        """The error for JSON in which no answer is: some servers report failures like that."""
+        said = self.shown(self.complaint(body))
+        return DelegationError(f"the reply of {self.address} holds no answer ({said})", retryable=True)
+
     # --- refusals ---
 
     def refusal(self, answer: Answer, request: ModelRequest) -> DelegationError:

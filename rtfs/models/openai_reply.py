@@ -32,16 +32,12 @@ def content(faults: HttpFaults, body: bytes) -> dict[str, Any]:
     Raises:
         DelegationError: it is none.
     """
-    try:
-        data: Any = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise DelegationError(f"the reply of {faults.address} is not JSON", retryable=True) from error
+    data = faults.document(body)
     if isinstance(data, dict):
         choices = data.get("choices")
         if isinstance(choices, list) and choices and isinstance(choices[0], dict):
             return data
-    said = faults.shown(faults.complaint(body))  # some servers report failures with status 200
-    raise DelegationError(f"the reply of {faults.address} holds no answer ({said})", retryable=True)
+    raise faults.no_answer(body)
 
 
 def reply(faults: HttpFaults, data: dict[str, Any], request: ModelRequest, shape: ReplyShape) -> ModelReply:

@@ -19,6 +19,7 @@ from hashlib import sha256
 from typing import Any
 
 from rtfs.models.protocol import ModelRequest
+from rtfs.types.coercion.prose import without_thinking
 from rtfs.types.json_schema import json_literal, json_schema
 from rtfs.types.nodes import (
     BOOL,
@@ -114,8 +115,11 @@ class ReplyShape:
         """The bare result in a reply; what is not in the asked-for form comes back as it is, to be repaired or refused."""
         if not self.wrapped:
             return text
+        # reasoning stays before the result, so that the one who leaves it out says so
+        answer = without_thinking(text) if text.lstrip().startswith("<") else text
+        before = "" if answer is None else text[: len(text) - len(answer)]
         # searched from both ends: a model may write blanks without end, and a pattern for all of it would take as long
-        inner = text.strip()
+        inner = text[len(before) :].strip()
         fence = _FENCE.match(inner)
         if fence and inner.endswith("```"):
             inner = inner[fence.end() : -3].strip()
@@ -125,11 +129,11 @@ class ReplyShape:
             wrapper = _WRAPPER.match(inner)  # not quite JSON: take the wrapper off and leave the rest to the repair
             if wrapper is None or not inner.endswith("}"):
                 return text
-            return inner[wrapper.end() : -1].strip().removesuffix(",").rstrip()
+            return before + inner[wrapper.end() : -1].strip().removesuffix(",").rstrip()
         if isinstance(value, dict) and value.keys() == {"value"}:
             bare = value["value"]
-            return bare if self.is_string and isinstance(bare, str) else json.dumps(bare, ensure_ascii=False)
-        return inner
+            return before + (bare if self.is_string and isinstance(bare, str) else json.dumps(bare, ensure_ascii=False))
+        return before + inner
 
 
 #: what strict mode takes; with anything else the same schema is sent as one to aim at

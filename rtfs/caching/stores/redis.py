@@ -14,8 +14,8 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 
-from rtfs.caching.stores.frames import frame, unframe
-from rtfs.caching.stores.protocol import Entry, Known, StoreStats, StoreUnavailable, without_password
+from rtfs.caching.stores.frames import FramedStore, frame
+from rtfs.caching.stores.protocol import Entry, Known, StoreUnavailable, without_password
 from rtfs.errors import ConfigError, missing_extra
 
 TYPE_CHECKING = False
@@ -28,7 +28,7 @@ CONNECT_S, ANSWER_S = 1.0, 2.0
 _AT_ONCE = 200
 
 
-class RedisStore:
+class RedisStore(FramedStore):
     """See `stores.protocol.Store`. Connects when it is first used.
 
     Args:
@@ -41,12 +41,11 @@ class RedisStore:
     """
 
     name = "redis"
-    persistent = True
-    local = None
 
     def __init__(
         self, address: str, *, ttl_s: float | None = None, prefix: str = "rtfs", clock: Callable[[], float] = time.time
     ) -> None:
+        super().__init__(ttl_s, clock)
         try:
             import redis
         except ImportError as error:
@@ -57,8 +56,7 @@ class RedisStore:
         except ValueError as error:
             raise ConfigError(f"{without_password(address)} is no address of a Redis server: {error}") from error
         self.place = without_password(address)
-        self._ttl_s, self._prefix, self._clock = ttl_s, prefix, clock
-        self._expired = self._damaged = 0
+        self._prefix = prefix
 
     # --- names on the server ---
 
@@ -70,20 +68,10 @@ class RedisStore:
 
     # --- one entry ---
 
-    def get(self, namespace: str, key: bytes) -> bytes | None:
+    def _data(self, namespace: str, key: bytes) -> bytes | None:
         with self._translated():
-            data = self._redis.get(self._entry(namespace, key))
-        found = None if data is None else self._checked(namespace, key, data)
-        return None if found is None else found[0]
-
-    def entry(self, namespace: str, key: bytes) -> Entry | None:
-        with self._translated():
-            data = self._redis.get(self._entry(namespace, key))
-        found = None if data is None else self._checked(namespace, key, data)
-        if found is None:
-            return None
-        value, known = found
-        return Entry(key, value, None if known.expires is None else known.expires - self._clock(), known.tags)
+            data: bytes | None = self._redis.get(self._entry(namespace, key))
+        return data
 
     def put(self, namespace: str, key: bytes, value: bytes, *, ttl_s: float | None = None, tags: tuple[str, ...] = ()) -> bool:
         return self.put_many(namespace, (Entry(key, value, ttl_s, tags),)) == 1
@@ -115,17 +103,8 @@ class RedisStore:
             pipe.zrem(self._index(namespace), key)
             return int(pipe.execute()[0]) > 0
 
-    def _checked(self, namespace: str, key: bytes, data: bytes) -> tuple[bytes, Known] | None:
-        """What an entry holds; None, and it is gone, when its time is over or it is not as it was written."""
-        found = unframe(namespace, key, data)
-        if found is not None and (found[1].expires is None or found[1].expires > self._clock()):
-            return found
-        if found is None:
-            self._damaged += 1
-        else:
-            self._expired += 1
+    def _drop(self, namespace: str, key: bytes) -> None:
         self.delete(namespace, key)
-        return None
 
     # --- many ---
 
@@ -174,12 +153,6 @@ class RedisStore:
     def namespaces(self) -> list[str]:
         return [name for name in self._spaces() if next(self.known(name), None) is not None]
 
-    def stats(self, namespace: str | None = None) -> StoreStats:
-        """Looks at every entry: for people, not for each call."""
-        spaces = self._spaces() if namespace is None else [namespace]
-        sizes = [known.size_bytes for space in spaces for known in self.known(space)]
-        return StoreStats(len(sizes), sum(sizes), expired=self._expired, damaged=self._damaged)
-
     def count(self, namespace: str, counts: Mapping[str, float]) -> None:
         with self._translated():
             pipe = self._redis.pipeline(transaction=False)
@@ -191,9 +164,6 @@ class RedisStore:
         with self._translated():
             found = self._redis.hgetall(f"{self._prefix}:c:{namespace}")
         return {name.decode(): float(amount) for name, amount in found.items()}
-
-    def flush(self) -> None:
-        """Everything is written where it is put."""
 
     def close(self) -> None:
         with self._translated():

@@ -12,8 +12,8 @@ import time
 from contextlib import contextmanager
 from urllib.parse import quote, unquote
 
-from rtfs.caching.stores.frames import frame, unframe
-from rtfs.caching.stores.protocol import Entry, Known, StoreStats, StoreUnavailable, without_password
+from rtfs.caching.stores.frames import FramedStore, frame
+from rtfs.caching.stores.protocol import Entry, Known, StoreUnavailable, without_password
 from rtfs.errors import ConfigError, missing_extra
 
 TYPE_CHECKING = False
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CONNECT_S, ANSWER_S, TRIES_S = 2, 10, 15
 
 
-class ObjectStore:
+class ObjectStore(FramedStore):
     """See `stores.protocol.Store`.
 
     Args:
@@ -38,8 +38,6 @@ class ObjectStore:
     """
 
     name = "s3"
-    persistent = True
-    local = None
 
     def __init__(
         self,
@@ -49,6 +47,7 @@ class ObjectStore:
         settings: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        super().__init__(ttl_s, clock)
         try:
             import obstore
             from obstore.exceptions import BaseError
@@ -66,8 +65,6 @@ class ObjectStore:
             hint = "keys are those of the environment, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             raise ConfigError(f"a key has no place in the address {self.place}", hint=hint)
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-        self._ttl_s, self._clock = ttl_s, clock
-        self._expired = self._damaged = 0
         more: dict[str, Any] = {}
         if scheme == "s3":
             more = {
@@ -85,33 +82,13 @@ class ObjectStore:
 
     # --- one entry ---
 
-    def get(self, namespace: str, key: bytes) -> bytes | None:
-        found = self._read(namespace, key)
-        return None if found is None else found[0]
-
-    def entry(self, namespace: str, key: bytes) -> Entry | None:
-        found = self._read(namespace, key)
-        if found is None:
-            return None
-        value, known = found
-        return Entry(key, value, None if known.expires is None else known.expires - self._clock(), known.tags)
-
-    def _read(self, namespace: str, key: bytes) -> tuple[bytes, Known] | None:
+    def _data(self, namespace: str, key: bytes) -> bytes | None:
         with self._translated():
             try:
-                data = self._api.get(self._store, self._path(namespace, key)).bytes()
+                data: bytes = self._api.get(self._store, self._path(namespace, key)).bytes()
             except FileNotFoundError:
                 return None
-        found = unframe(namespace, key, data)
-        if found is not None and (found[1].expires is None or found[1].expires > self._clock()):
-            return found
-        if found is None:
-            self._damaged += 1
-        else:
-            self._expired += 1
-        with self._translated():
-            self._api.delete(self._store, self._path(namespace, key))
-        return None
+        return data
 
     def put(self, namespace: str, key: bytes, value: bytes, *, ttl_s: float | None = None, tags: tuple[str, ...] = ()) -> bool:
         now = self._clock()
@@ -133,6 +110,10 @@ class ObjectStore:
                 return False
             self._api.delete(self._store, path)
         return True
+
+    def _drop(self, namespace: str, key: bytes) -> None:
+        with self._translated():
+            self._api.delete(self._store, self._path(namespace, key))
 
     # --- many ---
 
@@ -169,24 +150,18 @@ class ObjectStore:
                 found.append(one)
         return sorted(found, key=lambda one: one[1].created)
 
-    def namespaces(self) -> list[str]:
+    def _spaces(self) -> list[str]:
         start = len(self._prefix)
         return sorted({unquote(path[start:].partition("/")[0]) for path, _ in self._paths(self._folder(None))})
 
-    def stats(self, namespace: str | None = None) -> StoreStats:
-        """Looks at every entry: for people, not for each call."""
-        spaces = self.namespaces() if namespace is None else [namespace]
-        sizes = [known.size_bytes for space in spaces for known in self.known(space)]
-        return StoreStats(len(sizes), sum(sizes), expired=self._expired, damaged=self._damaged)
+    def namespaces(self) -> list[str]:
+        return self._spaces()
 
     def count(self, namespace: str, counts: Mapping[str, float]) -> None:
         """There is no adding up without reading first, and no lock to do that under."""
 
     def counts(self, namespace: str) -> dict[str, float]:
         return {}
-
-    def flush(self) -> None:
-        """Everything is written where it is put."""
 
     def close(self) -> None:
         """There is nothing to let go of."""

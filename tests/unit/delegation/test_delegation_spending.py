@@ -374,12 +374,6 @@ def test_a_hedge_that_the_budget_does_not_allow_does_not_end_the_call():
 # --- over real sockets ---
 
 
-@pytest.fixture
-def server() -> Iterator[OpenAIServer]:
-    with OpenAIServer() as running:
-        yield running
-
-
 @pytest.mark.parametrize(
     ("trouble", "billed"),
     [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -61,12 +60,6 @@ class Bench:
     @property
     def outcomes(self) -> list[str]:
         return [f"{attempt.target.partition(':')[2]} {attempt.outcome}" for attempt in self.record.attempts]
-
-
-@pytest.fixture
-def server() -> Iterator[OpenAIServer]:
-    with OpenAIServer() as running:
-        yield running
 
 
 def remote(server: OpenAIServer) -> OpenAICompatibleProvider:

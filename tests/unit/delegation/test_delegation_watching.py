@@ -177,12 +177,6 @@ def test_nobody_left_to_look_is_as_good_as_closing() -> None:
 
 
 @pytest.fixture
-def server() -> Iterator[OpenAIServer]:
-    with OpenAIServer() as running:
-        yield running
-
-
-@pytest.fixture
 def remote(server: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     pytest.importorskip("httpx2")
     from rtfs.models.openai_compatible import OpenAICompatibleProvider

@@ -29,18 +29,6 @@ LABELS = EnumType(("praise", "complaint"))
 KEY = "sk-very-secret-0123456789"
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def server() -> Iterator[OpenAIServer]:
-    with OpenAIServer() as running:
-        yield running
-
-
 class Waits:
     """A sleep that takes no time, and a clock that it moves."""
 

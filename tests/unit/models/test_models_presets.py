@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +18,6 @@ from tests.support.openai_server import OpenAIServer, Status
 pytest.importorskip("httpx2")
 
 PROGRAM = '(defn f ^:delegation {target} "{model}" ^{{:strict true}} [text :string] :-> :string text) (f "hello")'
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def server() -> Iterator[OpenAIServer]:
-    with OpenAIServer() as running:
-        yield running
 
 
 def run(model: str, environ: dict[str, str], target: str = ":remote") -> tuple[Any, Any]:

@@ -201,6 +201,11 @@ def test_strict_mode_is_asked_for_where_it_is_possible(type_: Type, strict: bool
         ('{"value": 1, "why": "…"}', '{"value": 1, "why": "…"}'),
         ('{"value": "prai', '{"value": "prai'),
         ("[" * 100_000, "[" * 100_000),
+        ('<think>Is it {"value": 1}?</think>\n{"value": 3}', '<think>Is it {"value": 1}?</think>3'),
+        ("<think>Hm.</think>\n```json\n{\"value\": 3,}\n```", "<think>Hm.</think>3"),
+        ("<think>Hm.</think> praise", "<think>Hm.</think> praise"),
+        ('<think>Is it {"value": 1}', '<think>Is it {"value": 1}'),
+        ('```\n{"value": "</think>"}\n```', '"</think>"'),
     ],
 )
 def test_unwrapping_takes_off_the_wrapper_and_leaves_the_rest(reply: str, bare: str) -> None:

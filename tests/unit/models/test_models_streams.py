@@ -33,18 +33,6 @@ LOOKUP = ToolSpec(
 )
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def server() -> Iterator[OpenAIServer]:
-    with OpenAIServer() as running:
-        yield running
-
-
 @pytest.fixture
 def provider(server: OpenAIServer) -> Iterator[OpenAICompatibleProvider]:
     made = OpenAICompatibleProvider(base_url=server.base_url, api_key=KEY, stall_s=0.3)

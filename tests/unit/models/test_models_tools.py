@@ -30,12 +30,6 @@ DONE = Round(
 )
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-
-
 def request(result: Type = STRING, **extras: Any) -> ModelRequest:
     parameters = (Parameter(name="text", type=STRING, value="Where?"),)
     defaults: dict[str, Any] = {"model": "m", "function": "reply", "doc": "D.", "parameters": parameters, "tools": (LOOKUP,)}
@@ -47,12 +41,6 @@ def calling(*calls: dict[str, Any], content: Any = None, **more: Any) -> Say:
 
 
 # --- OpenAI ----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def server() -> Iterator[OpenAIServer]:
-    with OpenAIServer() as running:
-        yield running
 
 
 @pytest.fixture

@@ -347,35 +347,30 @@ def test_hostile_replies_are_refused_quickly(type: str, reply: str) -> None:
     assert len(caught.value.problem) < 700
 
 
+def is_read_or_refused(text: str, type: Type) -> None:
+    try:
+        value, _ = coerce(text, type)
+    except CoercionError as error:
+        complaint = error.problem
+    else:
+        assert matches(type, value)
+        return
+    assert complaint
+    assert "\n" not in complaint
+
+
 @settings(deadline=None)
 @given(st.text(max_size=60), plain_types)
 @example("[", parse("[:vector int]"))
 @example('{"', parse("map"))
 def test_any_text_is_read_or_refused(text: str, type: Type) -> None:
-    try:
-        value, _ = coerce(text, type)
-    except CoercionError as error:
-        complaint = error.problem
-    else:
-        assert matches(type, value)
-        return
-    assert complaint
-    assert "\n" not in complaint
+    is_read_or_refused(text, type)
 
 
 @settings(deadline=None)
 @given(json_data, plain_types, st.sampled_from(["{}", "Here: {} done", "```json\n{}\n```", '{{"value": {}}}', "[{}]", "{},"]))
 def test_json_in_any_wrapping_is_read_or_refused(data: Any, type: Type, wrapping: str) -> None:
-    text = wrapping.replace("{}", json.dumps(data), 1) if "{{" not in wrapping else wrapping.format(json.dumps(data))
-    try:
-        value, _ = coerce(text, type)
-    except CoercionError as error:
-        complaint = error.problem
-    else:
-        assert matches(type, value)
-        return
-    assert complaint
-    assert "\n" not in complaint
+    is_read_or_refused(wrapping.replace("{}", json.dumps(data), 1) if "{{" not in wrapping else wrapping.format(json.dumps(data)), type)
 
 
 def test_a_name_that_means_another_type_by_now_is_read_as_that():
