@@ -240,7 +240,8 @@ class Database:
         except sqlite3.Error as error:
             raise ConfigError(f"{self._layout.what} {self.path}: {error}", hint=self._layout.hint) from error
         except OSError as error:
-            raise ConfigError(f"{self._layout.what} {self.path}: {error.strerror or error}") from error
+            why = "its folder is a file" if isinstance(error, FileExistsError) else error.strerror or error
+            raise ConfigError(f"{self._layout.what} {self.path}: {why}", hint=self._layout.hint) from error
 
 
 def identity(path: str) -> tuple[int, int] | None:

@@ -430,7 +430,7 @@ def render(error: RtfsError, *, color: bool = False, severity: str = "error") ->
             else:
                 lines.append(f"  {dim}in {frame.name}{f', called at {frame.span}' if frame.span else ''}{off}")
     cause = error.__cause__
-    if isinstance(cause, RtfsError):
+    if isinstance(cause, RtfsError) and cause.message not in error.message:  # else it has been told
         lines.append(f"  caused by: {cause.message}")
     for other in getattr(error, "others", ()):
         lines.append(render(other, color=color, severity=severity))

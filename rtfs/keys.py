@@ -175,7 +175,8 @@ class KeyStore:
         except FileNotFoundError:
             return {}
         except OSError as error:
-            raise ConfigError(f"{self.path} cannot be read: {error.strerror or error}") from error
+            hint = "RTFS_CONFIG_DIR names another folder"
+            raise ConfigError(f"{self.path} cannot be read: {error.strerror or error}", hint=hint) from error
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             # no cause and no excerpt: there may be keys in it
             raise ConfigError(f"{self.path} is no file of keys", hint="remove it and store the keys again") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from rtfs.errors import ConfigError, ParseError
+from rtfs.errors import ConfigError, ParseError, nearest
 from rtfs.source import ARTEFACT_MAGIC, Artefact, Source, Span
 
 MAX_SOURCE_BYTES = 64 * 2**20
@@ -41,8 +41,23 @@ def read_file(path: str | os.PathLike[str]) -> Source | Artefact:
         with open(name, "rb") as file:
             data = file.read(MAX_ARTEFACT_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"cannot read {name}: {error.strerror}", hint="check the path") from error
+        raise ConfigError(f"cannot read {name or repr(name)}: {error.strerror}", hint=_next_step(name, error)) from error
     return program_of(name, data, is_file=True)
+
+
+def _next_step(name: str, error: OSError) -> str:
+    """What somebody may do who named a file that cannot be read."""
+    folder, base = os.path.split(name)
+    try:
+        if isinstance(error, IsADirectoryError):
+            folder, programs = name, [found for found in sorted(os.listdir(name)) if found.endswith(".rtfs")]
+            return f"name a program in it, such as {os.path.join(folder, programs[0])}" if programs else "name a program"
+        if isinstance(error, FileNotFoundError):
+            close = nearest(base, os.listdir(folder or "."))
+            return f"did you mean {os.path.join(folder, close[0])}?" if close else "check the path"
+    except OSError:  # there is no such folder, or nobody may look into it
+        pass
+    return "check the path"
 
 
 def program_of(name: str, data: bytes, *, is_file: bool = False) -> Source | Artefact:

@@ -158,7 +158,7 @@ def ls(view: View, options: Any, terminal: Terminal) -> int:
     from rtfs.cli.terminal import json_line
 
     if options.count < 1:
-        raise ConfigError(f"-n is {options.count}; it is a number of entries")
+        raise ConfigError(f"-n is {options.count}; it is a number of entries, 1 or more")
     found = list(view.entries(options.function, options.model))[-options.count :]
     if options.json:
         for entry in found:
@@ -265,6 +265,6 @@ def export(view: View, name: str, terminal: Terminal) -> int:
             for line in lines:
                 write(file, line + "\n")
     except OSError as error:
-        raise ConfigError(f"cannot write {name}: {error.strerror}") from error
+        raise ConfigError(f"cannot write {name}: {error.strerror}", hint="name another place, or - for standard output") from error
     terminal.note(f"rtfs: {view.counted(len(lines))} written to {name}")
     return 0

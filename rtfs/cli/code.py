@@ -25,6 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from rtfs.caching.code.entries import Opened
     from rtfs.caching.code.publishing import Example
     from rtfs.caching.code.store import CodeState, CodeStore
     from rtfs.cli.terminal import Terminal
@@ -63,10 +64,14 @@ def execute(options: Any, terminal: Terminal) -> int:
         return publish(names[0], options, terminal)
     if action == "rm" and len(names) == 1:
         store = opened(terminal)
-        key, state = _one(store, names[0])
-        store.remove(key)
-        store.close()
-        terminal.note(f"rtfs: removed {state.name}, {state.content[:16]}")
+        try:
+            found = _of_hash(store, names[0])
+            for key, _ in found:
+                store.remove(key)
+        finally:
+            store.close()
+        for _, state in found:
+            terminal.note(f"rtfs: removed {state.name}, {state.content[:16]}")
         return 0
     if action == "keys" and not names:
         return keys(terminal)
@@ -90,29 +95,40 @@ def listing(options: Any, terminal: Terminal) -> int:
     return 0
 
 
-def _one(store: CodeStore, beginning: str) -> tuple[bytes, CodeState]:
-    """
+def _of_hash(store: CodeStore, beginning: str) -> list[tuple[bytes, CodeState]]:
+    """The entries with one hash: the same code may have been published for several tasks.
+
     Raises:
-        ConfigError: no entry, or more than one, has a hash that begins so.
+        ConfigError: no entry has a hash that begins so, or several different ones have.
     """
-    found = [(key, state) for key, state in store.states() if state.content.startswith(beginning.removeprefix("code:").lower())]
-    if len(found) != 1:
-        count = "no code has" if not found else f"{len(found)} functions have"
-        raise ConfigError(f"{count} a hash that begins with {beginning}", hint="rtfs code ls lists what there is")
-    return found[0]
+    start = beginning.removeprefix("code:").lower()
+    if len(start) < 4 or start.strip("0123456789abcdef"):
+        raise ConfigError(f"`{beginning}` is not the beginning of a hash", hint="four digits of it or more; `rtfs code` shows them")
+    found = [(key, state) for key, state in store.states() if state.content.startswith(start)]
+    hashes = {state.content for _, state in found}
+    if len(hashes) != 1:
+        count = "no code has" if not found else f"{len(hashes)} functions have"
+        hint = "give more digits" if found else "`rtfs code` lists what there is"
+        raise ConfigError(f"{count} a hash that begins with {beginning}", hint=hint)
+    return found
 
 
 def show(beginning: str, options: Any, terminal: Terminal) -> int:
-    from rtfs.caching.code.signing import printed_key
-
     store = opened(terminal)
     try:
-        key, state = _one(store, beginning)
-        entry = store.open(key)
+        found = [(state, store.open(key)) for key, state in _of_hash(store, beginning)]
     finally:
         store.close()
-    if entry is None:
-        raise ConfigError(f"the code of {state.name} is not there any more")
+    for state, entry in found:
+        if entry is None:
+            raise ConfigError(f"the code of {state.name} is not there any more", hint="publish it again, or `rtfs code rm HASH`")
+        show_entry(state, entry, options, terminal)
+    return 0
+
+
+def show_entry(state: CodeState, entry: Opened, options: Any, terminal: Terminal) -> None:
+    from rtfs.caching.code.signing import printed_key
+
     document = {
         **state.to_dict(),
         "signed_by": printed_key(entry.signed_by),
@@ -121,7 +137,7 @@ def show(beginning: str, options: Any, terminal: Terminal) -> int:
     }
     if options.json:
         terminal.result(json_line(document))
-        return 0
+        return
     found = entry.entry.validation
     verified = f"{found['kind']}, {found['agreed']} of {found['covered']} right, of {found['examples']} examples"
     for line in [
@@ -132,7 +148,6 @@ def show(beginning: str, options: Any, terminal: Terminal) -> int:
         f"  signed by {printed_key(entry.signed_by)}, and whole; {len(entry.entry.artefact):,} bytes",
     ]:
         terminal.result(line)
-    return 0
 
 
 def publish(name: str, options: Any, terminal: Terminal) -> int:

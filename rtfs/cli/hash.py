@@ -32,8 +32,11 @@ def execute(options: Any, terminal: Terminal) -> int:
         options.misuse("give one FILE")
     name = options.words[0]
     runtime = analysis_runtime(folder_of(name), options, terminal)
-    for found in runtime.definitions(read_program(name, terminal)):
+    definitions = runtime.definitions(read_program(name, terminal))
+    for found in definitions:
         terminal.result(json_line(_document(found)) if options.json else _line(found))
+    if not definitions and not options.json:
+        terminal.note(f"rtfs: {name} defines nothing at its top level")
     return 0
 
 

@@ -73,7 +73,7 @@ def execute(options: Any, terminal: Terminal) -> int:
     action, *rest = options.words or ["list"]
     path = options.log or log_path(terminal.environ)
     if options.log and not os.path.isfile(options.log):
-        raise ConfigError(f"--log: there is no file {options.log}")
+        raise ConfigError(f"--log: there is no file {options.log}", hint="`rtfs logs path` says which one is shown without --log")
     if action == "list" and not rest:
         return list_calls(path, options, terminal)
     if action == "show" and len(rest) == 1 and rest[0].isdecimal():
@@ -114,7 +114,7 @@ def selection(options: Any) -> Selection:
 
 def list_calls(path: str, options: Any, terminal: Terminal) -> int:
     if options.count < 1:
-        raise ConfigError(f"-n is {options.count}; it is a number of calls")
+        raise ConfigError(f"-n is {options.count}; it is a number of calls, 1 or more")
     entries = selection(options).last(path, options.count)
     if options.json:
         for entry in entries:
@@ -279,7 +279,8 @@ def export(path: str, name: str, options: Any, terminal: Terminal) -> int:
             count = (write_csv if name.endswith(".csv") else write_jsonl)(entries, file)
         os.replace(unfinished, name)
     except OSError as error:
-        raise ConfigError(f"cannot write {name}: {error.strerror or error}") from error
+        hint = "name another place, or - for standard output"
+        raise ConfigError(f"cannot write {name}: {error.strerror or error}", hint=hint) from error
     finally:
         if os.path.exists(unfinished):
             os.unlink(unfinished)

@@ -80,7 +80,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str] | None = None, ready: C
     except OSError as error:  # reading is translated where it happens: what is left is a full disk behind standard output
         if terminal.environ.get("RTFS_DEBUG"):
             return report_bug(error, terminal)
-        terminal.note(f"rtfs: cannot write the output: {error.strerror or error}")
+        terminal.note(f"rtfs: {error.filename or 'cannot write the output'}: {error.strerror or error}")
         return FAILED
     except Exception as bug:
         return report_bug(bug, terminal)
@@ -140,6 +140,8 @@ def unknown_command(name: str, terminal: Terminal) -> int:
     close = nearest(name, COMMANDS)
     if close:
         hint = f"did you mean `rtfs {close[0]}`?"
+    elif name.startswith("-"):
+        hint = f"options follow the command: rtfs COMMAND {name} …"
     elif name.startswith(("(", "[", "{")):
         hint = "to evaluate an expression: rtfs eval EXPRESSION"
     else:

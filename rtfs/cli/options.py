@@ -151,10 +151,14 @@ def make_runtime(
         timeout_s=options.timeout,
         max_memory_bytes=options.max_memory,
     )
+    for name, value in (("--max-depth", limits.max_depth), ("--max-steps", limits.max_steps), ("--timeout", limits.timeout_s),
+                        ("--max-memory", limits.max_memory_bytes), ("--max-in-flight", options.max_in_flight)):  # fmt: skip
+        if value is not None and not value > 0:  # NaN is not either
+            raise ConfigError(f"{name} is {value:g}; it must be positive", hint="leave it out for the usual limit, or none")
     for option in ("allow_read", "allow_write", "path"):
         for name in getattr(options, option):
             if not os.path.isdir(name):
-                raise ConfigError(f"--{option.replace('_', '-')}: {name} is not a folder")
+                raise ConfigError(f"--{option.replace('_', '-')}: {name} is not a folder", hint="name one that is there")
     budget = None
     if options.budget is not None:
         from rtfs.delegation.allowance import parse_allowance

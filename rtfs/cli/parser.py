@@ -49,7 +49,7 @@ class Parser(argparse.ArgumentParser):
         close = nearest(option, self._option_string_actions)
         if close:
             return f"did you mean {close[0]}?"
-        if option.startswith("-") and self.takes_words:
+        if option.startswith("-") and self.prog == "rtfs run":
             return f"what the program itself should get follows `--`: {self.prog} … -- {option}"
         return None
 

@@ -227,6 +227,6 @@ def function_in(path: str, name: str, options: Any, terminal: Terminal) -> ast.F
     functions = {node.name: node.value for node in nodes if isinstance(node, ast.Def) and isinstance(node.value, ast.Fn)}
     if name not in functions:
         near = nearest(name, functions)
-        hint = f"did you mean `{near[0]}`?" if near else None
+        hint = f"did you mean `{near[0]}`?" if near else f"`rtfs hash {path}` lists what it defines"
         raise ConfigError(f"{path} defines no function `{name}`", hint=hint)
     return functions[name]

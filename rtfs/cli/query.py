@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from rtfs.cli.options import add_output, metrics_of, note_text, policy_of, read_program, wants_log
 from rtfs.cli.terminal import json_line
-from rtfs.errors import ConfigError, DelegationError, LimitExceeded, ParseError
+from rtfs.errors import AnalysisError, ConfigError, DelegationError, LimitExceeded, ParseError, nearest
 from rtfs.values.printing import to_readable
 
 TYPE_CHECKING = False
@@ -127,6 +127,8 @@ def program(options: Any, target: str) -> str:
     """
     from rtfs.source import Source
     from rtfs.syntax.reader import read_forms
+    from rtfs.types.parse import NAMED, parse_type
+    from rtfs.types.rewriting import names_in
 
     if not 1 <= options.max_tokens <= 1_000_000:
         raise ConfigError("--max-tokens is a number from 1 to 1000000")
@@ -134,11 +136,19 @@ def program(options: Any, target: str) -> str:
         raise ConfigError("--timeout is a number of seconds from 0.001 to 86400")
     hint = "write it as in a program: :int, '[:enum \"calm\" \"angry\"]'"
     try:
-        count = len(read_forms(Source("<type>", options.type)))
+        forms = read_forms(Source("<type>", options.type))
     except ParseError as error:
         raise ConfigError(f"--type: {error.message}", hint=hint) from error
-    if count != 1:
-        raise ConfigError(f"--type: {options.type!r} is {count} types and not one", hint=hint)
+    if len(forms) != 1:
+        raise ConfigError(f"--type: {options.type!r} is {len(forms)} types and not one", hint=hint)
+    try:
+        unknown = names_in(parse_type(forms[0]))
+    except AnalysisError as error:
+        raise ConfigError(f"--type: {error.message}", hint=error.hint or hint) from error
+    if unknown:  # nothing here could define it
+        name = min(unknown)
+        close = nearest(name, NAMED)
+        raise ConfigError(f"--type: there is no type `{name}`", hint=f"did you mean {close[0]}?" if close else hint)
     meta = f"{{:strict true :max-tokens {options.max_tokens} :timeout-s {options.timeout}}}"
     parameters = "[]" if options.input is None else "[input :string]"
     hint = f"^:delegation :{target} {to_readable(options.model)} ^{meta}"

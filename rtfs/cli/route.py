@@ -64,7 +64,7 @@ def outcomes(name: str) -> list[Outcome]:
     except OSError as error:
         raise ConfigError(f"cannot read {name}: {error.strerror or error}", hint="check the path") from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{name} is not UTF-8 text: byte {error.start}") from error
+        raise ConfigError(f"{name} is not UTF-8 text: byte {error.start}", hint="save it as UTF-8") from error
     return read_outcomes(text, name)
 
 

@@ -85,14 +85,18 @@ class Allowance:
 NO_LIMITS = Allowance()
 
 
+def _said(value: Any) -> str:
+    return f"{value}"[:40] if isinstance(value, Decimal) else preview(value, 40)
+
+
 def _limit(name: str, value: Any) -> Any:
     whole = name in ("tokens", "calls")
     kind = "a whole number" if whole else "a number"
     wanted = f"the limit {name} of a budget must be {kind} from 0 to {_LARGEST:,}"
     if isinstance(value, bool) or not isinstance(value, int if whole else (int, float, Decimal)):
-        raise ConfigError(f"{wanted}, got {preview(value, 40)}")
+        raise ConfigError(f"{wanted}, got {_said(value)}")
     if (isinstance(value, Decimal) and value.is_nan()) or not 0 <= value <= _LARGEST:  # a float's NaN is not either
-        raise ConfigError(f"{wanted}, got {preview(value, 40)}")
+        raise ConfigError(f"{wanted}, got {_said(value)}")
     if name == "usd":  # as it is written: 0.1 is a tenth
         return int((Decimal(str(value)) * NANO).to_integral_value(ROUND_FLOOR))
     return float(value) if name == "seconds" else value

@@ -97,12 +97,17 @@ class Delegation:
     def _open_code(self, code: Any, load: Callable[..., Any]) -> Any:
         from rtfs.caching.code.opening import code_path, open_code
         from rtfs.caching.code.retrieval import CodeLibrary
+        from rtfs.caching.stores.protocol import StoreUnavailable
 
         if isinstance(code, CodeLibrary):
             return code
         if isinstance(code, (bool, str, os.PathLike)):
             path = code_path(self._environ) if isinstance(code, bool) else os.fspath(code)
-            code = open_code(path, self._environ, lambda text: self._warn(f"rtfs: {text}"))
+            try:
+                code = open_code(path, self._environ, lambda text: self._warn(f"rtfs: {text}"))
+            except StoreUnavailable as error:  # as for replies: programs run without it
+                self._warn(f"rtfs: {error.message}: no published code is used")
+                return None
             self._own_code = code
         return CodeLibrary(code, load, report=self._warn)
 

@@ -127,7 +127,7 @@ _LAYOUT = Layout(
     schema=SCHEMA,
     create=_create,
     migrations={1: lambda db: db.execute(_CREATE_OUTCOMES)},
-    hint="`rtfs logs path` says where it is",
+    hint="RTFS_STATE_DIR names another folder",
 )
 
 

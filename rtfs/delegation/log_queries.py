@@ -17,6 +17,7 @@ from rtfs.errors import ConfigError
 #: Outcomes of attempts after which a target counts as having answered; those in `NOT_ASKED` say nothing about it.
 _ANSWERED = frozenset({"answered", "tools", "mismatch", "empty"})
 _SIDES = {"local": "local-model", "local-model": "local-model", "remote": "remote", "body": "local", "code": "code"}
+_MOST = 2**63 - 1  # of SQLite's integers
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 
@@ -91,13 +92,13 @@ class Selection:
     def last(self, path: str, count: int) -> list[Entry]:
         """The last of them, oldest first."""
         where, operands = self._where()
-        rows = list(read(path, f"{where} ORDER BY id DESC LIMIT ?", [*operands, count]))
+        rows = list(read(path, f"{where} ORDER BY id DESC LIMIT ?", [*operands, min(count, _MOST)]))
         return [Entry(id=number, run=run, record=record) for number, run, record in reversed(rows)]
 
 
 def entry(path: str, number: int) -> Entry | None:
     """The record of an id, if it is there."""
-    for found, run, record in read(path, "WHERE id = ?", [number]):
+    for found, run, record in read(path, "WHERE id = ?", [min(number, _MOST)]):
         return Entry(id=found, run=run, record=record)
     return None
 

@@ -366,7 +366,8 @@ class _Reader:
         return (f"line {self.source.position(found + 1)[0]} begins a new form: the delimiter may be missing before it",)
 
     def too_deep(self, start: int) -> NoReturn:
-        self.fail(f"nested more than {MAX_DEPTH:,} deep", start, start + 1, kind="nesting-too-deep")
+        hint = "is a delimiter missing? else divide it into parts"
+        self.fail(f"nested more than {MAX_DEPTH:,} deep", start, start + 1, kind="nesting-too-deep", hint=hint)
 
     def fail(
         self,

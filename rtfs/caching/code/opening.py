@@ -32,7 +32,6 @@ def open_code(path: str, environ: Mapping[str, str], notice: Callable[[str], Non
     """
     from rtfs.caching.stores.sqlite import SQLiteStore
 
-    os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
     store = SQLiteStore(path, max_entries=_MOST, max_bytes=_MOST_BYTES, notice=notice)
     folder = config_folder(environ)
     return CodeStore(store, lambda: trusted_keys(folder))

@@ -88,7 +88,7 @@ def own_signer(folder: str) -> Signer:
                 os.remove(temporary)
         text = _read_for_owner(path, "rwx")
     except OSError as error:
-        raise ConfigError(f"the signing key {path}: {error.strerror or error}") from error
+        raise ConfigError(f"the signing key {path}: {error.strerror or error}", hint=_ELSEWHERE) from error
     try:
         secret = bytes.fromhex(text.strip())
     except ValueError:
@@ -113,7 +113,7 @@ def trusted_keys(folder: str) -> Mapping[bytes, str]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise ConfigError(f"the list of trusted keys {path}: {error.strerror or error}") from error
+        raise ConfigError(f"the list of trusted keys {path}: {error.strerror or error}", hint=_ELSEWHERE) from error
     found: dict[bytes, str] = {}
     for number, line in enumerate(text.splitlines(), 1):
         key, _, whose = line.partition("#")[0].strip().partition(" ")
@@ -139,7 +139,7 @@ def trust(folder: str, public: bytes, whose: str) -> None:
         _write_for_owner(temporary, "".join([f"{printed_key(key)} {name}".rstrip() + "\n" for key, name in known.items()]))
         os.replace(temporary, path)
     except OSError as error:
-        raise ConfigError(f"the list of trusted keys {path}: {error.strerror or error}") from error
+        raise ConfigError(f"the list of trusted keys {path}: {error.strerror or error}", hint=_ELSEWHERE) from error
 
 
 def printed_key(public: bytes) -> str:
@@ -170,6 +170,7 @@ def _write_for_owner(path: str, text: str) -> None:
         file.write(text)
 
 
+_ELSEWHERE = "RTFS_CONFIG_DIR names another folder"
 _OTHERS = {"rwx": 0o077, "w": 0o022}
 
 

@@ -64,7 +64,8 @@ def _create(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-LAYOUT = Layout("the cache", APPLICATION_ID, SCHEMA, _create, {})
+_HINT = "RTFS_CACHE_DIR names another folder, for published code RTFS_DATA_DIR"
+LAYOUT = Layout("the cache", APPLICATION_ID, SCHEMA, _create, {}, _HINT)
 
 
 class SQLiteStore:

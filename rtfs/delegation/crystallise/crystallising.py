@@ -78,7 +78,8 @@ def subject_of(inspector: Inspector, source: Source, name: str) -> Subject:
     function = found.get(name)
     if function is None:
         close = nearest(name, [one.name for one in found.values() if one.task is not None])
-        raise ConfigError(f"{source.name} defines no function {name}", hint=f"did you mean {close[0]}?" if close else None)
+        hint = f"did you mean {close[0]}?" if close else f"`rtfs hash {source.name}` lists what it defines"
+        raise ConfigError(f"{source.name} defines no function {name}", hint=hint)
     if function.task is None or function.function is None:
         hint = "only functions with a hint `^:delegation :local-model` or `:remote` can become code"
         raise ConfigError(f"{name} asks no model", hint=hint)

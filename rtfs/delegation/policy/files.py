@@ -71,10 +71,10 @@ def read_text(path: str) -> tuple[str, tuple[int, ...]]:
         with open(descriptor, "rb") as file:
             found = os.fstat(descriptor)  # before it is read: what is written meanwhile makes another version
             if not stat.S_ISREG(found.st_mode):
-                raise ConfigError(f"{path} is not a file")
+                raise ConfigError(f"{path} is not a file", hint="name the file itself, such as delegation.toml")
             data = file.read(MOST_BYTES + 1)
     except IsADirectoryError:
-        raise ConfigError(f"{path} is not a file") from None
+        raise ConfigError(f"{path} is not a file", hint="name the file itself, such as delegation.toml") from None
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}", hint="check the path") from error
     if len(data) > MOST_BYTES:

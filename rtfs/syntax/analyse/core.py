@@ -310,6 +310,10 @@ class Analyser:
         """Warn of a name that nothing binds; the nearest one that is bound here is kept for the error at run time."""
         if not self.environment.knows(name) and self.environment.macro(name) is None:
             close = nearest(name, place.visible()) or nearest(name, self.environment.known_names())
+            from rtfs.syntax.other_names import OTHER_NAMES
+
+            if name in OTHER_NAMES and not (close and close[0] in place.visible()):
+                close = [OTHER_NAMES[name]]
             if close:
                 self.environment.near_misses[name] = close[0]
             hint = f"did you mean `{close[0]}`?" if close else None
