@@ -47,7 +47,7 @@ _WALKED = 20
 #: What published code may use up in one call.
 SANDBOX = Limits(max_depth=2_000, max_steps=2_000_000, timeout_s=1.0, max_memory_bytes=2**28)
 #: What it may take to analyse a program of strangers.
-_READING = Limits(timeout_s=10.0, max_memory_bytes=2**29)
+_READING = Limits(timeout_s=5.0, max_memory_bytes=2**29)
 
 
 class Runtime(Callables, Inspection):

@@ -62,8 +62,10 @@ class CodeAuthor:
         )
         #: `local-model`, or `remote`.
         self.kind = target_of(runtime, options.model)
+        #: Requests that were shown instead of being sent.
+        self.shown: list[dict[str, Any]] = []
         if options.show_request:
-            show_requests(runtime, options, terminal)
+            show_requests(runtime, options, terminal, self.shown)
         self._private_tags: frozenset[str] = getattr(runtime.engine, "private_tags", PRIVATE_TAGS)
         function = subject.function.function
         assert function is not None

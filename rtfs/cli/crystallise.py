@@ -14,6 +14,7 @@ private functions are shown to no model behind an API. --show-request shows what
 
 from __future__ import annotations
 
+import os
 import time
 
 from rtfs.cli import code_author
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from rtfs.caching.code.store import CodeState, CodeStore
     from rtfs.cli.terminal import Terminal
     from rtfs.delegation.crystallise.authoring import Written
-    from rtfs.delegation.crystallise.crystallising import Outcome
+    from rtfs.delegation.crystallise.crystallising import Outcome, Subject
 
 
 def arguments(parser: Any) -> None:
@@ -50,6 +51,7 @@ def arguments(parser: Any) -> None:
     parser.add_argument("--least", type=int, default=100, metavar="N", help="answers of the model that there have to be (100)")
     parser.add_argument("--sample", type=float, default=0.02, metavar="P", help="calls that are also asked of the model (0.02)")
     code_author.arguments(parser)
+    parser.add_argument("--since", default=None, metavar="TIME", help="answers not older: 7d, 2026-11-20 (since code was demoted)")
     parser.add_argument("--log", default=None, metavar="FILE", help="a log of calls (that of rtfs logs)")
     parser.add_argument("--output", "-o", default=None, metavar="OUT", help="write the code to a file, published or not")
     parser.add_argument("--dry-run", action="store_true", help="publish nothing (a model is asked all the same)")
@@ -83,7 +85,8 @@ def crystallise(name: str, options: Any, terminal: Terminal) -> int:
     inspector = analysis_runtime(folder_of(options.file), options, terminal, optimization="aggressive")
     subject = subject_of(inspector, source, name)
     path = options.log or log_path(terminal.environ)
-    records = [entry.record for entry in Selection(function=_exactly(name)).entries(path)]
+    before, since = _before(subject, options, terminal)
+    records = [entry.record for entry in Selection(function=_exactly(name), since=since).entries(path)]
     aim = Aim(options.agreement, options.confidence)
     writer = None if options.model is None else code_author.CodeAuthor(subject, folder_of(options.file), options, terminal)
     try:
@@ -112,6 +115,8 @@ def crystallise(name: str, options: Any, terminal: Terminal) -> int:
         assert outcome.entry is not None
         key = store.put(outcome.entry, signer, sampling=options.sample, level=options.agreement)
         store.close()
+    if before is not None:
+        terminal.note(f"rtfs: {before}")
     document = {**_document(outcome, key), "asked": None if spent is None else _asked(options.model, outcome, spent)}
     terminal.result(json_line(document) if options.json else _report(name, outcome, key, options, spent))
     return 0 if outcome.entry is not None else 1
@@ -129,14 +134,32 @@ def _show_request(writer: Any, subject: Any, records: list[Any], options: Any, t
     samples = samples_of(subject.function, subject.look_up, records)
     question, _, withheld = opening(writer.author, subject.function, subject.types, samples)
     if len(samples.traffic) < options.least or question is None:
-        terminal.note(f"rtfs: nothing would be asked: {too_few(samples, options.least) if not withheld else 'all calls are private'}")
+        why = "all recorded calls are private" if withheld else too_few(samples, options.least)
+        terminal.note(f"rtfs: nothing would be asked: {why}")
         return 1
     try:
         writer.ask(question)
-    except DelegationError as error:
-        if error.kind == "targets-refused" or "never leaves this machine" in error.message:
+    except DelegationError:
+        if not writer.shown:
             raise
     return 0
+
+
+def _before(subject: Subject, options: Any, terminal: Terminal) -> tuple[str | None, float | None]:
+    """What became of earlier code for the function, and the time from which records count: when it was demoted, what the model had
+    answered up to then was what it answers no more."""
+    from rtfs.delegation.log_queries import point_in_time
+
+    since = None if options.since is None else point_in_time(options.since, time.time())
+    task = subject.function.task
+    demoted = [] if task is None else [one for _, one in states(terminal, f"task:{task.hex()}") if one.status == "demoted"]
+    state = max(demoted, key=lambda state: state.demoted_s, default=None)
+    if state is None:
+        return None, since
+    note = f"the code before it was demoted: {state.why}"
+    if since is not None:
+        return note, since
+    return f"{note}; answers from before {_moment(state.demoted_s)} are left out, --since takes others", state.demoted_s
 
 
 def _exactly(name: str) -> str:
@@ -226,10 +249,21 @@ def opened(terminal: Terminal) -> CodeStore:
     return open_code(code_path(terminal.environ), terminal.environ, lambda text: terminal.note(f"rtfs: {text}"))
 
 
-def show(name: str | None, options: Any, terminal: Terminal) -> int:
+def states(terminal: Terminal, tag: str | None = None) -> list[tuple[bytes, CodeState]]:
+    """(key, state) of what was published; the file is not made for the question."""
+    from rtfs.caching.code.opening import code_path
+
+    if not os.path.isfile(code_path(terminal.environ)):
+        return []
     store = opened(terminal)
-    found = [(key, state) for key, state in store.states() if name is None or state.name == name]
-    store.close()
+    try:
+        return store.states(tag)
+    finally:
+        store.close()
+
+
+def show(name: str | None, options: Any, terminal: Terminal) -> int:
+    found = [(key, state) for key, state in states(terminal) if name is None or state.name == name]
     for _, state in found:
         if options.json:
             terminal.result(json_line(state.to_dict()))
@@ -259,7 +293,7 @@ def state_lines(state: CodeState, *, long: bool) -> list[str]:
     else:
         lines.append(f"  not checked yet; {state.sampling:.0%} of its calls are also asked of the model")
     if state.why:
-        lines.append(f"  not used any more: {state.why}")
+        lines.append(f"  not used any more since {_moment(state.demoted_s)}: {state.why}")
     return lines
 
 

@@ -18,6 +18,7 @@ from rtfs.caching.code.entries import CodeRefused
 from rtfs.caching.code.publishing import part_of
 from rtfs.checker.effects import FunctionEffects
 from rtfs.checker.problems import WARNINGS
+from rtfs.delegation.asking import one_line
 from rtfs.delegation.crystallise.induction import Aim, Candidate, split
 from rtfs.delegation.crystallise.judging import judge
 from rtfs.delegation.crystallise.proposing import Question, Reply, example_line, first_question, programs_in, to_show
@@ -26,12 +27,20 @@ from rtfs.errors import AnalysisError, DelegationError, LimitExceeded, RtfsError
 from rtfs.ir.artefact.definitions import Definition, definitions_of
 from rtfs.ir.artefact.program import Program
 from rtfs.source import Source
+from rtfs.syntax.reader import read_forms
+from rtfs.values.scalars import Symbol
+from rtfs.values.sequences import List
 from rtfs.values.struct import Struct
 
 #: How often a model is asked at most, unless the user says otherwise.
 TRIES = 3
 #: What it is told of one program: problems, examples that it got wrong, characters of the program.
 _PROBLEMS, _MISSES, _LONGEST = 3, 8, 20_000
+#: Characters of an answer that is no program, for the user.
+_SHOWN = 80
+#: Of what is only doubtful in other programs: nobody is going to define it later.
+_ERRORS_TOO = frozenset({"unbound-name"})
+_IMPORTING = frozenset({"import", "module"})
 #: Kinds of errors after which another question may help; after all others, the model cannot or may not answer.
 _ASK_AGAIN = frozenset({"reply-cut-off", "empty-reply", "reply-mismatch"})
 
@@ -107,7 +116,7 @@ class _Refused(Exception):
 
     def __init__(self, line: str, told: str = "", text: str = "") -> None:
         super().__init__(line)
-        self.line, self.told, self.text = " ".join(line.split()), told or line, text
+        self.line, self.told, self.text = one_line(line), told or line, text
 
 
 def opening(
@@ -118,8 +127,8 @@ def opening(
     assert fn is not None
     training, _ = split(samples)
     withheld = {one.key for one in training if author.is_remote and author.private_tags & one.tags}
-    shown = to_show(fn.name, [one for one in training if one.key not in withheld])
-    return first_question(fn, types, shown) if shown else None, {one.key for one in shown}, withheld
+    shown = to_show(function.name, [one for one in training if one.key not in withheld])
+    return first_question(function.name, fn, types, shown) if shown else None, {one.key for one in shown}, withheld
 
 
 def write(author: Author, function: Definition, types: Sequence[str], samples: Samples, aim: Aim) -> Written:
@@ -130,21 +139,24 @@ def write(author: Author, function: Definition, types: Sequence[str], samples: S
     """
     question, seen, withheld = opening(author, function, types, samples)
     if question is None:
-        why = "all recorded calls are private, and it is no model of this machine" if withheld else "no recorded call is short enough"
+        private = "all recorded calls are private, and it is no model of this machine"
+        why = private if withheld else "no recorded call is short enough"
         return Written(withheld=len(withheld), stopped=f"it was not asked: {why}")
     tries: list[Try] = []
     stopped = ""
-    for _ in range(author.tries):
+    asked: Question | None = None
+    while len(tries) < author.tries:
+        if question == asked:
+            stopped = "it was not asked once more, since it has given the same answer again"
+            break
+        asked = question
         try:
             reply = author.ask(question)
-        except LimitExceeded as limit:
-            stopped = limit.message
-            break
-        except DelegationError as error:
+        except (DelegationError, LimitExceeded) as error:
             if error.kind not in _ASK_AGAIN:
-                stopped = error.message
+                stopped = one_line(f"{error.message}; {error.hint}" if error.hint else error.message)
                 break
-            tries.append(Try("", error.message))
+            tries.append(Try("", one_line(error.message)))
             question = question.replace(problem=f"There was no program: {error.message}. Write a shorter one, at once.")
             continue
         try:
@@ -156,7 +168,8 @@ def write(author: Author, function: Definition, types: Sequence[str], samples: S
             misses = [(one, what) for one, what in judgement.misses if one.key not in withheld][:_MISSES]
             seen |= {one.key for one, _ in misses}
             summary = judgement.summary(aim)
-            raise _Refused(summary, "\n".join([summary + (". For example:" if misses else ""), *_lines(function.name, misses)]), text)
+            told = [f"{summary}. For example:" if misses else summary, *_lines(function.name, misses)]
+            raise _Refused(summary, "\n".join(told), text)
         except _Refused as refused:
             tries.append(Try(refused.text, refused.line))
             question = question.replace(program=(refused.text or reply.text)[:_LONGEST], problem=refused.told)
@@ -180,7 +193,9 @@ def _program(inspector: Inspector, reply: Reply, function: Definition, types: Se
             return text, _checked(inspector, text, function)
         except _Refused as refused:
             first = first or refused
-    first = first or _Refused(f"its answer holds no definition of {function.name}")
+    if first is None:
+        none = f"its answer holds no definition of {function.name}"
+        first = _Refused(f"{none}: {one_line(reply.text)[:_SHOWN]!r}" if reply.text else f"{none}: it is empty", none)
     if reply.cut:
         raise _Refused(f"{first.line} ({reply.cut})", f"{reply.cut}. Write a shorter program.\n{first.told}", first.text)
     raise first
@@ -194,12 +209,13 @@ def _checked(inspector: Inspector, text: str, function: Definition) -> Program:
     """
     source = Source("program", text)
     try:
-        errors = [problem for problem in inspector.check(source) if problem.kind not in WARNINGS]
+        if _IMPORTING & {_first_word(form) for form in read_forms(source)}:
+            raise _Refused("it imports a module, and may only compute", text=text)
+        errors = [problem for problem in inspector.check(source) if problem.kind not in WARNINGS - _ERRORS_TOO]
         if errors:
             raise _Refused(errors[0].message, "\n".join([render(error) for error in errors[:_PROBLEMS]]), text)
         program = inspector.prepared(source)
-        if program.modules:
-            raise _Refused("it imports a module", text=text)
+        assert not program.modules
         effects = next((one.effects for one in inspector.effects(source) if one.name == function.name), None)
         if effects is not None and not effects.is_pure:
             raise _Refused(f"it {effects}, and may only compute", text=text)
@@ -211,6 +227,11 @@ def _checked(inspector: Inspector, text: str, function: Definition) -> Program:
         raise _Refused(refused.message, text=text) from refused
     except RtfsError as error:
         raise _Refused(error.message, render(error), text) from error
+
+
+def _first_word(form: Any) -> str:
+    first = next(iter(form.items()), None) if isinstance(form, List) else None
+    return first.name if isinstance(first, Symbol) else ""
 
 
 def _loaded(inspector: Inspector, program: Program, name: str, text: str) -> Callable[[tuple[Any, ...]], Any]:

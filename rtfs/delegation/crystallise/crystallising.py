@@ -15,13 +15,14 @@ from rtfs.delegation.code.engine import is_left_alone
 from rtfs.delegation.crystallise.authoring import Author, Inspector, Written, write
 from rtfs.delegation.crystallise.induction import Aim, Candidate, induce
 from rtfs.delegation.crystallise.samples import Samples, samples_of
-from rtfs.errors import AnalysisError, ConfigError, RtfsError, nearest
+from rtfs.errors import ConfigError, RtfsError, nearest
 from rtfs.ir.artefact.definitions import Definition, definitions_of, types_of
 from rtfs.ir.artefact.program import Program
 from rtfs.source import Source
 from rtfs.syntax import nodes as ast
 from rtfs.types.nodes import Type, TypeRef
 from rtfs.values.struct import Struct
+
 
 class Subject(Struct):
     """The function that is to become code.
@@ -120,12 +121,12 @@ def crystallise(
     if author is not None and written is not None and written.candidate is not None:
         best = candidates[0].coverage if candidates else 0.0
         if written.candidate.coverage >= best:  # whoever asks a model for code would rather have it
-            return verified(author.inspector, subject, samples, written.candidate, aim).replace(written=written)
+            return verified(author.inspector, subject, samples, written.candidate, aim, written)
     if not candidates:
         what = "table, rules or points" if written is None else "table, rules, points or program"
         problem = f"no {what} are expected to agree with the model in {aim.agreement:.0%} of what they answer"
         return Outcome(samples, problem=problem, written=written)
-    return verified(inspector, subject, samples, candidates[0], aim).replace(written=written)
+    return verified(inspector, subject, samples, candidates[0], aim, written)
 
 
 def too_few(samples: Samples, least: int) -> str:
@@ -150,7 +151,9 @@ def too_few(samples: Samples, least: int) -> str:
     return f"there are {usable} answers of a model to learn from, and {least} are wanted{besides}"
 
 
-def verified(inspector: Inspector, subject: Subject, samples: Samples, candidate: Candidate, aim: Aim) -> Outcome:
+def verified(
+    inspector: Inspector, subject: Subject, samples: Samples, candidate: Candidate, aim: Aim, written: Written | None = None
+) -> Outcome:
     """The outcome for a candidate: run on what was held out, and made an entry if it stands that."""
     function = subject.function
     try:
@@ -168,8 +171,8 @@ def verified(inspector: Inspector, subject: Subject, samples: Samples, candidate
             text=" ".join(function.function.doc.split()) if function.function is not None else "",
         )
     except CodeRefused as refused:
-        return Outcome(samples, candidate, problem=refused.message)
-    return Outcome(samples, candidate, entry, verification)
+        return Outcome(samples, candidate, problem=refused.message, written=written)
+    return Outcome(samples, candidate, entry, verification, written=written)
 
 
 def checked(inspector: Inspector, text: str, name: str = "<code>") -> Program:

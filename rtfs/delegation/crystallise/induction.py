@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
-from typing import Any
 
 from rtfs.caching.code.publishing import Example
 from rtfs.delegation.crystallise.choosing import Choice, choose, will_do

@@ -1,7 +1,7 @@
-"""Whether code that somebody else wrote is expected to do: it runs in the sandbox on recorded calls, those its author saw and others.
+"""Whether code that somebody else wrote is expected to do: it runs in the sandbox on recorded calls.
 
-Only the others count.  Code that does not come to an end, or takes too long, is given up early: a sandbox allows a second for each
-call, and there may be thousands of them.
+Only those count that its author has not seen.  Code that does not come to an end, or takes too long, is given up early: a sandbox
+allows a second for each call, and there may be thousands of them.
 """
 
 from __future__ import annotations
