@@ -16,9 +16,9 @@ part of it is left out.  Processes differ in speed, so that some have finished b
 | `through`         | `put` is back: both stores have it                                                            |
 | `log`             | `flush` is back, here after each 100: the log of calls, with arguments                        |
 
-A process notes what is committed in a file of its own, a line for each, after the fact: an entry that is there and not noted is right
-too, one that is noted and not there is lost.  Killed is the process and not the machine: what loss of power does is another question
-(`rtfs.database`).
+A process notes what is committed in a file of its own, a line for each, after the fact: an entry that is there and not noted is
+right too, one that is noted and not there is lost.  Killed is the process and not the machine: what loss of power does is another
+question (`rtfs.database`).
 """
 
 from __future__ import annotations
@@ -333,7 +333,8 @@ class Report:
             f"{self.name:<13} {self.takes_s:>6.2f} s  {spread(moments, 2):>20}  {'+'.join(map(str, quarters)):>12}  "
             f"{spread(committed, 0):>22}  {sum([one.finished for one in self.rounds]):>8}  "
             f"{sum([one.committed for one in self.rounds]):>9,}  {sum([one.more for one in self.rounds]):>5,}  "
-            f"{sum([len(one.lost) for one in self.rounds]):>4}  {sum([len(one.wrong) for one in self.rounds]):>5}  {len(self.problems):>8}"
+            f"{sum([len(one.lost) for one in self.rounds]):>4}  {sum([len(one.wrong) for one in self.rounds]):>5}  "
+            f"{len(self.problems):>8}"
         )
 
 
@@ -442,7 +443,7 @@ def main(argv: list[str] | None = None) -> int:
             print(report.line(), flush=True)
             for problem in report.problems:
                 print(f"  {problem}")
-            failed |= bool(report.problems) or any([one.lost or one.wrong for one in report.rounds])
+            failed |= bool(report.problems) or any(one.lost or one.wrong for one in report.rounds)
             shutil.rmtree(place)
     return 1 if failed else 0
 
