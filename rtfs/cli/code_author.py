@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rtfs.cli.options import metrics_of, note_text, policy_of, wants_caches, wants_log
+from rtfs.cli.cache_options import wants_caches
+from rtfs.cli.options import metrics_of, note_text, policy_of, wants_log
 from rtfs.errors import ConfigError
 from rtfs.folders import answer_cache_folder
 
