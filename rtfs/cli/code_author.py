@@ -50,7 +50,7 @@ class CodeAuthor:
         for name, least, most in (("tries", 1, 20), ("max_tokens", 1, 1_000_000), ("timeout", 0.001, 86_400)):
             if not least <= getattr(options, name) <= most:
                 raise ConfigError(f"--{name.replace('_', '-')} is a number from {least} to {most}")
-        self.model, self._tries = options.model, options.tries
+        self.model, self._tries, self._terminal = options.model, options.tries, terminal
         self._runtime = runtime = Runtime(
             budget=None if options.budget is None else parse_allowance(options.budget),
             policy=policy_of(folder, options, terminal),
@@ -91,11 +91,15 @@ class CodeAuthor:
         from rtfs.errors import RtfsError
 
         name, operands = question.call
+        if self._terminal.is_screen(self._terminal.stderr):  # a large model may take a minute
+            self._terminal.status(f"asking {self.model} for code …")
         try:
             text = self._runtime.function(name, raw=True)(*operands)
         except RtfsError as error:
             error.span, error.trace = None, []  # the program is ours
             raise
+        finally:
+            self._terminal.clear_status()
         last = self._runtime.records.calls[-1].attempts[-1]
         return Reply(text, last.problem or "" if last.outcome == "answered" else "")
 
