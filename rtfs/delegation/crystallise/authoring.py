@@ -153,6 +153,10 @@ def write(author: Author, function: Definition, types: Sequence[str], samples: S
         try:
             reply = author.ask(question)
         except (DelegationError, LimitExceeded) as error:
+            shorter = question.shorter if error.kind == "prompt-too-long" else None
+            if shorter is not None:  # nothing was answered: that is no try
+                question = shorter
+                continue
             if error.kind not in _ASK_AGAIN:
                 stopped = one_line(f"{error.message}; {error.hint}" if error.hint else error.message)
                 break
@@ -215,7 +219,8 @@ def _checked(inspector: Inspector, text: str, function: Definition) -> Program:
         if errors:
             raise _Refused(errors[0].message, "\n".join([render(error) for error in errors[:_PROBLEMS]]), text)
         program = inspector.prepared(source)
-        assert not program.modules
+        if program.modules:
+            raise _Refused("it imports a module, and may only compute", text=text)
         effects = next((one.effects for one in inspector.effects(source) if one.name == function.name), None)
         if effects is not None and not effects.is_pure:
             raise _Refused(f"it {effects}, and may only compute", text=text)

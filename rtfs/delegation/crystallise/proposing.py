@@ -22,6 +22,8 @@ from rtfs.values.struct import Struct
 
 #: Examples that the model sees at most, and characters that they may have together.
 SHOWN, SHOWN_CHARACTERS = 40, 16_000
+#: Fewer are not halved once more for a model that cannot read so much.
+_FEWEST = 10
 #: Built-ins that the model is told of; it may use all others that it knows.
 NAMES = {
     "Strings": (
@@ -124,6 +126,14 @@ class Question(Struct):
         return (MEND, (*given, self.program, self.problem)) if self.problem else (WRITE, given)
 
 
+    @property
+    def shorter(self) -> Question | None:
+        """The same with half of the examples; None where few are left."""
+        lines = self.examples.splitlines()
+        made: Question | None = None if len(lines) < _FEWEST else self.replace(examples="\n".join(lines[: len(lines) // 2]))
+        return made
+
+
 class Reply(Struct):
     """What a model answered; `cut`: it was stopped before its end, and why."""
 
@@ -184,7 +194,7 @@ def to_show(name: str, samples: Sequence[Sample]) -> list[Sample]:
 # --- what comes back ---
 
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n`]*\n(.*?)(?:^[ \t]*\1[`~]*[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
-_THOUGHT = re.compile(r"\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
+_THOUGHT = re.compile(r"\A\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
 _DEFINITION = re.compile(r"^[ \t]*\((?=(?:def[\w-]*|import|module)\s)", re.MULTILINE)
 _DEFINED = re.compile(r"\((?:deftype|defstruct)\s+([^\s()\[\]{}]+)")
 

@@ -35,8 +35,8 @@ def test_no_committed_entry_is_lost_and_no_damaged_one_served(tmp_path: Path, na
     assert report.problems == []
     assert [one for one in report.rounds if one.lost or one.wrong] == []
     assert len(report.rounds) == ROUNDS
-    moments = sorted(one.kill_s / report.takes_s for one in report.rounds)
-    assert all(i / ROUNDS <= moment <= (i + 1) / ROUNDS for i, moment in enumerate(moments)), "drawn from the whole duration"
+    parts = sorted(one.part for one in report.rounds)
+    assert all(i / ROUNDS <= part <= (i + 1) / ROUNDS for i, part in enumerate(parts)), "drawn from the whole duration"
     assert sum(one.committed for one in report.rounds) > WRITES // 10
 
 

@@ -220,6 +220,7 @@ BAD: dict[str, tuple[Entry | str, str, str]] = {
     ),
     "state": ("(def n (atom 0))\n(defn days [text : string] : int (swap! n inc))", "`atom` is not bound", "`atom` is not bound"),
     "import": ("(import secrets :as s)\n(defn days [text : string] : int (s/days text))", "imports a module", "may only compute"),
+    "import-within": ("(defn days [text : string] : int (do (import secrets :as s) (s/days text)))", "`import` is legal at top level", "program:1"),
     "endless": (SPIN, "passes the limits of the sandbox", "limits"),
     "memory": (
         "(defn days [text : string] : int (loop [all []] (if (< (count all) 100000000) (recur (concat all (vec (range 1000000)))) 1)))",
@@ -302,6 +303,17 @@ def test_a_server_that_wants_to_be_asked_later(home: Home) -> None:
     assert (code, len(home.model.asked)) == (0, 2)
     assert "try 1: expected to do" in out
     assert "2 requests" in out
+
+
+def test_a_model_that_cannot_read_so_much(home: Home) -> None:
+    too_long = Status(400, message="This model's maximum context length is 2048 tokens", code="context_length_exceeded")
+    code, out, _ = home.crystallise(replies=[too_long, too_long, GOOD])
+    assert code == 0
+    assert "try 1: expected to do" in out
+    assert [len(operand(asked, "examples").splitlines()) for asked in home.model.asked] == [40, 20, 10]
+    code, out, _ = home.crystallise("--refresh", replies=[too_long] * 9)
+    assert code == 1
+    assert "the prompt is too long" in out
 
 
 def test_a_server_that_does_not_answer(home: Home) -> None:
