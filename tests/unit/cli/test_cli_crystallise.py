@@ -401,6 +401,14 @@ def test_records_of_private_functions_go_to_no_remote_model(home: Home, metadata
     assert "nothing was sent" in out
     code, out, err = home.crystallise("--show-request", replies=[GOOD])
     assert (code, home.model.asked) == (1, []), err
+    here = {"OLLAMA_HOST": home.environ["RTFS_REMOTE_BASE_URL"]}  # a server of this machine
+    home.environ |= here
+    code, out, err = home.crystallise("--model", "ollama:writer-1", replies=[GOOD])
+    assert (code, len(home.model.asked)) == (0, 1), out + err
+    home.environ |= {"OLLAMA_HOST": "https://ollama.example/v1"}
+    code, out, err = home.crystallise("--model", "ollama:writer-1", "--refresh", replies=[GOOD])
+    assert (code, len(home.model.asked)) == (1, 1)
+    assert "its data never leaves this machine" in out
 
 
 def test_records_of_what_was_private_go_to_no_remote_model(home: Home) -> None:
