@@ -34,8 +34,8 @@ from rtfs.values.struct import Struct
 
 #: How often a model is asked at most, unless the user says otherwise.
 TRIES = 3
-#: What it is told of one program: problems, examples that it got wrong, characters of the program.
-_PROBLEMS, _MISSES, _LONGEST = 3, 8, 20_000
+#: What it is told of one program: problems, examples that it got wrong, characters of each of these and of the program.
+_PROBLEMS, _MISSES, _LONGEST_MISS, _LONGEST = 3, 8, 2_000, 20_000
 #: Characters of an answer that is no program, for the user.
 _SHOWN = 80
 #: Of what is only doubtful in other programs: nobody is going to define it later.
@@ -169,7 +169,7 @@ def write(author: Author, function: Definition, types: Sequence[str], samples: S
             candidate = judgement.candidate(f"model {author.name}", text, samples, aim)
             if candidate is not None:
                 return Written(candidate, (*tries, Try(text, "")), len(withheld))
-            misses = [(one, what) for one, what in judgement.misses if one.key not in withheld][:_MISSES]
+            misses = [one for one in judgement.misses if one[0].key not in withheld and len(one[0].key) < _LONGEST_MISS][:_MISSES]
             seen |= {one.key for one, _ in misses}
             summary = judgement.summary(aim)
             told = [f"{summary}. For example:" if misses else summary, *_lines(function.name, misses)]

@@ -13,11 +13,12 @@ from itertools import chain, zip_longest
 from typing import Any
 
 from rtfs.delegation.crystallise.samples import Sample
+from rtfs.delegation.crystallise.writing import quoted
 from rtfs.syntax import nodes as ast
 from rtfs.values.maps import Map
 from rtfs.values.printing import to_readable
-from rtfs.values.scalars import kw
-from rtfs.values.sequences import Vector
+from rtfs.values.scalars import Symbol, kw
+from rtfs.values.sequences import List, Vector
 from rtfs.values.struct import Struct
 
 #: Examples that the model sees at most, and characters that they may have together.
@@ -172,7 +173,8 @@ def first_question(name: str, fn: ast.Fn, types: Sequence[str], shown: Iterable[
 
 def example_line(name: str, sample: Sample) -> str:
     """A call and its result on one line: in readable texts, no line ends."""
-    operands = " ".join([to_readable(arg) for arg in sample.example.args])
+    given = sample.example.args
+    operands = " ".join([quoted(arg) if isinstance(arg, (List, Symbol)) else to_readable(arg) for arg in given])
     return f"({name} {operands}) => {to_readable(sample.example.value)}"
 
 
