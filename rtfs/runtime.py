@@ -45,7 +45,9 @@ _MAX_REENTRY = 50
 #: Calls of published code after which it is compiled.
 _WALKED = 20
 #: What published code may use up in one call.
-SANDBOX = Limits(max_depth=2_000, max_steps=2_000_000, timeout_s=1.0)
+SANDBOX = Limits(max_depth=2_000, max_steps=2_000_000, timeout_s=1.0, max_memory_bytes=2**28)
+#: What it may take to analyse a program of strangers.
+_READING = Limits(timeout_s=5.0, max_memory_bytes=2**29)
 
 
 class Runtime(Callables, Inspection):
@@ -279,7 +281,7 @@ class Runtime(Callables, Inspection):
 
     def sandboxed(self, program: Any, name: str) -> Callable[[tuple[Any, ...]], Any]:
         """A function of a prepared program (`ir.artefact.program.Program`) in a runtime of its own: no capabilities, no models, no
-        files, no environment, and so many steps (`SANDBOX`). Takes and gives RTFS values.
+        files, no environment, and so many steps, so much time and memory (`SANDBOX`). Takes and gives RTFS values.
 
         The first calls walk the program, since to compile it takes longer than they do.
 
@@ -299,26 +301,9 @@ class Runtime(Callables, Inspection):
         return call
 
     def _sandbox(self, strategy: str, program: Any, name: str) -> Callable[[tuple[Any, ...]], Any]:
-        from io import StringIO
-
         from rtfs.semantics.calls import call
 
-        nowhere = StringIO()
-        inner = Runtime(
-            strategy=strategy,
-            optimization=self.optimization,
-            native=False,
-            deny=("*",),
-            limits=SANDBOX,
-            models=None,
-            module_path=(),
-            stdout=nowhere,
-            stderr=nowhere,
-            environ={},
-            on_warning=lambda message, span: None,
-            profile="strict",
-        )
-
+        inner = _with_nothing(SANDBOX, strategy=strategy, optimization=self.optimization)
         inner._enter(lambda: inner._programs.run_program(inner.namespace, program))
         target = inner.namespace.values[name]
         return lambda args: inner._enter(lambda: call(target, list(args)))
@@ -491,3 +476,34 @@ class Runtime(Callables, Inspection):
             if os.path.isfile(path):
                 return read_source(path)
         return None
+
+
+def for_strangers() -> Runtime:
+    """A runtime that looks at programs of strangers, as what a model wrote, and has functions of them run in the sandbox: they can
+    import nothing, and their macros have no capability, and little time and memory."""
+    return _with_nothing(_READING)
+
+
+def _with_nothing(limits: Limits, **options: Any) -> Runtime:
+    from io import StringIO
+
+    from rtfs.semantics.memory import resident_reader
+
+    try:
+        resident_reader()
+    except ConfigError:  # memory cannot be limited on this platform
+        limits = limits.replace(max_memory_bytes=None)
+    nowhere = StringIO()
+    return Runtime(
+        native=False,
+        deny=("*",),
+        limits=limits,
+        models=None,
+        module_path=(),
+        stdout=nowhere,
+        stderr=nowhere,
+        environ={},
+        on_warning=lambda message, span: None,
+        profile="strict",
+        **options,
+    )

@@ -15,7 +15,7 @@ code:HASH.
 from __future__ import annotations
 
 from rtfs.cli.actions import misused
-from rtfs.cli.crystallise import opened, state_lines, with_embedding
+from rtfs.cli.crystallise import opened, state_lines, states, with_embedding
 from rtfs.cli.options import add_output, add_path, analysis_runtime, folder_of, read_program
 from rtfs.cli.terminal import json_line
 from rtfs.errors import ConfigError
@@ -84,9 +84,7 @@ def execute(options: Any, terminal: Terminal) -> int:
 
 
 def listing(options: Any, terminal: Terminal) -> int:
-    store = opened(terminal)
-    found = store.states()
-    store.close()
+    found = states(terminal)
     for _, state in found:
         for line in [json_line(state.to_dict())] if options.json else state_lines(state, long=False):
             terminal.result(line)

@@ -182,6 +182,7 @@ def facts(entry: Entry) -> list[tuple[str, str]]:
         ("propensity", decision.get("propensity") if decision.get("propensity", 1.0) != 1.0 else None),
         ("fallbacks", ", ".join(decision.get("fallbacks", []))),
         ("planned", planned_text(record.get("planned"))),
+        ("tags", ", ".join([tag for tag in record["tags"] if isinstance(tag, str)])),
     ]
     for other in decision.get("alternatives", []):
         score = f", score {other['score']:.3g}" if other["score"] is not None else ""

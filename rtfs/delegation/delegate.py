@@ -336,6 +336,7 @@ class ModelDelegate:
             function_hash=trace.version,
             request_hash=self._requests.hash_of(call) if self._hashes else None,
             planned=planned(call.options),
+            tags=tuple(sorted(tags)) if (tags := tags_of(call.options)) else (),
             arguments=self._redact(readable(Vector(call.args)) or "too large") if self._keep_arguments else None,
         )
 

@@ -21,7 +21,7 @@ _MAYBE: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("function_hash", "request_hash", "value_hash", "arguments", "value"), (str,)),
     **dict.fromkeys(("score", "label_mass", "confidence", "cost_usd"), _NUMBER),
     **dict.fromkeys(("decision", "cache_note", "saved", "planned"), (dict,)),
-    **dict.fromkeys(("tools", "repairs"), (list,)),
+    **dict.fromkeys(("tools", "repairs", "tags"), (list,)),
 }
 _OF_ATTEMPT: dict[str, tuple[type, ...]] = dict.fromkeys(("target", "outcome"), (str,))
 _MAYBE_OF_ATTEMPT: dict[str, tuple[type, ...]] = {
@@ -42,6 +42,7 @@ _MISSING: dict[str, Any] = {
     **dict.fromkeys(("target", "model"), ""),
     "tools": [],
     "repairs": [],
+    "tags": [],
     "source": "none",
     "latency_s": 0.0,
     **dict.fromkeys([name for name, kinds in _MAYBE.items() if kinds != (list,) and name not in ("arguments", "value")]),

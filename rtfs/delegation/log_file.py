@@ -27,6 +27,8 @@ APPLICATION_ID = 0x52544653
 #: Bytes of the rows with all that SQLite needs around them; about 60,000 calls.
 MAX_BYTES = 64 * 2**20
 _LARGEST = 2**63 - 1
+#: What SQLite says where a file has to be put in order first, which who only reads may not do.
+_READ_ONLY = 8
 
 COLUMNS = (
     ("run", "TEXT NOT NULL"),
@@ -255,9 +257,11 @@ def _opened_to_read(path: str) -> sqlite3.Connection:
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version == SCHEMA and db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
                 return db
-        except BaseException:
+        except BaseException as error:
             db.close()
-            raise
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF != _READ_ONLY:
+                raise
         db.close()
-        LogFile(path).close()  # refuses what is none, brings one that is earlier up to date
+        # refuses what is none, brings one that is earlier up to date, and takes back what a killed process left half done
+        LogFile(path).close()
     raise ConfigError(f"{path} is no log of calls")

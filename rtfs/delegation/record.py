@@ -131,6 +131,8 @@ class CallRecord:
     """The same for the same question, whoever is asked (`requests.Requests.hash_of`); None where nobody keeps it."""
     arguments: str | None = None
     """A vector that reads back; None unless it was asked for."""
+    tags: tuple[str, ...] = ()
+    """Of the function, in order of the alphabet: `private` …"""
     planned: dict[str, Any] | None = None
     """What whoever planned the call thought of it: `confidence`, `reasoning` and `source` (`context.DelegationMetadata`)."""
 
@@ -181,6 +183,7 @@ class CallRecord:
             "function_hash": self.function_hash,
             "request_hash": self.request_hash,
             "arguments": self.arguments,
+            "tags": list(self.tags),
             "planned": self.planned,
         }
 

@@ -50,7 +50,7 @@ class CodeState(Struct):
     Attributes:
         name, text, interface, task, content: as in the entry, for those who list; hashes as hexadecimal digits.
         status: `active`, or `demoted`: not used any more.
-        why: of a demotion.
+        why: of a demotion; `demoted_s`: when it was, 0 while it is active.
         created_s, used_s: seconds since the epoch; `used_s` 0 when it was never used.
         uses: calls that it answered; `abstained`: calls that it left to others; `failed`: errors of its own.
         sampling: part of the calls that are also asked of the model, 0 to 1.
@@ -65,6 +65,7 @@ class CodeState(Struct):
     created_s: float
     status: str = ACTIVE
     why: str = ""
+    demoted_s: float = 0.0
     used_s: float = 0.0
     uses: int = 0
     abstained: int = 0
@@ -92,7 +93,8 @@ class CodeState(Struct):
 def _is_sound(state: CodeState) -> bool:
     """Whether everything is of its kind: it is shown, compared and counted on without another look."""
     drift = state.drift
-    figures = (state.created_s, state.used_s, state.uses, state.abstained, state.failed, drift.checks, drift.agreed, *drift.stakes)
+    times = (state.created_s, state.demoted_s, state.used_s)
+    figures = (*times, state.uses, state.abstained, state.failed, drift.checks, drift.agreed, *drift.stakes)
     return (
         all(type(text) is str and text.isprintable() for text in (state.name, state.text, state.why))
         and all(_is_hash(text) for text in (state.content, state.interface, *([state.task] if state.task != "" else [])))
@@ -189,7 +191,7 @@ class CodeStore:
         """Use an entry no more."""
         state = self.state(key)
         if state is not None:
-            self.set_state(key, state.replace(status=DEMOTED, why=shown(why)))
+            self.set_state(key, state.replace(status=DEMOTED, why=shown(why), demoted_s=self._clock()))
 
     def used(self, key: bytes, *, uses: int = 0, abstained: int = 0, failed: int = 0, drift: Drift | None = None) -> None:
         """Note what calls have come to since this was told last."""

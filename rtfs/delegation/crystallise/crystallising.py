@@ -6,35 +6,22 @@ asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from rtfs.caching.code.entries import CodeEntry, CodeRefused
 from rtfs.caching.code.publishing import Verification, make_entry
 from rtfs.delegation.code.engine import is_left_alone
-from rtfs.delegation.crystallise.induction import Aim, Candidate, induce, judge, split
-from rtfs.delegation.crystallise.proposing import SHOWN, program_in, question
-from rtfs.delegation.crystallise.samples import Sample, Samples, samples_of
-from rtfs.errors import AnalysisError, ConfigError, RtfsError, nearest
+from rtfs.delegation.crystallise.authoring import Author, Inspector, Written, write
+from rtfs.delegation.crystallise.induction import Aim, Candidate, induce
+from rtfs.delegation.crystallise.samples import Samples, samples_of
+from rtfs.errors import ConfigError, RtfsError, nearest
 from rtfs.ir.artefact.definitions import Definition, definitions_of, types_of
 from rtfs.ir.artefact.program import Program
 from rtfs.source import Source
 from rtfs.syntax import nodes as ast
 from rtfs.types.nodes import Type, TypeRef
 from rtfs.values.struct import Struct
-
-#: How often a model may correct what it wrote.
-_TRIES = 3
-
-
-class Inspector(Protocol):
-    """Analyses programs and runs them in the sandbox: a `runtime.Runtime`."""
-
-    def prepared(self, source: Source) -> Program: ...
-
-    def check(self, source: Source) -> list[AnalysisError]: ...
-
-    def sandboxed(self, program: Program, name: str) -> Callable[[tuple[Any, ...]], Any]: ...
 
 
 class Subject(Struct):
@@ -58,6 +45,7 @@ class Outcome(Struct):
         entry: None when it did not stand its verification.
         verification: on held-out examples.
         problem: why there is no entry, in a sentence; empty when there is one.
+        written: what came of asking a model for code; None when none was to be asked.
     """
 
     samples: Samples
@@ -65,6 +53,7 @@ class Outcome(Struct):
     entry: CodeEntry | None = None
     verification: Verification | None = None
     problem: str = ""
+    written: Written | None = None
 
 
 def subject_of(inspector: Inspector, source: Source, name: str) -> Subject:
@@ -116,28 +105,29 @@ def crystallise(
     aim: Aim,
     *,
     least: int,
-    ask: Callable[[str], str] | None = None,
-    model: str = "",
+    author: Author | None = None,
 ) -> Outcome:
     """
     Args:
         records: of the function, from the log, oldest first.
         least: answered calls that there have to be.
-        ask: hands a question to the model `model`, which is to write the code; None: rules are induced alone.
+        author: a model that is to write the code too; None: rules are induced alone.
     """
     function = subject.function
     samples = samples_of(function, subject.look_up, records)
     if len(samples.traffic) < least:
         return Outcome(samples, problem=too_few(samples, least))
     candidates = induce(function, subject.types, subject.look_up, samples, aim)
-    if ask is not None:
-        proposed = _propose(inspector, subject, samples, aim, ask, model)
-        if proposed is not None:
-            candidates = sorted([proposed, *candidates], key=lambda one: -one.coverage)
+    written = None if author is None else write(author, function, subject.types, samples, aim)
+    if author is not None and written is not None and written.candidate is not None:
+        best = candidates[0].coverage if candidates else 0.0
+        if written.candidate.coverage >= best:  # whoever asks a model for code would rather have it
+            return verified(author.inspector, subject, samples, written.candidate, aim, written)
     if not candidates:
-        problem = f"no table, rules or points are expected to agree with the model in {aim.agreement:.0%} of what they answer"
-        return Outcome(samples, problem=problem)
-    return verified(inspector, subject, samples, candidates[0], aim)
+        what = "table, rules or points" if written is None else "table, rules, points or program"
+        problem = f"no {what} are expected to agree with the model in {aim.agreement:.0%} of what they answer"
+        return Outcome(samples, problem=problem, written=written)
+    return verified(inspector, subject, samples, candidates[0], aim, written)
 
 
 def too_few(samples: Samples, least: int) -> str:
@@ -162,7 +152,9 @@ def too_few(samples: Samples, least: int) -> str:
     return f"there are {usable} answers of a model to learn from, and {least} are wanted{besides}"
 
 
-def verified(inspector: Inspector, subject: Subject, samples: Samples, candidate: Candidate, aim: Aim) -> Outcome:
+def verified(
+    inspector: Inspector, subject: Subject, samples: Samples, candidate: Candidate, aim: Aim, written: Written | None = None
+) -> Outcome:
     """The outcome for a candidate: run on what was held out, and made an entry if it stands that."""
     function = subject.function
     try:
@@ -180,8 +172,8 @@ def verified(inspector: Inspector, subject: Subject, samples: Samples, candidate
             text=" ".join(function.function.doc.split()) if function.function is not None else "",
         )
     except CodeRefused as refused:
-        return Outcome(samples, candidate, problem=refused.message)
-    return Outcome(samples, candidate, entry, verification)
+        return Outcome(samples, candidate, problem=refused.message, written=written)
+    return Outcome(samples, candidate, entry, verification, written=written)
 
 
 def checked(inspector: Inspector, text: str, name: str = "<code>") -> Program:
@@ -201,25 +193,3 @@ def checked(inspector: Inspector, text: str, name: str = "<code>") -> Program:
     if program is None:
         raise CodeRefused(f"the code does not check: {errors[0].message}", reason="not-verified")
     return program
-
-
-def _propose(
-    inspector: Inspector, subject: Subject, samples: Samples, aim: Aim, ask: Callable[[str], str], model: str
-) -> Candidate | None:
-    """What a model writes, if it does."""
-    fn = subject.function.function
-    assert fn is not None
-    training, _ = split(samples)
-    shown: Sequence[Sample] = training[:SHOWN]
-    problem = ""
-    for _ in range(_TRIES):
-        text = program_in(ask(question(fn, subject.types, shown, problem)))
-        try:
-            program = checked(inspector, text)
-            made = next((one for one in definitions_of(program) if one.name == subject.function.name), None)
-            if made is None or made.interface != subject.function.interface:
-                raise CodeRefused("it does not define the function with exactly the head that was given", reason="not-verified")
-            return judge(f"model {model}", text, inspector.sandboxed(program, subject.function.name), samples, shown, aim)
-        except RtfsError as error:
-            problem = error.message
-    return None

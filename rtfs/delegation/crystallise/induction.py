@@ -12,15 +12,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
-from typing import Any
 
-from rtfs.caching.code.publishing import ABSTAIN, Example
+from rtfs.caching.code.publishing import Example
 from rtfs.delegation.crystallise.choosing import Choice, choose, will_do
 from rtfs.delegation.crystallise.learners import Labelled, PhraseLearner, Phrases, PointLearner, Points
 from rtfs.delegation.crystallise.samples import Sample, Samples
 from rtfs.delegation.crystallise.texts import features_of, text_of
 from rtfs.delegation.crystallise.writing import Frame, phrases_program, points_program, table_program
-from rtfs.errors import RtfsError
 from rtfs.ir.artefact.definitions import Definition
 from rtfs.syntax import nodes as ast
 from rtfs.types.nodes import EnumType, Primitive, Type, TypeRef
@@ -169,35 +167,3 @@ def _meaning(type_: Type | None, look_up: Callable[[str], Type | None]) -> Type 
 
 def _labelled(example: Example) -> Labelled:
     return features_of(text_of(example.args)), to_readable(example.value)
-
-
-# --- code of somebody else ---
-
-
-def judge(
-    kind: str, text: str, run: Callable[[tuple[Any, ...]], Any], samples: Samples, shown: Sequence[Sample], aim: Aim
-) -> Candidate | None:
-    """A candidate that somebody else wrote, if it does on training examples that its author has not seen.
-
-    Args:
-        run: the code in the sandbox.
-        shown: to its author.
-    """
-    training, held_out = split(samples)
-    keys = {one.key for one in shown}
-    covered = right = asked = 0
-    for one in training:
-        if one.key in keys:
-            continue
-        asked += 1
-        try:
-            value = run(one.example.args)
-        except RtfsError as error:
-            covered += error.kind != ABSTAIN
-            continue
-        covered += 1
-        right += equal(value, one.example.value)
-    expected = round(covered / asked * len(held_out)) if asked else 0
-    if not will_do(right, covered, expected, aim.agreement, aim.confidence):
-        return None
-    return Candidate(kind, text, covered / asked, right / covered, tuple([one.example for one in held_out]))

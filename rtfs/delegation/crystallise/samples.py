@@ -36,12 +36,14 @@ class Sample(Struct):
     Attributes:
         key: text of the operands.
         times: records with this answer; `others`: records with another one.
+        tags: of the calls, of all its records together.
     """
 
     example: Example
     key: str
     times: int
     others: int
+    tags: frozenset[str] = frozenset()
 
 
 class Samples(Struct):
@@ -92,6 +94,7 @@ def samples_of(function: Definition, types: Callable[[str], Type | None], record
     traffic: list[tuple[str, Example]] = []
     answers: defaultdict[str, Counter[str]] = defaultdict(Counter)
     first: dict[tuple[str, str], Example] = {}
+    tags: defaultdict[str, set[str]] = defaultdict(set)
     for record in records:
         counts["records"] += 1
         if record.get("source") != "model" or record.get("error") is not None or record.get("cache") not in (None, _EXACT):
@@ -110,6 +113,7 @@ def samples_of(function: Definition, types: Callable[[str], Type | None], record
             counts["of_other_versions"] += 1
             continue
         key, answer = record["arguments"], record["value"]
+        tags[key].update([tag for tag in record.get("tags") or () if isinstance(tag, str)])
         if _is_shared(record) or (record.get("cache") is not None and key in answers):  # the same answer once more, not another one
             counts["repeated"] += 1
             continue
@@ -122,7 +126,7 @@ def samples_of(function: Definition, types: Callable[[str], Type | None], record
         answer, times = found.most_common(1)[0]
         others = found.total() - times
         if times > others:
-            distinct.append(Sample(first[key, answer], key, times, others))
+            distinct.append(Sample(first[key, answer], key, times, others, frozenset(tags[key])))
         else:
             unclear += 1
     return Samples(

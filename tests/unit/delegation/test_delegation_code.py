@@ -22,7 +22,7 @@ from rtfs.cli.crystallise import state_lines
 from rtfs.delegation.context import CallContext
 from rtfs.delegation.engine import StaticEngine
 from rtfs.delegation.targets import ContentAddressed, parse_target
-from rtfs.errors import ConfigError
+from rtfs.errors import ConfigError, LimitExceeded
 from rtfs.models.protocol import Availability, ModelReply
 from rtfs.runtime import Runtime
 from rtfs.source import Source
@@ -580,3 +580,14 @@ def test_threads_and_runtimes_share_a_library(entry: Any) -> None:
     state = first.publisher.store.state(key)
     assert state is not None
     assert (state.uses, state.abstained, state.failed) == (160, 80, 0)
+
+
+def test_the_sandbox_limits_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    import rtfs.runtime
+
+    monkeypatch.setattr(rtfs.runtime, "SANDBOX", rtfs.runtime.SANDBOX.replace(timeout_s=60.0))
+    runtime = inspector()
+    code = "(defn f [s : string] : int (if (< (count s) 1000000000) (f (str s s)) 1))"
+    with pytest.raises(LimitExceeded) as error:
+        runtime.sandboxed(runtime.prepared(Source("code", code)), "f")(("0123456789abcdef",))
+    assert error.value.kind == "memory-exhausted"

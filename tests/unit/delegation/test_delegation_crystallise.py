@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,11 +13,12 @@ pytest.importorskip("cryptography")
 
 import rtfs
 from rtfs.caching.code.publishing import Example
+from rtfs.delegation.crystallise.authoring import Author
 from rtfs.delegation.crystallise.choosing import choose
 from rtfs.delegation.crystallise.crystallising import crystallise, subject_of
 from rtfs.delegation.crystallise.induction import Aim, is_classifier, split
 from rtfs.delegation.crystallise.learners import PhraseLearner, PointLearner
-from rtfs.delegation.crystallise.proposing import program_in
+from rtfs.delegation.crystallise.proposing import Question, Reply, to_show
 from rtfs.delegation.crystallise.samples import Samples, samples_of
 from rtfs.delegation.crystallise.texts import features_of, text_of
 from rtfs.delegation.crystallise.writing import Frame, phrases_program, points_program
@@ -25,7 +26,7 @@ from rtfs.delegation.log import CallLog
 from rtfs.delegation.log_queries import Selection
 from rtfs.errors import ConfigError, RtfsError
 from rtfs.models.protocol import Availability, ModelReply
-from rtfs.runtime import Runtime
+from rtfs.runtime import Runtime, for_strangers
 from rtfs.source import Source
 from rtfs.values.printing import to_readable
 from tests.support.published import inspector
@@ -91,8 +92,22 @@ def recorded(path: Path, program: str, calls: Sequence[tuple[Any, Any]], *, full
     return [entry.record for entry in Selection(function=call).entries(str(path))]
 
 
-def outcome(records: list[dict[str, Any]], program: str = ASKING, *, name: str = "topic", agreement: float = 0.9, **options: Any) -> Any:
+def outcome(
+    records: list[dict[str, Any]],
+    program: str = ASKING,
+    *,
+    name: str = "topic",
+    agreement: float = 0.9,
+    ask: Callable[[Question], str] | None = None,
+    **options: Any,
+) -> Any:
+    """
+    Args:
+        ask: a model that writes code.
+    """
     runtime = inspector()
+    if ask is not None:
+        options["author"] = Author("writer", lambda question: Reply(ask(question)), for_strangers(), True, frozenset({"private"}))
     subject = subject_of(runtime, Source("program.rtfs", program), name)
     return crystallise(runtime, subject, records, Aim(agreement, 0.95), **{"least": 50, **options})
 
@@ -351,44 +366,41 @@ GOOD = """Here it is:
 
 
 def test_a_model_may_write_the_code(tmp_path: Path) -> None:
-    questions: list[str] = []
+    """Of a function that rules could be induced for too, and whose types have names; more of it in `test_cli_crystallise`."""
+    questions: list[Question] = []
 
-    def ask(question: str) -> str:
+    def ask(question: Question) -> str:
         questions.append(question)
-        return GOOD if len(questions) > 1 else "(defn topic [message : string] : int (count message))"
+        return GOOD.replace('[:enum "bug" "card" "other"]', ":Topic") if len(questions) > 1 else "(defn topic [message : string] : int 3)"
 
-    found = outcome(recorded(tmp_path / "log", ASKING, messages(500)), ask=ask, model="writer")
+    found = outcome(recorded(tmp_path / "log", TYPED, messages(500)), TYPED, ask=ask)
     assert found.candidate.kind == "model writer"
     assert found.entry is not None
-    assert "What is it about?" in questions[0]
-    assert '[:enum "bug" "card" "other"]' in questions[0]
-    assert "no good" in questions[1]
-    assert "exactly the head" in questions[1]
+    assert questions[0].head.startswith('(deftype Topic [:enum "bug" "card" "other"])\n(defn topic [message : ')
+    assert questions[0].purpose == "What is it about?"
+    assert questions[0].call[0] == "write-code"
+    assert "exactly the head" in questions[1].problem
+    assert questions[1].call[0] == "mend-code"
+    assert [one.problem for one in found.written.tries] == ["it does not define topic with exactly the head that was given", ""]
 
 
-@pytest.mark.parametrize(
-    "reply",
-    ["I cannot do that.", "(defn topic [message : string] : string message)", "(defn other [x] x)", GOOD.replace('"bug"\n', '"card"\n'), "((((", "(defn topic [message : string] : [:enum \"bug\" \"card\" \"other\"] (println message) \"bug\")"],
-)  # fmt: skip
-def test_code_that_is_no_good_is_not_taken(tmp_path: Path, reply: str) -> None:
-    random = Random(5)
-    noise = [(text, random.choice(list(WORDS))) for text, _ in messages(300)]
-    found = outcome(recorded(tmp_path / "log", ASKING, noise), ask=lambda question: reply, model="writer")
-    assert found.entry is None
+def test_what_is_induced_is_taken_where_a_model_is_no_better(tmp_path: Path) -> None:
+    timid = GOOD.replace('(has? message ["card" "pin"]) "card"', '(has? message ["xyz"]) "card"')
+    found = outcome(recorded(tmp_path / "log", ASKING, messages(700)), ask=lambda question: timid)
+    assert found.written.candidate is not None
+    assert found.candidate.kind in ("phrases", "points")
+    assert found.candidate.coverage > found.written.candidate.coverage
+    assert found.entry is not None
 
 
-def test_a_proposal_does_not_see_what_is_held_out(tmp_path: Path) -> None:
-    questions: list[str] = []
-    records = recorded(tmp_path / "log", ASKING, messages(300))
-    outcome(records, ask=lambda question: questions.append(question) or "no", model="writer")  # type: ignore[func-returns-value]
-    _, held_out = split(samples(records))
-    assert held_out
-    assert not any(one.example.args[0] in question for one in held_out for question in questions)
-
-
-def test_programs_in_replies() -> None:
-    assert program_in("a\n```\n(f)\n```\nb") == "(f)\n"
-    assert program_in(" (f) ") == "(f)\n"
+def test_each_result_has_its_examples(tmp_path: Path) -> None:
+    calls = [(f"message number {i}", "bug" if i % 50 == 0 else "card") for i in range(400)]
+    found = samples(recorded(tmp_path / "log", ASKING, calls))
+    shown = to_show("topic", split(found)[0])
+    assert len(shown) == 40
+    assert sum(one.example.value == "bug" for one in shown) >= 4
+    long = [one.replace(example=Example(("x" * 5_000,), "card")) for one in shown]
+    assert len(to_show("topic", long)) == 3
 
 
 # --- what cannot be asked for ---

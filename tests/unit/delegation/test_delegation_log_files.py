@@ -241,3 +241,25 @@ def test_what_somebody_changed_into_no_record_is_left_out(path: Path, change: st
     for argv in (["logs"], ["logs", "--json"], ["logs", "show", "2"], ["logs", "export", "-"], ["status"]):
         assert main(argv, environ) == 0
     assert "internal error" not in capsys.readouterr().err
+
+
+def test_a_log_that_a_killed_process_was_about_to_make_is_read(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """What it left half done is taken back by the first one who looks, as little as that one means to write."""
+    path.parent.mkdir()
+    began = tmp_path / "began.sqlite"
+    db = sqlite3.connect(began, isolation_level=None)
+    db.execute("PRAGMA cache_size = 2")  # so that the transaction is partly in the file
+    db.execute("BEGIN IMMEDIATE")
+    db.execute("CREATE TABLE calls (a)")
+    for _ in range(300):
+        db.execute("INSERT INTO calls VALUES (?)", ("x" * 2_000,))
+    for ending in ("", "-journal"):
+        path.with_name(path.name + ending).write_bytes(began.with_name(began.name + ending).read_bytes())
+    db.close()
+    assert documents(path) == []
+    log = CallLog(path)
+    log.add(record(function="later"))
+    log.close()
+    assert [one["function"] for one in documents(path)] == ["later"]
+    assert main(["logs"], {"RTFS_STATE_DIR": str(path.parent), "HOME": str(path.parent)}) == 0
+    assert "readonly" not in capsys.readouterr().err
