@@ -253,7 +253,9 @@ def states(terminal: Terminal, tag: str | None = None) -> list[tuple[bytes, Code
     """(key, state) of what was published; the file is not made for the question."""
     from rtfs.caching.code.opening import code_path
 
-    if not os.path.isfile(code_path(terminal.environ)):
+    path = code_path(terminal.environ)
+    folder = os.path.dirname(path)
+    if not os.path.exists(path) and (os.path.isdir(folder) or not os.path.exists(folder)):  # else opening it says what is there
         return []
     store = opened(terminal)
     try:

@@ -57,7 +57,8 @@ def _row(run: str, record: CallRecord, value_hash: str | None) -> tuple[Any, ...
         f'"label_mass": {_number(record.label_mass)}, "confidence": {_number(record.confidence)}, "cache": {_text(record.cache)}, '
         f'"cache_note": null, "saved": {"null" if saved is None else encoded(saved.to_dict())}, "cost_usd": {_number(cost)}, '
         f'"error": {_text(record.error)}, "error_kind": {_text(record.error_kind)}, "body_error": {_text(record.body_error)}, '
-        f'"function_hash": {_text(record.function_hash)}, "request_hash": {_text(record.request_hash)}, "planned": null, '
+        f'"function_hash": {_text(record.function_hash)}, "request_hash": {_text(record.request_hash)}, '
+        f'"tags": [{", ".join(map(quoted, record.tags))}], "planned": null, '
         f'"value_hash": {_text(value_hash)}}}'
     )
     return row_of_parts(

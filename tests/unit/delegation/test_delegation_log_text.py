@@ -40,6 +40,7 @@ RECORDS = [
     record(source="none", error="no", error_kind="model-refused", cache="L2", saved=Saved(0.5, 12, 0.25)),
     record(source="body", error="no", error_kind="provider-error", body_error="neither"),
     record(arguments="[1]"),
+    record(tags=("private", 'of "us"')),
 ]  # fmt: skip
 
 
