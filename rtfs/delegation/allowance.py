@@ -12,12 +12,14 @@ from typing import Any
 
 from rtfs.errors import ConfigError, nearest
 from rtfs.values.printing import preview
+from rtfs.values.quick import quick_init
 
 NANO = 10**9
 _LARGEST = 10**15  # of any limit: far beyond all use, and small enough to be counted and shown
 _UNITS = ("usd", "tokens", "calls", "seconds")
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Amounts:
     """What a request may use, or has used."""
@@ -33,7 +35,7 @@ class Amounts:
         return Amounts(self.nano_usd + other.nano_usd, self.tokens + other.tokens, self.calls + other.calls)
 
 
-NOTHING = Amounts()
+NOTHING, ONE_CALL = Amounts(), Amounts(calls=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -329,11 +329,12 @@ class Asking:
             )
             trace.attempts.append(failed)
             raise
-        confidence = self._confidences.of(request.function, target.printed, reply.score, trace.version)
+        printed = target.printed
+        confidence = self._confidences.of(request.function, printed, reply.score, trace.version)
         cut = f"the answer was cut off after {request.max_tokens} tokens" if reply.finish_reason == "length" else None
         attempt = Attempt(
             provider=provider.name,
-            target=target.printed,
+            target=printed,
             outcome="answered",
             problem=cut,
             prompt_tokens=reply.usage.prompt_tokens,

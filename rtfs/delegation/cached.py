@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from rtfs.caching.kept_error import KeptError
 from rtfs.caching.question import NOTHING, Kept, Question
 from rtfs.caching.wish import MODES, CacheWish, says_nothing, seconds_of
-from rtfs.delegation.allowance import Amounts
+from rtfs.delegation.allowance import ONE_CALL
 from rtfs.delegation.record import Attempt
 from rtfs.errors import DelegationError, LimitExceeded
 from rtfs.models.protocol import ModelReply
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     Ask = Callable[[ModelRequest], Answer]
 
 
-_ONE_CALL = Amounts(calls=1)
 _NO_REPLY = ModelReply(text="")
 
 
@@ -141,7 +140,7 @@ class CachedReplies:
 
     def _charge(self, request: ModelRequest, target: ModelTarget, provider: ModelProvider, trace: Trace) -> None:
         try:
-            trace.budget.reserve(_ONE_CALL, patience_s=request.timeout_s).settle(_ONE_CALL)
+            trace.budget.reserve(ONE_CALL, patience_s=request.timeout_s).settle(ONE_CALL)
         except LimitExceeded as limit:
             refused = Attempt(provider=provider.name, target=target.printed, outcome="refused", problem=limit.message)
             trace.attempts.append(refused)

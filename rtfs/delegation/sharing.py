@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 
 from rtfs.caching.single_flight import SingleFlight
-from rtfs.delegation.allowance import Amounts
+from rtfs.delegation.allowance import ONE_CALL
 from rtfs.delegation.asking import Answer, Trace
 from rtfs.delegation.options import CallOptions
 from rtfs.delegation.record import Attempt
@@ -22,8 +22,6 @@ from rtfs.delegation.requests import Requests
 from rtfs.delegation.targets import ModelTarget
 from rtfs.errors import DelegationError
 from rtfs.semantics.protocols import DelegatedCall
-
-_ONE_CALL = Amounts(calls=1)
 
 
 class Sharing:
@@ -69,7 +67,7 @@ class Sharing:
             if own:
                 return answer
         if branch.shared is None:
-            trace.budget.reserve(_ONE_CALL, patience_s=options.timeout_s).settle(_ONE_CALL)
+            trace.budget.reserve(ONE_CALL, patience_s=options.timeout_s).settle(ONE_CALL)
         trace.provider = answer.provider
         trace.attempts.append(
             Attempt(

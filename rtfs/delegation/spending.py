@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from rtfs.delegation.allowance import NANO, Allowance, Amounts
+from rtfs.delegation.allowance import NANO, ONE_CALL, Allowance, Amounts
 from rtfs.delegation.budget import Budget, Reservation
 from rtfs.delegation.estimates import Estimates, estimated_tokens, generous_tokens
 from rtfs.delegation.prices import Price, PriceTable
@@ -64,7 +64,7 @@ class Spending:
         """
         free = local or getattr(provider, "free", False)
         price: Price | None = None
-        estimate = Amounts(0, 0, 1)
+        estimate = ONE_CALL
         if ((budget.limits_money and not free) or budget.limits_tokens) and getattr(provider, "uses_tokens", True):
             prompt = prompt_tokens(provider, request, self._estimates)
             if budget.limits_money and not free:

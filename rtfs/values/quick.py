@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def quick_init(cls: type[T]) -> type[T]:
-    """The class, a dataclass with `frozen`, `slots` and `kw_only`, all of whose fields are given to `__init__`."""
+    """The class, a dataclass with `frozen` and `slots`; all fields are given to its `__init__`, and all by name or none."""
     space: dict[str, Any] = {"_MISSING": MISSING}
     parameters, lines = [], []
     for field in fields(cls):  # type: ignore[arg-type]
@@ -34,7 +34,8 @@ def quick_init(cls: type[T]) -> type[T]:
         else:
             parameters.append(name)
         lines.append(f"    _put_{name}(self, {value})\n")
-    return _with_init(cls, ["*", *parameters], lines, space)
+    by_name = fields(cls)[0].kw_only  # type: ignore[arg-type]
+    return _with_init(cls, ["*", *parameters] if by_name else parameters, lines, space)
 
 
 def quick_struct(cls: type[T]) -> type[T]:

@@ -41,6 +41,22 @@ def test_it_stays_frozen_and_takes_what_it_took() -> None:
         Thing("a")  # type: ignore[misc]
 
 
+@quick_init
+@dataclass(frozen=True, slots=True)
+class Pair:
+    left: int = 1
+    right: int = 2
+
+
+def test_fields_may_come_by_position() -> None:
+    assert (Pair(3), Pair(3, 4), Pair(right=5)) == (Pair(left=3, right=2), Pair(left=3, right=4), Pair(1, 5))
+    assert len({Pair(), Pair(1, 2)}) == 1
+    with pytest.raises(FrozenInstanceError):
+        Pair().left = 5  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        Pair(1, 2, 3)  # type: ignore[call-arg]
+
+
 @quick_struct
 class Point(Struct):
     x: int
