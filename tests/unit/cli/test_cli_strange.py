@@ -143,7 +143,7 @@ def test_programs_run_without_published_code_that_cannot_be_used(home: Path, cap
 
 @pytest.mark.parametrize(
     ("variable", "command", "hint"),
-    [("DATA", "code ls", "RTFS_DATA_DIR"), ("CONFIG", "keys list", "RTFS_CONFIG_DIR"), ("CONFIG", "code keys", "RTFS_CONFIG_DIR")],
+    [("CONFIG", "keys list", "RTFS_CONFIG_DIR"), ("CONFIG", "code keys", "RTFS_CONFIG_DIR")],
 )
 def test_a_file_in_the_place_of_a_folder(
     variable: str, command: str, hint: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
