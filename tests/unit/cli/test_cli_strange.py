@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 from pathlib import Path
 
@@ -143,7 +145,7 @@ def test_programs_run_without_published_code_that_cannot_be_used(home: Path, cap
 
 @pytest.mark.parametrize(
     ("variable", "command", "hint"),
-    [("CONFIG", "keys list", "RTFS_CONFIG_DIR"), ("CONFIG", "code keys", "RTFS_CONFIG_DIR")],
+    [("DATA", "code ls", "RTFS_DATA_DIR"), ("CONFIG", "keys list", "RTFS_CONFIG_DIR"), ("CONFIG", "code keys", "RTFS_CONFIG_DIR")],
 )
 def test_a_file_in_the_place_of_a_folder(
     variable: str, command: str, hint: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -176,3 +178,17 @@ def test_code_of_several_tasks_is_shown_and_removed_by_its_hash(home: Path, caps
     assert capsys.readouterr().err.count("removed f") == 2
     assert main(["cache", "clear", "code"]) == 0
     assert capsys.readouterr().err == "rtfs: 0 published functions removed\n"
+
+
+def test_an_output_that_is_full(home: Path) -> None:
+    """Printing fails as an error of the program, with its place."""
+    from rtfs.errors import HostError
+    from rtfs.runtime import Runtime
+
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(HostError, match="cannot write the output: No space left on device") as caught:
+        Runtime(stdout=Full(), models=None).run('(println "x")')
+    assert (caught.value.kind, str(caught.value.span)) == ("io-error", "<run>:1:1")
