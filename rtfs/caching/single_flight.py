@@ -69,11 +69,11 @@ class SingleFlight(Generic[T]):
         own = _Flight()
         try:
             while True:
-                gate = allocate_lock()
-                gate.acquire()
                 with self._lock:
                     flight = self._flights.setdefault(key, own)
                     if flight is not own:
+                        gate = allocate_lock()
+                        gate.acquire()
                         flight.gates.add(gate)
                 if flight is own:
                     return self._work(own, work, stop), True

@@ -135,6 +135,11 @@ def standard_capabilities(
         except UnicodeEncodeError:  # a terminal that cannot show a character, or a lone surrogate
             encoding = stream.encoding or "ascii"
             stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        except BrokenPipeError:  # nobody reads any more, which is no failure of the program
+            raise
+        except OSError as error:
+            message, hint = f"cannot write the output: {error.strerror or error}", "is there room where it goes to?"
+            raise HostError(message, kind="io-error", hint=hint) from error
 
     def println(*values: Any) -> None:
         write(stdout(), " ".join([to_text(v) for v in values]) + "\n")

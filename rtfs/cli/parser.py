@@ -45,7 +45,7 @@ class Parser(argparse.ArgumentParser):
         start = "unrecognized arguments: "
         if not message.startswith(start):
             return None
-        option = message[len(start) :].split()[0].partition("=")[0]
+        option = message[len(start) :].partition(" ")[0].partition("=")[0]
         close = nearest(option, self._option_string_actions)
         if close:
             return f"did you mean {close[0]}?"

@@ -108,6 +108,8 @@ def show_requests(runtime: Runtime, options: Any, terminal: Terminal, shown: lis
         for line in [json_line(found)] if options.json else lines(found):
             terminal.result(line)
 
+    if runtime.models is None:  # --no-models: there is no request
+        return
     runtime.replace_models(DryRegistry(runtime.models, runtime.delegation.accounts.spending, show))
 
 

@@ -187,7 +187,7 @@ def key_text(found: dict[str, Any]) -> list[str]:
 def policy_lines(found: dict[str, Any] | None) -> list[str]:
     if found is None:
         return ["none: functions with a hint go where it says, all others run here"]
-    where = found["path"] + (f", environment {found['environment']}" if found["environment"] else "")
+    where = (found["path"] or "RTFS_POLICY") + (f", environment {found['environment']}" if found["environment"] else "")
     if "error" in found:
         return [where, f"cannot be used: {found['error']} (`rtfs policy check` says more)"]
     out = [f"{where}: {found['rules']} {'rule' if found['rules'] == 1 else 'rules'}"]

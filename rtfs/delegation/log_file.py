@@ -28,7 +28,7 @@ APPLICATION_ID = 0x52544653
 MAX_BYTES = 64 * 2**20
 _LARGEST = 2**63 - 1
 #: What SQLite says where a file has to be put in order first, which who only reads may not do.
-_READ_ONLY = 8
+_READ_ONLY = (8, 14)
 
 COLUMNS = (
     ("run", "TEXT NOT NULL"),
@@ -245,23 +245,50 @@ def query(path: str, sql: str, operands: Iterable[Any] = ()) -> Iterator[Row]:
     if not os.path.exists(path):
         return
     with _translated(path), closing(_opened_to_read(path)) as db:
-        yield from db.execute(sql, tuple(operands))
+        # what is no text, as the bytes of a command line can be, is in no log
+        yield from db.execute(sql, [_as_text(one) if type(one) is str else one for one in operands])
 
 
 def _opened_to_read(path: str) -> sqlite3.Connection:
     from urllib.parse import quote
 
+    address = f"file:{quote(os.fsencode(os.path.abspath(path)))}?mode=ro"
     for _ in range(2):
-        db = sqlite3.connect(f"file:{quote(os.path.abspath(path))}?mode=ro", uri=True, timeout=database.BUSY_S)
+        is_locked_up = False
         try:
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version == SCHEMA and db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
-                return db
-        except BaseException as error:
-            db.close()
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF != _READ_ONLY:
+            db = _connected(address)
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _READ_ONLY:
                 raise
-        db.close()
-        # refuses what is none, brings one that is earlier up to date, and takes back what a killed process left half done
-        LogFile(path).close()
+            db, is_locked_up = None, True
+        if db is not None:
+            return db
+        try:
+            # refuses what is none, brings one that is earlier up to date, and takes back what a killed process left half done
+            LogFile(path).close()
+        except ConfigError:
+            # where nobody may write, not even what SQLite keeps beside a file; without a journal, all is in the file itself
+            if is_locked_up and not any(os.path.exists(f"{path}-{journal}") for journal in ("wal", "journal")):
+                db = _connected(f"{address}&immutable=1")
+                if db is not None:
+                    return db
+            raise
     raise ConfigError(f"{path} is no log of calls")
+
+
+def _connected(address: str) -> sqlite3.Connection | None:
+    """A connection; None when it is not a log of this version."""
+    db = sqlite3.connect(address, uri=True, timeout=database.BUSY_S)
+    try:
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version == SCHEMA and db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
+            return db
+    except BaseException:
+        db.close()
+        raise
+    db.close()
+    return None
+
+
+def _as_text(text: str) -> str:
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 from pathlib import Path
 
 import pytest
@@ -64,6 +67,49 @@ def test_errors_say_what_to_do_next(command: str, said: list[str], home: Path, c
     for part in said:
         assert part in err
     assert "caused by" not in err
+
+
+def test_words_that_are_empty_or_no_text(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["caps", ""]) == 2
+    assert "unrecognized arguments" in capsys.readouterr().err
+    assert main(["run", "say.rtfs"]) == 0
+    assert main(["logs", "--function", "a\udcff*"]) == 0
+    os.rename(home / "state" / "calls.sqlite", home / "programs" / "a\udcff")
+    capsys.readouterr()
+    assert main(["logs", "--log", "a\udcff"]) == 0
+    assert "say" in capsys.readouterr().out
+
+
+def test_a_dry_run_without_models_asks_none(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--dry-run", "--no-models", "orders.rtfs"]) == 0
+
+
+def test_the_status_names_a_policy_that_is_not_there(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RTFS_POLICY", "nowhere.toml")
+    assert main(["status"]) in (0, 1)
+    assert "there is no file nowhere.toml" in capsys.readouterr().out
+
+
+def test_a_log_that_only_others_may_write_is_shown(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """SQLite keeps something beside a file that has a journal; where it cannot, and there is no journal, it need not."""
+    import sqlite3
+
+    assert main(["run", "say.rtfs"]) == 0
+    capsys.readouterr()
+    connect = sqlite3.connect
+
+    def refuse(address: object, **options: object) -> sqlite3.Connection:
+        if "immutable" not in str(address):
+            error = sqlite3.OperationalError("attempt to write a readonly database")
+            error.sqlite_errorcode = 8
+            raise error
+        return connect(address, **options)  # type: ignore[call-overload,no-any-return]
+
+    monkeypatch.setattr(sqlite3, "connect", refuse)
+    assert main(["logs"]) == 0
+    assert "say" in capsys.readouterr().out
 
 
 def test_an_option_of_another_command_is_not_for_the_program(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -132,3 +178,17 @@ def test_code_of_several_tasks_is_shown_and_removed_by_its_hash(home: Path, caps
     assert capsys.readouterr().err.count("removed f") == 2
     assert main(["cache", "clear", "code"]) == 0
     assert capsys.readouterr().err == "rtfs: 0 published functions removed\n"
+
+
+def test_an_output_that_is_full(home: Path) -> None:
+    """Printing fails as an error of the program, with its place."""
+    from rtfs.errors import HostError
+    from rtfs.runtime import Runtime
+
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(HostError, match="cannot write the output: No space left on device") as caught:
+        Runtime(stdout=Full(), models=None).run('(println "x")')
+    assert (caught.value.kind, str(caught.value.span)) == ("io-error", "<run>:1:1")
