@@ -155,10 +155,12 @@ class _Log:
         from rtfs.delegation.log_file import read
 
         wanted = set(numbers)
-        records = [record for _, _, record in read(self.path, "ORDER BY id", ())]
+        # a document takes longer to read than a row to pass over
+        few = "WHERE CAST(substr(function, 2) AS INTEGER) IN (SELECT value FROM json_each(?)) ORDER BY id"
+        records = [record for _, _, record in read(self.path, few, (str(sorted(wanted)),))]
         of_number = {int(record["function"][1:]): record["arguments"].encode() for record in records}
         assert len(of_number) == len(records), "a record is there twice"
-        return {number: value for number, value in of_number.items() if number in wanted}
+        return of_number
 
     def problems(self) -> list[str]:
         import sqlite3
