@@ -42,12 +42,6 @@ if TYPE_CHECKING:
 #: through `map`: its limit of depth is Python's own, so that direct recursion goes up to so many times deeper than configured.
 _FRAMES_PER_CALL = {"tree": 40, "ir": 5}
 _MAX_REENTRY = 50
-#: Calls of published code after which it is compiled.
-_WALKED = 20
-#: What published code may use up in one call.
-SANDBOX = Limits(max_depth=2_000, max_steps=2_000_000, timeout_s=1.0, max_memory_bytes=2**28)
-#: What it may take to analyse a program of strangers.
-_READING = Limits(timeout_s=5.0, max_memory_bytes=2**29)
 
 
 class Runtime(Callables, Inspection):
@@ -281,32 +275,21 @@ class Runtime(Callables, Inspection):
 
     def sandboxed(self, program: Any, name: str) -> Callable[[tuple[Any, ...]], Any]:
         """A function of a prepared program (`ir.artefact.program.Program`) in a runtime of its own: no capabilities, no models, no
-        files, no environment, and so many steps, so much time and memory (`SANDBOX`). Takes and gives RTFS values.
-
-        The first calls walk the program, since to compile it takes longer than they do.
+        files, no environment, and so many steps, so much time and memory (`sandbox.SANDBOX`). Takes and gives RTFS values.
 
         Raises:
             RtfsError: a definition fails.
         """
-        run = self._sandbox("tree", program, name)
-        calls = 0
-
-        def call(args: tuple[Any, ...]) -> Any:
-            nonlocal run, calls
-            calls += 1
-            if calls == _WALKED and self.strategy != "tree":
-                run = self._sandbox(self.strategy, program, name)
-            return run(args)
-
-        return call
-
-    def _sandbox(self, strategy: str, program: Any, name: str) -> Callable[[tuple[Any, ...]], Any]:
+        from rtfs import sandbox
         from rtfs.semantics.calls import call
 
-        inner = _with_nothing(SANDBOX, strategy=strategy, optimization=self.optimization)
-        inner._enter(lambda: inner._programs.run_program(inner.namespace, program))
-        target = inner.namespace.values[name]
-        return lambda args: inner._enter(lambda: call(target, list(args)))
+        def prepare(strategy: str) -> Callable[[tuple[Any, ...]], Any]:
+            inner = Runtime(strategy=strategy, optimization=self.optimization, **sandbox.with_nothing(sandbox.SANDBOX))
+            inner._enter(lambda: inner._programs.run_program(inner.namespace, program))
+            target = inner.namespace.values[name]
+            return lambda args: inner._enter(lambda: call(target, list(args)))
+
+        return sandbox.walked_first(prepare, self.strategy)
 
     @property
     def budget(self) -> Any:
@@ -481,29 +464,6 @@ class Runtime(Callables, Inspection):
 def for_strangers() -> Runtime:
     """A runtime that looks at programs of strangers, as what a model wrote, and has functions of them run in the sandbox: they can
     import nothing, and their macros have no capability, and little time and memory."""
-    return _with_nothing(_READING)
+    from rtfs import sandbox
 
-
-def _with_nothing(limits: Limits, **options: Any) -> Runtime:
-    from io import StringIO
-
-    from rtfs.semantics.memory import resident_reader
-
-    try:
-        resident_reader()
-    except ConfigError:  # memory cannot be limited on this platform
-        limits = limits.replace(max_memory_bytes=None)
-    nowhere = StringIO()
-    return Runtime(
-        native=False,
-        deny=("*",),
-        limits=limits,
-        models=None,
-        module_path=(),
-        stdout=nowhere,
-        stderr=nowhere,
-        environ={},
-        on_warning=lambda message, span: None,
-        profile="strict",
-        **options,
-    )
+    return Runtime(**sandbox.with_nothing(sandbox.READING))

@@ -19,7 +19,7 @@ LAYERS = [
     "caching",
     "delegation",
     "programs",
-    "inspection callables",
+    "inspection callables sandbox",
     "runtime",
     "cli",
     "repl",

@@ -264,9 +264,9 @@ def test_only_code_that_is_published_makes_a_file(home: Home) -> None:
 
 
 def test_a_macro_without_end_is_stopped(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    import rtfs.runtime
+    from rtfs import sandbox
 
-    monkeypatch.setattr(rtfs.runtime, "_READING", rtfs.runtime._READING.replace(timeout_s=0.3))
+    monkeypatch.setattr(sandbox, "READING", sandbox.READING.replace(timeout_s=0.3))
     spin = "(defmacro spin [] (loop [] (recur)))\n(defn days [text : string] : int (spin))"
     code, out, _ = home.crystallise(replies=[spin, GOOD])
     assert code == 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +13,19 @@ import rtfs
 from rtfs.caching.manager import CacheManager
 from rtfs.caching.question import Kept, Question, SemanticLook
 from rtfs.caching.replies import HELD_S, ReplyCache, parts_in
-from rtfs.caching.request_keys import RequestKeys
 from rtfs.caching.stores.memory import MemoryStore
 from rtfs.caching.stores.sqlite import SQLiteStore
 from rtfs.caching.stores.tiered import TieredStore
 from rtfs.delegation.allowance import Allowance
 from rtfs.delegation.budget import Budget
-from rtfs.errors import ConfigError, DelegationError, EvalError, LimitExceeded
-from rtfs.models.openai_compatible import OpenAICompatibleProvider
-from rtfs.models.protocol import Availability, ModelReply, ModelRequest, Parameter, Usage
+from rtfs.errors import DelegationError, EvalError, LimitExceeded
+from rtfs.models.protocol import ModelReply, ModelRequest
 from rtfs.models.registry import ModelRegistry
-from rtfs.types.nodes import STRING, EnumType
+from rtfs.types.nodes import STRING
 from rtfs.values.maps import Map
 from rtfs.values.scalars import Keyword
 from rtfs.values.sequences import Vector
-from tests.support.cached_calls import LABELS, Bench, Scripted, call, options, planned
+from tests.support.cached_calls import Bench, Scripted, options, planned
 
 
 def test_the_same_question_is_asked_once() -> None:
@@ -47,106 +44,6 @@ def test_the_same_question_is_asked_once() -> None:
     stats = bench.caches.stats()[0]
     assert (stats.layer, stats.hits, stats.misses, stats.puts, stats.size) == ("L2", 2, 1, 1, 1)
     assert stats.saved.tokens == 24
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"args": ("I like it!",)},
-        {"doc": "Is this praise?"},
-        {"name": "other"},
-        {"parameters": (("message", STRING),)},
-        {"result": EnumType(("praise", "complaint", "neither"))},
-        {"options": options(max_tokens=8)},
-        {"options": options(seed=1)},
-        {"options": options(examples=Vector([Vector(["great", "praise"])]))},
-        {"options": options(rules=Vector([Vector(["like", "praise"])]))},
-        {"aliases": {"Label": LABELS}},
-    ],
-)
-def test_a_question_that_differs_in_anything_is_another(changes: dict[str, Any]) -> None:
-    bench = Bench("praise")
-    bench()
-    bench(**changes)
-    bench(**changes)
-    bench()
-    assert bench.asked == 2
-
-
-def test_another_model_provider_version_or_tenant_is_another_question() -> None:
-    store = MemoryStore()
-    for changes in ({}, {"tenant": "acme"}):
-        assert Bench("praise", store=store, **changes).delegate.delegate(call()) == "praise"
-    assert store.stats().entries == 2
-    bench = Bench("praise", store=store)
-    bench.provider.name = "other"
-    bench()
-    bench.provider.version = lambda model: "weights-1"  # type: ignore[attr-defined]
-    bench()
-    bench.provider.version = lambda model: "weights-2"  # type: ignore[attr-defined]
-    bench()
-    assert (store.stats().entries, bench.asked) == (5, 3)
-    bench.provider.version = lambda model: None  # type: ignore[attr-defined]
-    bench()
-    bench()
-    assert (store.stats().entries, bench.asked) == (5, 5), "where the version cannot be told, nothing is kept"
-
-
-def test_servers_that_mean_different_models_by_one_id_are_asked_each() -> None:
-    class Served(OpenAICompatibleProvider):
-        def complete(self, request: ModelRequest) -> ModelReply:
-            return ModelReply(text=self.server)
-
-    store = MemoryStore()
-    for url in ("http://one/v1", "http://two/v1", "http://two/v2", "http://one/v1/"):
-        bench = Bench("never", store=store)
-        bench.registry.register("m", Served(base_url=url), replace=True)
-        assert bench(result=STRING) == url.split("/")[2]
-    assert store.stats().entries == 3
-
-
-def test_the_names_of_parameters_are_in_the_key_whoever_makes_the_request() -> None:
-    names: dict[str, Any] = {}
-    one = ModelRequest(model="m", function="f", doc="", parameters=(), result=STRING, aliases=names)
-    made = [replace(one, parameters=(Parameter(name=name, type=STRING, value="x"),)) for name in ("a", "b")]
-    shared = RequestKeys()
-    assert [shared.key(request, "p", "", "") for request in made] == [RequestKeys().key(request, "p", "", "") for request in made]
-    assert shared.key(made[0], "p", "", "") != shared.key(made[1], "p", "", "")
-
-
-def test_equal_maps_are_one_question_in_whatever_order() -> None:
-    bench = Bench("praise")
-    bench(args=(Map([(Keyword("a"), 1), (Keyword("b"), 2)]),))
-    bench(args=(Map([(Keyword("b"), 2), (Keyword("a"), 1)]),))
-    assert bench.asked == 1
-
-
-def test_how_long_to_wait_is_no_part_of_the_question() -> None:
-    bench = Bench("praise")
-    bench(options=options(timeout_s=5))
-    bench(options=options(timeout_s=50), remaining_s=3.0)
-    assert bench.asked == 1
-
-
-def test_every_field_of_a_request_is_in_the_key_or_left_out_on_purpose() -> None:
-    from dataclasses import fields
-
-    from rtfs.caching.request_keys import WITHOUT_SAY
-
-    bench = Bench("praise")
-    bench()
-    request = bench.provider.requests[0]
-    made = RequestKeys()
-    before = made.key(request, "p", "v", "t")
-    other: dict[str, Any] = {
-        "model": "n", "function": "g", "doc": "d", "parameters": (), "result": STRING, "aliases": {"A": STRING}, "max_tokens": 1,
-        "temperature": 0.5, "seed": 9, "examples": ((("x",), "praise"),), "rules": None,
-    }  # fmt: skip
-    for field in fields(ModelRequest):
-        if field.name in WITHOUT_SAY or field.name == "rules":
-            continue
-        value = other.get(field.name, (f"another {field.name}",))
-        assert made.key(replace(request, **{field.name: value}), "p", "v", "t") != before, field.name
 
 
 def test_only_the_reply_that_was_of_use_is_kept() -> None:
@@ -514,140 +411,3 @@ def test_a_layer_of_meaning_is_asked_behind_the_exact_one(serve: bool, check: bo
         assert layer.compared == [("praise", "complaint")]
     bench(args=("never said",))
     assert bench.asked == asked + 1, "a function that does not say so is not asked about meaning"
-
-
-# --- the runtime -----------------------------------------------------------------------------
-
-PROGRAM = '(defn f ^:delegation :local-model "echo" "Say it." [x :string] :-> :string "body") (f "a")'
-
-
-def test_a_runtime_keeps_answers_when_it_is_told_to(tmp_path: Path) -> None:
-    for caches, by_cache in ((None, 0), (True, 1), (str(tmp_path / "answers"), 1), (str(tmp_path / "answers"), 2)):
-        with rtfs.Runtime(caches=caches) as rt:
-            rt.run(PROGRAM)
-            rt.run('(f "a")')
-            assert rt.records.totals.by_cache == by_cache
-
-
-def test_a_function_may_ask_for_the_layer_of_meaning(tmp_path: Path) -> None:
-    pytest.importorskip("numpy")
-    program = '(defn f ^:delegation :local-model "echo" ^{:cache :semantic} "Say it." [x :string] :-> :string "body")'
-    with rtfs.Runtime(caches=tmp_path, environ={"RTFS_DATA_DIR": str(tmp_path)}) as rt:
-        rt.run(program + '(f "How do I open an account?") (f "How do I close an account?") (f "How do I open an account?")')
-        assert [record.cache for record in rt.records.calls] == [None, None, "L2"]
-        layers = {stats.layer: stats for stats in rt.delegation.caches.stats()}
-        assert (layers["L3"].puts, layers["L3"].hits) == (2, 0), "nothing is served before it is shown to be safe"
-    assert (tmp_path / "semantic.sqlite").exists()
-    with rtfs.Runtime(caches={"off": ["semantic"]}) as rt:
-        rt.run(program + '(f "x")')
-        assert [stats.layer for stats in rt.delegation.caches.stats()] == ["L2"]
-
-
-def test_a_given_manager_stays_open() -> None:
-    caches = CacheManager(ReplyCache(MemoryStore()))
-    for number in range(2):
-        with rtfs.Runtime(caches=caches) as rt:
-            rt.run(PROGRAM)
-            assert rt.records.totals.by_cache == number
-
-
-class Timed:
-    """The first request takes all of its time, and fails; those after it are answered at once."""
-
-    name = "timed"
-
-    def __init__(self) -> None:
-        self.requests: list[ModelRequest] = []
-        self.begun = threading.Event()
-
-    def complete(self, request: ModelRequest) -> ModelReply:
-        self.requests.append(request)
-        if len(self.requests) > 1:
-            return ModelReply(text='"answered"', usage=Usage(prompt_tokens=10, completion_tokens=2))
-        self.begun.set()
-        time.sleep(request.timeout_s)
-        raise DelegationError("no answer in time", kind="model-unavailable", retryable=True)
-
-    def availability(self, model: str) -> Availability:
-        return Availability(usable=True, detail="here")
-
-    def close(self) -> None:
-        pass
-
-
-def test_who_waits_for_another_runtime_keeps_its_own_time() -> None:
-    """The one that asks runs out of its own time; the one that waits has more, and asks itself, within what it has left."""
-    caches, model = CacheManager(ReplyCache(MemoryStore())), Timed()
-
-    def runtime(**options: Any) -> rtfs.Runtime:
-        registry = ModelRegistry()
-        registry.register("m", model)
-        made = rtfs.Runtime(caches=caches, models=registry, on_warning=lambda message, span: None, **options)
-        made.run('(defn ask ^:delegation :remote "m" ^{:timeout-s 20} "?" [x :string] :-> :string (str "body of " x))')
-        return made
-
-    ended: list[Any] = []
-
-    def hurried() -> None:
-        with runtime(limits=rtfs.Limits(timeout_s=0.5)) as first:
-            try:
-                ended.append(first.run('(ask "x")'))
-            except LimitExceeded as limit:
-                ended.append(limit.kind)
-
-    thread = threading.Thread(target=hurried, daemon=True)
-    thread.start()
-    assert model.begun.wait(20)
-    with runtime() as second:
-        assert second.run('(ask "x")') == "answered"
-    thread.join(20)
-    assert ended in (["body of x"], ["time-exhausted"])
-    assert [request.timeout_s < 0.6 for request in model.requests] == [True, False]
-    assert 10 < model.requests[1].timeout_s < 20, "it has waited"
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"stor": "memory"}, {"off": ["replies"]}, {"default": "always"}, {"policy": "mru"}, "ftp://there", 3, {"store": None}, {"store": ""},
-        {"max_entries": "a"}, {"max_bytes": 1.5}, {"ttl_s": "day"}, {"min_confidence": None}, {"off": 3}, {"samples": "a"},
-        {"samples": 0}, {"shared": "folder"}, {"shared": 3}, {"semantic": 3}, {"write_behind": "x"},
-    ],
-)  # fmt: skip
-def test_wrong_settings_are_refused(wrong: Any) -> None:
-    with pytest.raises(ConfigError), rtfs.Runtime(caches=wrong) as rt:
-        rt.run(PROGRAM)
-
-
-@pytest.mark.parametrize(
-    "address", ["http://me:hush@there", "redis://me:hush@127.0.0.1:1/0", "redis://127.0.0.1:1/0?password=hush", "s3://me:hush@bucket/x"]
-)
-def test_passwords_in_addresses_are_not_shown(address: str, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip(address.partition(":")[0].replace("s3", "obstore").replace("http", "rtfs"))
-    said = ""
-    try:
-        with rtfs.Runtime(caches={"shared": address}) as rt:
-            rt.run(PROGRAM)
-    except ConfigError as error:
-        said = f"{error.message} {error.hint}"
-    said += capsys.readouterr().err
-    assert said
-    assert "hush" not in said
-
-
-def test_a_file_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
-    import sqlite3
-
-    folder = tmp_path / "answers"
-    with rtfs.Runtime(caches=folder) as rt:
-        rt.run(PROGRAM)
-    with sqlite3.connect(folder / "replies.sqlite") as db:
-        db.execute("PRAGMA user_version=99")
-    db.close()
-    told: list[str] = []
-    with rtfs.Runtime(caches=folder, on_warning=lambda message, span: told.append(message)) as rt:
-        rt.run(PROGRAM)
-        rt.run('(f "a")')
-        assert rt.records.totals.by_cache == 1, "in memory"
-    assert len(told) == 1
-    assert "later RTFS" in told[0]

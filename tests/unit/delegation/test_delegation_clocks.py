@@ -13,7 +13,7 @@ from rtfs.delegation.log_queries import Selection
 from rtfs.errors import DelegationError, LimitExceeded
 from rtfs.models.registry import ModelRegistry
 from rtfs.runtime import Runtime
-from tests.unit.delegation.test_delegation_delegate import Scripted
+from tests.support.cached_calls import Scripted
 
 PROGRAM = '(defn ask ^:delegation :local-model "m" "?" [n :int] :-> :string "body")'
 

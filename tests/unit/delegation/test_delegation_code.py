@@ -583,9 +583,9 @@ def test_threads_and_runtimes_share_a_library(entry: Any) -> None:
 
 
 def test_the_sandbox_limits_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    import rtfs.runtime
+    from rtfs import sandbox
 
-    monkeypatch.setattr(rtfs.runtime, "SANDBOX", rtfs.runtime.SANDBOX.replace(timeout_s=60.0))
+    monkeypatch.setattr(sandbox, "SANDBOX", sandbox.SANDBOX.replace(timeout_s=60.0))
     runtime = inspector()
     code = "(defn f [s : string] : int (if (< (count s) 1000000000) (f (str s s)) 1))"
     with pytest.raises(LimitExceeded) as error:

@@ -21,7 +21,7 @@ from rtfs.models.protocol import ModelReply, Usage
 from rtfs.models.registry import ModelRegistry
 from rtfs.runtime import Runtime
 from rtfs.values.scalars import Keyword
-from tests.unit.delegation.test_delegation_delegate import Scripted
+from tests.support.cached_calls import Scripted
 
 LABEL = '(defn label ^:delegation :local-model "quick" "Which?" [text :string] :-> [:enum :a :b] :b)'
 ESCALATES = '[[rules]]\nsymbol = "label"\ntarget = ["local:quick", "local:slow"]\naccept_above = 0.8\n'

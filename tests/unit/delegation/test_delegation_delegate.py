@@ -13,7 +13,7 @@ from rtfs.delegation.delegate import ModelDelegate
 from rtfs.delegation.record import Records
 from rtfs.errors import DelegationError, EvalError, LimitExceeded
 from rtfs.models.echo import EchoProvider
-from rtfs.models.protocol import Availability, ModelReply, ModelRequest, Usage
+from rtfs.models.protocol import ModelReply, Usage
 from rtfs.models.registry import ModelRegistry
 from rtfs.semantics.protocols import DelegatedCall
 from rtfs.source import Source, Span
@@ -21,32 +21,10 @@ from rtfs.types.nodes import ANY, INT, STRING, EnumType, Type, TypeRef
 from rtfs.values.maps import Map
 from rtfs.values.scalars import Keyword
 from rtfs.values.sequences import Vector
+from tests.support.cached_calls import Scripted
 
 LABELS = EnumType(("praise", "complaint"))
 SPAN = Span(Source("t.rtfs", "(classify text)"), 0, 15)
-
-
-class Scripted:
-    """Answers with the texts, replies and errors of its script, in order; the last one stays."""
-
-    name = "scripted"
-
-    def __init__(self, *script: Any) -> None:
-        self.script = list(script)
-        self.requests: list[ModelRequest] = []
-
-    def complete(self, request: ModelRequest) -> ModelReply:
-        self.requests.append(request)
-        entry = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        if isinstance(entry, BaseException):
-            raise entry
-        return entry if isinstance(entry, ModelReply) else ModelReply(text=entry, usage=Usage(prompt_tokens=10, completion_tokens=2))
-
-    def availability(self, model: str) -> Availability:
-        return Availability(usable=True, detail="scripted")
-
-    def close(self) -> None:
-        pass
 
 
 class Bench:

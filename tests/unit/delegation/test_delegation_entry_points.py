@@ -11,7 +11,7 @@ from rtfs.delegation.engine import engine_named, engine_names
 from rtfs.errors import ConfigError
 from rtfs.models.registry import ModelRegistry
 from rtfs.runtime import Runtime
-from tests.unit.delegation.test_delegation_delegate import Scripted
+from tests.support.cached_calls import Scripted
 
 MODULE = """
 from rtfs.delegation.engine import Decision, Listeners

@@ -17,7 +17,7 @@ from rtfs.errors import ConfigError, LimitExceeded
 from rtfs.models.registry import ModelRegistry
 from rtfs.runtime import Runtime
 from rtfs.values.sequences import Vector
-from tests.unit.delegation.test_delegation_delegate import Scripted
+from tests.support.cached_calls import Scripted
 
 PROGRAM = '(defn f [x] (str "body " x)) (defn g [x] (f x)) (defn h ^:delegation :remote "m" [x] "hinted body")'
 

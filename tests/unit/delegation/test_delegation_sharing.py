@@ -16,7 +16,7 @@ from rtfs.delegation.targets import LocalModel
 from rtfs.models.protocol import ModelReply
 from rtfs.semantics.stopping import Stop
 from rtfs.values.sequences import Vector
-from tests.unit.delegation.test_delegation_cached import call, options
+from tests.support.cached_calls import call, options
 
 
 @pytest.mark.parametrize(

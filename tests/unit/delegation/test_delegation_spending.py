@@ -33,8 +33,9 @@ from rtfs.source import Source, Span
 from rtfs.types.nodes import INT, STRING
 from rtfs.values.maps import Map
 from rtfs.values.scalars import Keyword
+from tests.support.cached_calls import Scripted
 from tests.support.openai_server import Drop, OpenAIServer, Raw, Say, Status
-from tests.unit.delegation.test_delegation_delegate import Scripted, call
+from tests.unit.delegation.test_delegation_delegate import call
 
 #: 1 dollar for a million prompt tokens, 2 for a million of the answer: 1,000 and 2,000 nanodollars a token
 PRICE = Price(server="*", models=("m",), input=NANO, output=2 * NANO, cached=NANO // 2)

@@ -16,10 +16,12 @@ from rtfs.delegation.settings import CallSettings
 from rtfs.delegation.targets import LOCAL, LocalModel, RemoteModel
 from rtfs.errors import LimitExceeded
 from rtfs.models.openai_compatible import OpenAICompatibleProvider
+from rtfs.models.protocol import ModelReply
 from rtfs.models.registry import ModelRegistry
 from rtfs.types.nodes import STRING
+from tests.support.cached_calls import Scripted
 from tests.support.openai_server import Drop, OpenAIServer, Raw, Say, Status
-from tests.unit.delegation.test_delegation_delegate import ModelReply, Scripted, call
+from tests.unit.delegation.test_delegation_delegate import call
 
 
 class Clock:

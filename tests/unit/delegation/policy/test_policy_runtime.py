@@ -13,7 +13,7 @@ from rtfs.delegation.policy.reading import read_policy
 from rtfs.errors import ConfigError, EvalError, HostError, LimitExceeded
 from rtfs.models.registry import ModelRegistry
 from rtfs.runtime import Runtime
-from tests.unit.delegation.test_delegation_delegate import Scripted
+from tests.support.cached_calls import Scripted
 
 PROGRAM = """
 (defn f [x] (str "body " x))

@@ -18,7 +18,7 @@ from rtfs.errors import DelegationError
 from rtfs.models.protocol import ModelReply, Usage
 from rtfs.models.registry import ModelRegistry
 from rtfs.runtime import Runtime
-from tests.unit.delegation.test_delegation_delegate import Scripted
+from tests.support.cached_calls import Scripted
 
 POLICY = """
 [engines.router]
