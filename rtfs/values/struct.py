@@ -51,7 +51,7 @@ class Struct(metaclass=_StructMeta):
     def __init__(self, *args: Any, **named: Any) -> None:
         fields = self._fields
         if len(args) == len(fields) and not named:
-            for put_field, value in zip(self._puts, args):  # noqa: B905  as many, and strict costs time
+            for put_field, value in zip(self._puts, args):  # as many; `strict` costs time
                 put_field(self, value)
             return
         put = object.__setattr__
