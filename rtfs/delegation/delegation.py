@@ -27,7 +27,7 @@ class Delegation:
     Args:
         caches: as in `runtime.Runtime`.
         models: a `models.registry.ModelRegistry`; "default": the one of the environment; None: no calls are delegated.
-        budget, run_budget, log, metrics, code, tenant: as in `runtime.Runtime`.
+        budget, run_budget, log, metrics, code, tenant, max_in_flight_by: as in `runtime.Runtime`.
         load_code: loads published code into a sandbox (`caching.code.publishing.Load`).
         environ: environment variables.
         warn: takes one line for the person who runs the program.
@@ -49,6 +49,7 @@ class Delegation:
         code: Any,
         load_code: Callable[..., Any],
         tenant: str,
+        max_in_flight_by: Mapping[str, int] | None,
         environ: Mapping[str, str],
         warn: Callable[[str], None],
         surroundings: Iterable[str] = (),
@@ -88,6 +89,12 @@ class Delegation:
         self._own_code: Any = None  # opened here, and closed here
         if code is not None and code is not False:
             self.library = self._open_code(code, load_code)
+        self._in_flight: Any = ()
+        if max_in_flight_by:
+            from rtfs.delegation.places import checked
+
+            self._in_flight = checked(max_in_flight_by)
+        self._places: Any = None
         machine.make_budget = self._make_budget
         if hasattr(models, "listen"):
             models.listen(self._models_changed)
@@ -182,8 +189,23 @@ class Delegation:
                     keep_arguments=self._sinks.keeps_arguments,
                     confidences=self._confidences(),
                     code=code,
+                    places=self.places,
                 )
         return self._delegate
+
+    @property
+    def places(self) -> Any:
+        """The `delegation.places.Places`: how many requests are under way, and may be; made when first asked for."""
+        if self._places is None:
+            from rtfs.delegation.places import Places
+
+            machine = self._machine
+            with self._making:
+                if self._places is None:
+                    self._places = Places(
+                        machine.outside, self._in_flight, lambda: getattr(self.engine, "max_in_flight", ()), machine.fuel.too_late
+                    )
+        return self._places
 
     def _confidences(self) -> Any:
         """What scores are worth, as outcomes have shown; a file that cannot be used costs a line, and the confidences."""
@@ -217,10 +239,13 @@ class Delegation:
         """The capability `:ai.llm-execute`."""
         from rtfs.delegation.llm_execute import llm_execute
 
-        models, spending, machine = self.models, self.accounts.spending, self._machine
+        models, spending, places, machine = self.models, self.accounts.spending, self.places, self._machine
         budget, branch, remaining_s = machine.spending(), machine.branch, machine.remaining_s()
-        stop = None if branch is None else branch.stop
-        text: str = machine.away(lambda: llm_execute(models, spending, budget, *operands, stop=stop, remaining_s=remaining_s))
+
+        def work() -> str:
+            return llm_execute(models, spending, budget, *operands, places=places, branch=branch, remaining_s=remaining_s)
+
+        text: str = machine.away(work, asks=True)
         return text
 
     # --- the engine ---
