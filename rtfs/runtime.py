@@ -61,7 +61,7 @@ class Runtime(Callables, Inspection):
         max_in_flight: how many requests, as those of the items of a `pmap`, may be under way at once.
         max_in_flight_by: the same for a provider or for targets: `{"kimi": 20, "local:smollm2": 1, "remote:gpt-4o*": 5}`, all that
             fit a name together; a policy may have such limits too.
-        models: a `models.registry.ModelRegistry`; by default `echo`, the local and the remote provider as the
+        models: a `models.registry.ModelRegistry`, which stays open; by default `echo`, the local and the remote provider as the
             environment configures them. None: model hints surface as the capability `model-call:ID`.
         module_path: folders searched for imported modules.
         stdout, stderr: where programs print and where warnings go; the process's own when None.
@@ -306,7 +306,7 @@ class Runtime(Callables, Inspection):
         return self.delegation.records
 
     def close(self) -> None:
-        """Release models and connections, and say how often functions fell back, if they did."""
+        """Release models and connections, apart from those that were given, and say how often functions fell back, if they did."""
         if self._closed:
             return
         self._closed = True

@@ -143,6 +143,8 @@ class Asking:
     ) -> None:
         self._registry = registry
         self._places = places
+        #: The runtime is closed, be the models open or not.
+        self.is_over = False
         self.breakers = breakers
         self._spending = spending
         self._redact = redact
@@ -220,6 +222,8 @@ class Asking:
         self, call: DelegatedCall, target: ModelTarget, options: CallOptions, settings: CallSettings, trace: Trace
     ) -> tuple[ModelProvider, ModelRequest]:
         """Who is asked, and what."""
+        if self.is_over:
+            raise DelegationError("the runtime is closed", kind="model-unavailable")
         provider = self._registry.resolve(target.kind, target.model)
         trace.provider = provider.name
         request = request_of(call, target, options, settings, trace.tools)

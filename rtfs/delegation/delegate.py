@@ -354,6 +354,10 @@ class ModelDelegate:
         """What `close` will report; see `Fallbacks.summary`."""
         return self._fallbacks.summary()
 
+    def end(self) -> None:
+        """Ask nobody any more: calls fail, or run their bodies."""
+        self._asking.is_over = True
+
     def close(self) -> None:
         """Report the summary, and begin to count anew."""
         self._fallbacks.close()

@@ -66,6 +66,7 @@ class Delegation:
             check_places(caches)  # they are opened with the first call
         self._machine = machine
         self._models = models
+        self._own_models: Any = None  # made here, and closed here
         self._log, self._metrics = log, metrics
         self._tenant, self._surroundings = tenant, tuple(surroundings)
         self._given_caches = caches
@@ -127,7 +128,7 @@ class Delegation:
             from rtfs.models import weights
             from rtfs.models.registry import default_registry
 
-            self._models = default_registry(
+            self._models = self._own_models = default_registry(
                 self._environ, weights.default_data_dir(self._environ), weights.default_cache_dir(self._environ)
             )
             self._models.listen(self._models_changed)
@@ -388,10 +389,11 @@ class Delegation:
             replies.store.count(self.plans.name, self.plans.untold())
 
     def close(self) -> None:
-        """Release models and connections, and say how often functions fell back, if they did."""
+        """Release the models and connections that were made here, and say how often functions fell back, if they did."""
         try:
             if self._delegate is not None:
                 self._delegate.close()
+                self._delegate.end()
                 self._sinks.close()
             elif self._metrics:
                 self._metrics.close()
@@ -412,8 +414,10 @@ class Delegation:
                 # one that was given may be somebody else's too
                 self._caches.flush() if self._caches is self._given_caches else self._caches.close()
         finally:
-            if self._models not in ("default", None):
-                self._models.close()
+            if hasattr(self._models, "forget"):
+                self._models.forget(self._models_changed)
+            if self._own_models is not None:
+                self._own_models.close()
 
 
 def engine_of_policy(

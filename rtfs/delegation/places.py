@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from rtfs.delegation.policy.model import written
 from rtfs.errors import ConfigError, LimitExceeded
 from rtfs.forking import renew_in_child
+from rtfs.models.protocol import at_once
 from rtfs.semantics.outside import Limit, Outside, Place
 from rtfs.semantics.stopping import Stop
 
@@ -139,13 +140,6 @@ class Places:
                 self._outside.set_most(limit, _WITHOUT_LIMIT)
             self._known.clear()
             self._said = said
-
-
-def at_once(provider: ModelProvider, model: str) -> int | None:
-    """How many requests of a model a provider answers at once, where it says so."""
-    say = getattr(provider, "at_once", None)
-    # the pool of contexts of a model file is as large, and has a queue that is not fair
-    return getattr(provider, "_pool_size", None) if say is None else say(model)
 
 
 def checked(given: Mapping[str, Any] | None) -> tuple[InFlight, ...]:

@@ -34,7 +34,15 @@ def test_the_error_for_machines(capsys: pytest.CaptureFixture[str]):
 @pytest.mark.parametrize("text", ["calls", "calls=x", "calls=1.5", "cals=1", "usd=-1", "usd=nan", ""])
 def test_a_budget_that_is_none_is_misuse(text: str, capsys: pytest.CaptureFixture[str]):
     assert main(["eval", "--budget", text, "1"]) == 2
-    assert capsys.readouterr().err.startswith("error[RTFS-C001]")
+    said = capsys.readouterr().err
+    assert said.startswith("error[RTFS-C001]")
+    assert "#<" not in said
+
+
+@pytest.mark.parametrize(("text", "shown"), [("calls=nan", "NaN"), ("calls=1.5", "1.5"), ("usd=-inf", "-Infinity"), ("tokens=1e99", "1E+99")])
+def test_a_limit_that_is_none_is_shown_as_it_is(text: str, shown: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["eval", "--budget", text, "1"]) == 2
+    assert capsys.readouterr().err.splitlines()[0].endswith(f", got {shown}")
 
 
 @pytest.mark.parametrize(
