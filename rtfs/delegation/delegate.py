@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from rtfs.caching.wish import CacheWish
-from rtfs.delegation.asking import Answer, Asking, Trace, spoken
+from rtfs.delegation.asking import Asking, spoken
 from rtfs.delegation.breaker import Breakers
 from rtfs.delegation.budget import Budget
 from rtfs.delegation.confidence import Confidences
@@ -37,6 +37,7 @@ from rtfs.delegation.spending import Spending, budget_of_call
 from rtfs.delegation.tags import private_to_remote, tags_of
 from rtfs.delegation.targets import ContentAddressed, ExecTarget, LocalModel, LocalPure, ModelTarget, RemoteModel
 from rtfs.delegation.tools import ToolBox
+from rtfs.delegation.trace import Answer, Trace
 from rtfs.errors import DelegationError, RtfsError
 from rtfs.models.registry import ModelRegistry
 from rtfs.semantics.protocols import DelegatedCall

@@ -15,7 +15,6 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from rtfs.delegation.policy.model import written
 from rtfs.errors import ConfigError, LimitExceeded
 from rtfs.forking import renew_in_child
 from rtfs.models.protocol import at_once
@@ -120,8 +119,12 @@ class Places:
         return {limit.name: (limit.count, limit.most, self._outside.waiting(limit)) for limit in limits}
 
     def _look_up(self, provider: ModelProvider, target: ModelTarget, model: str) -> tuple[Limit, ...]:
-        text = written(target)
-        limits = [limit for one, limit in (*self._given, *self._named) if one.fits(provider.name, text)]
+        limits: list[Limit] = []
+        if self._given or self._named:
+            from rtfs.delegation.policy.model import written
+
+            text = written(target)
+            limits = [limit for one, limit in (*self._given, *self._named) if one.fits(provider.name, text)]
         key = id(provider), model
         if key not in self._own:
             most = at_once(provider, model)

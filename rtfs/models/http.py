@@ -26,7 +26,6 @@ from rtfs.models.alarms import ALARMS
 from rtfs.models.http_faults import Answer, HttpFaults
 from rtfs.models.http_stream import STALL_S, Collector, HttpStream
 from rtfs.models.interrupting import Interrupts
-from rtfs.models.presets import is_loopback
 from rtfs.models.prompt import ReplyShape
 from rtfs.models.protocol import Availability, ModelReply, ModelRequest, ReplyStream
 from rtfs.semantics.stopping import Stop, Stopped
@@ -161,30 +160,6 @@ class HttpProvider(HttpFaults):
             missing = self._no_library()
             return Availability(usable=False, detail=missing.message, hint=missing.hint)
         return Availability(usable=True, detail=self.address + ("" if self._key else " (no key)"))
-
-    @property
-    def is_here(self) -> bool:
-        """Whether the server is certainly on this machine."""
-        return is_loopback(self._base_url)
-
-    @property
-    def has_key(self) -> bool:
-        return bool(self._key)
-
-    @property
-    def may_be_asked(self) -> bool:
-        """Whether it may be asked for what it has before anybody wants an answer: it is here, or there is a key for it."""
-        return self.is_here or self.has_key
-
-    @property
-    def key_name(self) -> str:
-        """The variable that the key comes from."""
-        return self._key_name
-
-    @property
-    def url_name(self) -> str:
-        """The variable that the address comes from."""
-        return self._url_name
 
     def list_models(self, timeout_s: float) -> int:
         """The status with which the server answers when it is asked for its models.

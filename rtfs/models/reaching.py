@@ -90,7 +90,10 @@ def reach_all(providers: Mapping[str, HttpProvider], wait_s: float = WAIT_S) -> 
 def _is_listening(address: str, wait_s: float) -> bool:
     """Whether a connection to a server of this machine can be opened: much quicker to find out than with a whole request."""
     parts = urlsplit(address)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:  # there is no such port; what is asked next says so
+        return True
     try:
         socket.create_connection((parts.hostname or "", port), timeout=wait_s).close()
     except OSError:

@@ -179,8 +179,7 @@ class Branches:
             self.interrupt()
             raise
         finally:
-            if place is not None:
-                self._flights.leave(place)
+            self._flights.leave_all()
             self._take_turn(branch, outside=1)
             branch.stop.check()
             if place is None and not asks:  # the time of the run was over before

@@ -91,6 +91,8 @@ class Machine:
 
     def end_run(self, failed: bool = False) -> None:
         """Call off what the run has begun and not awaited; `failed`: it has not come to its end."""
+        if self._outside is not None:
+            self._outside.leave_all()
         if self.branches is not None and self.branches.root is not None:
             if self.tickets is not None:
                 self.tickets.end_run(failed)

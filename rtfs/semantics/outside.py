@@ -134,6 +134,14 @@ class Outside:
             self._take(place)
             self._go_on()
 
+    def leave_all(self) -> None:
+        """Come back with everything that this thread has: an interrupt may have come before it knew."""
+        if get_ident() in self._held:
+            with self._lock:
+                for place in self._held.pop(get_ident(), ()):
+                    self._take(place)
+                self._go_on()
+
     def inside(self, work: Callable[[], Any]) -> Any:
         """The value of `work()`, which is a part of the program: as long as it takes, this thread counts as inside. It goes out
         again at once, even if there is no room."""

@@ -17,6 +17,7 @@ from rtfs.models.echo import EchoProvider
 from rtfs.models.protocol import ModelReply, ModelRequest
 from rtfs.models.registry import ModelRegistry
 from rtfs.runtime import Runtime
+from rtfs.semantics.stopping import Stopped
 from tests.support.waiting_models import Waiting
 
 PATIENCE_S = 20.0
@@ -130,24 +131,55 @@ def test_the_provider_of_local_models_answers_as_many_as_it_has_contexts(tmp_pat
     assert at_once(EchoProvider(), "echo") is None
 
 
-def test_retries_and_answers_to_prompts_count_and_a_pause_does_not() -> None:
+def test_retries_count_and_the_pause_before_one_does_not() -> None:
     class Failing(Waiting):
         def complete(self, request: ModelRequest) -> ModelReply:
             first = request.parameters[0].value not in self.asked
             reply = super().complete(request)
             if first:
-                raise DelegationError("busy", retryable=True, retry_after_s=0.05)
+                raise DelegationError("busy", retryable=True, retry_after_s=0.5)
             return reply
 
     asked = Failing(lambda n: 2)
     asked.name = "a"
-    with runtime_of(asked, max_in_flight_by={"a": 1}, allow=["ai.llm-execute"]) as runtime:
-        begin = time.perf_counter()
+    with runtime_of(asked, max_in_flight_by={"a": 1}) as runtime:
         assert runtime.run("(pmap a (range 0 4))") == [0, 2, 4, 6]
         assert len(asked.asked) == 8
-        assert time.perf_counter() - begin < 4 * 0.05 + 3  # the pauses are not one after the other
+        assert asked.most == 1
         assert asked.asked[:4] == [0, 1, 2, 3], "others have the place while one pauses"
         assert nothing_is_left(runtime)
+
+
+def test_prompts_count_like_calls() -> None:
+    asked = model("a", lambda n: 10.0)
+    with runtime_of(asked, max_in_flight_by={"a": 2}, allow=["ai.llm-execute"]) as runtime:
+        text = '(pmap (fn [n] (llm-execute "a" (str n))) (range 0 12))'
+        assert len(runtime.run(text)) == 12
+        assert nothing_is_left(runtime)
+    assert asked.most == 2
+    asked.most = 0
+    with runtime_of(asked, max_in_flight=20, max_in_flight_by={"a": 1}, allow=["ai.llm-execute"], limits=Limits(timeout_s=0.3)) as runtime:
+        asked._delay_ms = lambda n: 60_000.0
+        with pytest.raises(LimitExceeded, match=r"more than 0\.3 seconds"):
+            runtime.run(text)
+        until(lambda: nothing_is_left(runtime))
+    assert asked.most == 1
+
+
+def test_an_interrupt_leaves_nobody_outside() -> None:
+    asked = model("a", lambda n: 1)
+
+    def interrupted(n: int) -> None:
+        if n == 1:
+            raise KeyboardInterrupt
+
+    asked.during = interrupted
+    with runtime_of(asked, max_in_flight=2, max_in_flight_by={"a": 1}) as runtime:
+        for text in ("(a 1)", "(pmap a [1 2 3])"):
+            with pytest.raises((KeyboardInterrupt, Stopped)):
+                runtime.run(text)
+            until(lambda: nothing_is_left(runtime))
+            assert runtime.run("(a 5)") == 10
 
 
 # --- who waits for whom -----------------------------------------------------------------------

@@ -130,6 +130,11 @@ def test_they_are_asked_at_the_same_time() -> None:
     assert [one.state for one in found.values()] == ["reachable"] * 3
 
 
+@pytest.mark.parametrize("address", ["http://localhost:99999/v1", "localhost:80/v1", "http://[::1", ""])
+def test_addresses_that_are_none(address: str) -> None:
+    assert reach(provider_at(address, "a-key")).is_there is False
+
+
 def test_servers_elsewhere_without_a_key_are_not_asked() -> None:
     assert reach(provider_at("http://192.0.2.7/v1")) == Reached("not asked")
     assert Reached("not asked").is_there is None

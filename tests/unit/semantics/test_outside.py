@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
@@ -137,12 +138,14 @@ def test_another_number_holds_at_once() -> None:
         crowd.add(name, slow)
     crowd.sees("a")
     outside.set_most(slow, 3)
-    crowd.sees("a", "b", "c")
+    crowd.until(lambda: len(crowd.went) == 3)
+    assert slow.count == 3
     outside.set_most(slow, 1)
     crowd.leave("a", "b")
-    crowd.sees("a", "b", "c")
+    crowd.until(lambda: slow.count == 1)
+    assert sorted(crowd.went) == ["a", "b", "c"], "there is room again when the last of them leaves"
     crowd.leave("c")
-    crowd.sees("a", "b", "c", "d")
+    crowd.until(lambda: sorted(crowd.went) == ["a", "b", "c", "d"])
     crowd.end()
 
 
@@ -162,6 +165,38 @@ def test_who_is_called_back_keeps_no_place() -> None:
         assert outside.inside(work) == 1
         assert (outside.all.count, slow.count) == (1, 1)
     assert (outside.all.count, slow.count) == (0, 0)
+
+
+def test_what_a_thread_has_and_does_not_know_of_can_be_taken_back() -> None:
+    outside, slow = Outside(3), Limit("slow", 1)
+    crowd = Crowd(outside)
+    lost = [outside.enter((*outside.only, slow)), outside.enter(outside.only)]
+    assert None not in lost
+    crowd.add("a", slow)
+    assert crowd.went == []
+    outside.leave_all()
+    outside.leave_all()
+    crowd.sees("a")
+    crowd.end()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_begins_with_nobody_outside() -> None:
+    outside, slow = Outside(1), Limit("slow", 1)
+    crowd = Crowd(outside)
+    crowd.add("a", slow)
+    crowd.add("b", slow)
+    crowd.sees("a")
+    with outside._lock:  # as another thread may have it at that moment
+        child = os.fork()
+        if child == 0:
+            place = outside.enter((*outside.only, slow), timeout_s=5)
+            os._exit(0 if place is not None and (outside.all.count, slow.count) == (1, 1) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert (outside.all.count, slow.count, outside.waiting(slow)) == (1, 1, 1)
+    crowd.leave("a")
+    crowd.sees("a", "b")
+    crowd.end()
 
 
 def test_nobody_is_lost_and_no_limit_is_passed() -> None:
