@@ -15,7 +15,7 @@ import math
 import random
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from rtfs.delegation.breaker import Breakers
 from rtfs.delegation.budget import Budget
 from rtfs.delegation.confidence import Confidences
 from rtfs.delegation.options import CallOptions
-from rtfs.delegation.places import Places
+from rtfs.delegation.places import NOWHERE, Places
 from rtfs.delegation.record import Attempt
 from rtfs.delegation.settings import CallSettings
 from rtfs.delegation.spending import Charge, Spending
@@ -235,7 +235,10 @@ class Asking:
             Stopped, LimitExceeded: as `Places.enter`; DelegationError: the target has begun to be left alone meanwhile.
         """
         if self._places is None:
-            return _NOWHERE, 0.0
+            return NOWHERE, 0.0
+        place = self._places.enter_now(provider, target, model)
+        if place is not None:
+            return place, 0.0
         begin = self._timer()
         until = trace.until
         place = self._places.enter(
@@ -247,8 +250,6 @@ class Asking:
             stops=tuple([stop for stop in (call.stop, trace.settled) if stop is not None]),
             branch=call.branch,
         )
-        if place is None or not place.has_waited:
-            return place or _NOWHERE, 0.0
         if self.breakers.is_open(target.printed):
             with place:
                 raise self._left_alone(target, trace)
@@ -403,8 +404,6 @@ def in_time(request: ModelRequest, budget: Budget) -> ModelRequest:
     return request if left_s is None or left_s >= request.timeout_s else replace(request, timeout_s=max(left_s, 0.001))
 
 
-#: For who needs no place.
-_NOWHERE: AbstractContextManager[Any] = nullcontext()
 _SPOKEN = {"local-model": "local model", "remote": "remote model"}
 _LONGEST_REASON = 300  # characters in a line on stderr
 

@@ -203,10 +203,12 @@ class Delegation:
             machine = self._machine
             with self._making:
                 if self._places is None:
-                    self._places = Places(
-                        machine.outside, self._in_flight, lambda: getattr(self.engine, "max_in_flight", ()), machine.fuel.too_late
-                    )
+                    self._places = Places(machine.outside, self._in_flight, self._in_flight_of_policy, machine.fuel.too_late)
         return self._places
+
+    def _in_flight_of_policy(self) -> Any:
+        linker = self._machine.engine
+        return () if linker is None else getattr(linker.engine, "max_in_flight", ())
 
     def _confidences(self) -> Any:
         """What scores are worth, as outcomes have shown; a file that cannot be used costs a line, and the confidences."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from rtfs.delegation.asking import in_time
@@ -88,13 +88,13 @@ def llm_execute(
 
     asked = (LocalModel if target == "local-model" else RemoteModel)(model)
     stops = () if stop is None else (stop,)
-    place = None
+    place: AbstractContextManager[Any] = nullcontext()
     if places is not None:
         place = places.enter(provider, asked, request.model, budget, left_s=left_s, stops=stops, branch=branch)
     if until is not None:
         request = replace(request, timeout_s=min(request.timeout_s, max(left_s() or 0.0, 0.001)))
     try:
-        with place or nullcontext(), spending.reserve(provider, request, budget, local=target == "local-model") as charge:
+        with place, spending.reserve(provider, request, budget, local=target == "local-model") as charge:
             reply = provider.complete(in_time(request, budget))
             charge.answered(reply)
     except DelegationError:

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from rtfs.errors import ConfigError, LimitExceeded
 from rtfs.forking import renew_in_child
 from rtfs.models.protocol import at_once
-from rtfs.semantics.outside import Limit, Outside, Place
+from rtfs.semantics.outside import Limit, Outside
 from rtfs.semantics.stopping import Stop
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _MOST_KNOWN = 4_096  # (provider, target)
 _WITHOUT_LIMIT = float("inf")
+#: For who needs no place.
+NOWHERE: AbstractContextManager[Any] = nullcontext()
 
 
 class Places:
@@ -58,8 +61,14 @@ class Places:
         self._named: list[tuple[InFlight, Limit]] = []
         #: (provider by identity, model) -> (the provider, which so stays, its own limit)
         self._own: dict[tuple[int, str], tuple[ModelProvider, Limit | None]] = {}
-        #: (provider by identity, target) -> (the provider, the limits)
-        self._known: dict[tuple[int, ModelTarget], tuple[ModelProvider, tuple[Limit, ...]]] = {}
+        #: (provider by identity, kind and model of the target) -> (the provider, the limits)
+        self._known: dict[tuple[int, str, str], tuple[ModelProvider, tuple[Limit, ...]]] = {}
+
+    def enter_now(self, provider: ModelProvider, target: ModelTarget, model: str) -> AbstractContextManager[Any] | None:
+        """A place for one request, or what stands for one where none is needed; None: it has to be waited for."""
+        if getattr(provider, "instant", False):
+            return NOWHERE
+        return self._outside.enter_now(self.limits(provider, target, model))
 
     def enter(
         self,
@@ -71,8 +80,8 @@ class Places:
         left_s: Callable[[], float | None] = lambda: None,
         stops: tuple[Stop, ...] = (),
         branch: Any = None,
-    ) -> Place | None:
-        """A place for one request, as soon as there is one; None where none is needed.
+    ) -> AbstractContextManager[Any]:
+        """The same, as soon as there is one.
 
         Args:
             model: what the provider calls the target's model.
@@ -82,7 +91,7 @@ class Places:
             Stopped: one of the stops was set before; LimitExceeded: the time of the run or of the budget was over.
         """
         if getattr(provider, "instant", False):
-            return None
+            return NOWHERE
         limits = self.limits(provider, target, model)
         aside = None if branch is None else branch.aside
         while True:
@@ -102,13 +111,14 @@ class Places:
         said = self._of_policy()
         if said != self._said:
             self._follow(said)
-        found = self._known.get((id(provider), target))
+        key = id(provider), target.kind, target.model
+        found = self._known.get(key)
         if found is None:
             with self._lock:
                 found = provider, self._look_up(provider, target, model)
                 if len(self._known) >= _MOST_KNOWN:
                     self._known.clear()
-                self._known[id(provider), target] = found
+                self._known[key] = found
         return found[1]
 
     def now(self) -> dict[str, tuple[int, float, int]]:

@@ -176,10 +176,12 @@ class Branches:
                     return None
             return work()
         except KeyboardInterrupt:
+            self._flights.leave_all()
             self.interrupt()
             raise
         finally:
-            self._flights.leave_all()
+            if place is not None:
+                self._flights.leave(place)
             self._take_turn(branch, outside=1)
             branch.stop.check()
             if place is None and not asks:  # the time of the run was over before

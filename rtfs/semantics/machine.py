@@ -124,8 +124,9 @@ class Machine:
         return self._outside
 
     def inside(self, work: Callable[[], Any]) -> Any:
-        """The value of `work()`, which is a part of the program that somebody outside has called."""
-        return work() if self._outside is None else self._outside.inside(work)
+        """The value of `work()`, which is a part of the program that somebody has called who may be outside. With branches, who has
+        the turn is not, and `Branch.back` knows of the others."""
+        return work() if self._outside is None or self.branch is not None else self._outside.inside(work)
 
     def away(self, work: Callable[[], Any], *, asks: bool = False) -> Any:
         """The value of `work()`, which waits for the outside; other branches of the program go on meanwhile; see `Branch.away`."""

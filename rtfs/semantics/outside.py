@@ -44,18 +44,13 @@ class Place:
 
     __slots__ = ("_outside", "bell", "is_given", "limits", "number", "thread")
 
-    @property
-    def has_waited(self) -> bool:
-        """Whether there was none at once."""
-        return self.bell is not None
-
-    def __init__(self, outside: Outside, limits: tuple[Limit, ...], number: int) -> None:
+    def __init__(self, outside: Outside, limits: tuple[Limit, ...]) -> None:
         self._outside = outside
         self.limits = limits
-        self.number = number
         self.thread = get_ident()
         self.is_given = False
-        self.bell: Any = None  # a lock; opens when the place is given, or nobody waits for it any more
+        self.number = 0  # in the queue
+        self.bell: Any = None  # a lock, for who has to wait; opens when the place is given, or nobody waits for it any more
 
     def __enter__(self) -> Place:
         return self
@@ -78,8 +73,18 @@ class Outside:
         self._lock = allocate_lock()  # guards the figures of all limits, and the following
         self._queues: dict[tuple[Limit, ...], deque[Place]] = {}
         self._arrived = 0
-        self._held: dict[int, list[Place]] = {}  # thread -> what it has
-        renew_in_child(self, _lock=allocate_lock, _queues=dict, _held=dict)
+        self._out: set[Place] = set()
+        renew_in_child(self, _lock=allocate_lock, _queues=dict, _out=set)
+
+    def enter_now(self, limits: tuple[Limit, ...]) -> Place | None:
+        """Go outside, if all limits have room."""
+        place = Place(self, limits)
+        with self._lock:
+            for limit in limits:
+                if limit.count >= limit.most:
+                    return None
+            self._give(place)
+        return place
 
     def enter(
         self,
@@ -94,12 +99,12 @@ class Outside:
             limits: with `all` among them.
             aside: called before it waits for others than all together; gives what is called when it has waited.
         """
+        place = Place(self, limits)
         with self._lock:
-            self._arrived += 1
-            place = Place(self, limits, self._arrived)
             if _have_room(limits):
                 self._give(place)
                 return place
+            self._arrived = place.number = self._arrived + 1
             place.bell = allocate_lock()
             place.bell.acquire()
             self._queues.setdefault(limits, deque()).append(place)
@@ -125,38 +130,31 @@ class Outside:
     def leave(self, place: Place) -> None:
         """Come back; others go out instead."""
         with self._lock:
-            held = self._held.get(place.thread, [])
-            if place not in held:  # it is of the process that this one was forked from
-                return
-            held.remove(place)
-            if not held:
-                del self._held[place.thread]
-            self._take(place)
-            self._go_on()
+            if place in self._out:  # else it is of the process that this one was forked from
+                self._take(place)
+                if self._queues:
+                    self._go_on()
 
     def leave_all(self) -> None:
         """Come back with everything that this thread has: an interrupt may have come before it knew."""
-        if get_ident() in self._held:
-            with self._lock:
-                for place in self._held.pop(get_ident(), ()):
-                    self._take(place)
-                self._go_on()
+        with self._lock:
+            for place in self._of_this_thread():
+                self._take(place)
+            self._go_on()
 
     def inside(self, work: Callable[[], Any]) -> Any:
         """The value of `work()`, which is a part of the program: as long as it takes, this thread counts as inside. It goes out
         again at once, even if there is no room."""
-        me = get_ident()
         with self._lock:
-            held = self._held.pop(me, None)
-            for place in held or ():
+            held = self._of_this_thread()
+            for place in held:
                 self._take(place)
-            if held:
-                self._go_on()
+            self._go_on()
         try:
             return work()
         finally:
             with self._lock:
-                for place in held or ():
+                for place in held:
                     self._give(place)
 
     def set_most(self, limit: Limit, most: float) -> None:
@@ -173,14 +171,19 @@ class Outside:
     # --- with the lock held ---
 
     def _give(self, place: Place) -> None:
+        self._out.add(place)
         for limit in place.limits:
             limit.count += 1
         place.is_given = True
-        self._held.setdefault(place.thread, []).append(place)
 
     def _take(self, place: Place) -> None:
+        self._out.discard(place)
         for limit in place.limits:
             limit.count -= 1
+
+    def _of_this_thread(self) -> list[Place]:
+        me = get_ident()
+        return [place for place in self._out if place.thread == me]
 
     def _go_on(self) -> None:
         """Give places to those who came first, as long as there are some."""
