@@ -78,9 +78,10 @@ def in_flight(text: str) -> tuple[str, int]:
     from argparse import ArgumentTypeError
 
     name, _, number = text.rpartition("=")
-    if not number.isdecimal():
-        raise ArgumentTypeError(f"{text!r} is no number of requests; write one like 16, or kimi=20")
-    return name, int(number)
+    try:
+        return name, int(number)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no number of requests; write one like 16, or kimi=20") from None
 
 
 _UNITS = {"": 1, "B": 1} | {
@@ -171,8 +172,10 @@ def make_runtime(
         timeout_s=options.timeout,
         max_memory_bytes=options.max_memory,
     )
+    at_once = dict(options.max_in_flight)
+    least = min(at_once.values(), default=None)
     for name, value in (("--max-depth", limits.max_depth), ("--max-steps", limits.max_steps), ("--timeout", limits.timeout_s),
-                        ("--max-memory", limits.max_memory_bytes), ("--max-in-flight", options.max_in_flight)):  # fmt: skip
+                        ("--max-memory", limits.max_memory_bytes), ("--max-in-flight", least)):  # fmt: skip
         if value is not None and not value > 0:  # NaN is not either
             raise ConfigError(f"{name} is {value:g}; it must be positive", hint="leave it out for the usual limit, or none")
     for option in ("allow_read", "allow_write", "path"):
@@ -184,7 +187,6 @@ def make_runtime(
         from rtfs.delegation.allowance import parse_allowance
 
         budget = parse_allowance(options.budget)
-    at_once = dict(options.max_in_flight)
     runtime = Runtime(
         strategy=options.strategy,
         native=not options.no_native,

@@ -156,7 +156,9 @@ class Asking:
     ) -> tuple[ModelProvider, ModelRequest]:
         """Who is asked, and what."""
         if self.is_over:
-            raise DelegationError("the runtime is closed", kind="model-unavailable")
+            closed = DelegationError("the runtime is closed", kind="model-unavailable")
+            closed.of_caller = True
+            raise closed
         provider = self._registry.resolve(target.kind, target.model)
         trace.provider = provider.name
         request = request_of(call, target, options, settings, trace.tools)

@@ -50,8 +50,8 @@ def test_a_limit_that_is_none_is_shown_as_it_is(text: str, shown: str, capsys: p
     [
         (["--max-in-flight", "x"], "'x' is no number of requests; write one like 16, or kimi=20"),
         (["--max-in-flight", "kimi="], "'kimi=' is no number of requests"),
-        (["--max-in-flight", "0"], "max_in_flight=0 is not a positive integer"),
-        (["--max-in-flight", "kimi=0"], "0 requests in flight to 'kimi' is not a positive integer"),
+        (["--max-in-flight", "0"], "--max-in-flight is 0; it must be positive"),
+        (["--max-in-flight", "kimi=0"], "--max-in-flight is 0; it must be positive"),
         (["--max-in-flight", "kimi:k2=3"], "'kimi:k2' is neither a provider nor a target"),
     ],
 )
