@@ -17,6 +17,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 from benches.slow_server import SlowServer
@@ -55,11 +56,10 @@ def runtime_of(provider: OpenAICompatibleProvider, in_flight: int) -> Runtime:
 
 def payload_of(base_url: str) -> bytes:
     """What a call of `double` sends."""
-    provider = Remembering(base_url=base_url)
-    with runtime_of(provider, 1) as runtime:
+    with closing(Remembering(base_url=base_url)) as provider, runtime_of(provider, 1) as runtime:
         runtime.run("(double 21)")
-    assert provider.last is not None
-    return json.dumps(provider.preview(provider.last)["body"]).encode()
+        assert provider.last is not None
+        return json.dumps(provider.preview(provider.last)["body"]).encode()
 
 
 async def bare(base_url: str, payload: bytes, calls: int, in_flight: int, passes: int) -> list[float]:
@@ -92,7 +92,7 @@ def measure(calls: int, in_flight: int, passes: int) -> dict[str, float]:
     """
     with SlowServer(DELAY_S) as server:
         payload = payload_of(server.base_url)
-        with runtime_of(OpenAICompatibleProvider(base_url=server.base_url), in_flight) as runtime:
+        with closing(OpenAICompatibleProvider(base_url=server.base_url)) as provider, runtime_of(provider, in_flight) as runtime:
             doubles: Callable[[int, int], list[int]] = runtime.function("doubles")
             ours, theirs = [], []
             for number in range(passes):

@@ -58,8 +58,10 @@ class Runtime(Callables, Inspection):
         budget: what delegated calls may use up in all runs together: `{"usd": 5, "tokens": 20_000, "calls": 100, "seconds": 60}`
             or some of it, or a `delegation.budget.Budget`, which several runtimes may share.
         run_budget: the same for each run.
-        max_in_flight: how many parts of a program, as the items of a `pmap`, may wait for models at once.
-        models: a `models.registry.ModelRegistry`; by default `echo`, the local and the remote provider as the
+        max_in_flight: how many requests, as those of the items of a `pmap`, may be under way at once.
+        max_in_flight_by: the same for a provider or for targets: `{"kimi": 20, "local:smollm2": 1, "remote:gpt-4o*": 5}`, all that
+            fit a name together; a policy may have such limits too.
+        models: a `models.registry.ModelRegistry`, which stays open; by default `echo`, the local and the remote provider as the
             environment configures them. None: model hints surface as the capability `model-call:ID`.
         module_path: folders searched for imported modules.
         stdout, stderr: where programs print and where warnings go; the process's own when None.
@@ -96,6 +98,7 @@ class Runtime(Callables, Inspection):
         budget: Any = None,
         run_budget: Mapping[str, Any] | None = None,
         max_in_flight: int = DEFAULT_IN_FLIGHT,
+        max_in_flight_by: Mapping[str, int] | None = None,
         models: Any = "default",
         module_path: Iterable[str | os.PathLike[str]] = (".",),
         stdout: Any = None,
@@ -155,6 +158,7 @@ class Runtime(Callables, Inspection):
             code=code,
             load_code=self.sandboxed,
             tenant=tenant,
+            max_in_flight_by=max_in_flight_by,
             environ=self._environ,
             warn=lambda text: self.warn(text, None),
             surroundings=(environment, *permissions.allow, "", *permissions.deny),
@@ -302,7 +306,7 @@ class Runtime(Callables, Inspection):
         return self.delegation.records
 
     def close(self) -> None:
-        """Release models and connections, and say how often functions fell back, if they did."""
+        """Release models and connections, apart from those that were given, and say how often functions fell back, if they did."""
         if self._closed:
             return
         self._closed = True
@@ -418,7 +422,7 @@ class Runtime(Callables, Inspection):
             raise_recursion_limit(machine.max_depth * _FRAMES_PER_CALL[self.strategy] + 20_000)
         try:
             if not outermost:
-                return work()
+                return machine.inside(work)
             machine.start_run(stop)
             if machine.engine is not None:
                 for namespace, node in self.delegation.stale():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
@@ -56,3 +59,32 @@ def test_an_installed_wheel_works_from_another_folder(wheel: Path, tmp_path: Pat
         "print(read_with_lark(Source('t', '(+ 1 2)')))"
     )
     assert run(python, "-c", code, cwd=tmp_path) == "[(+ 1 2)]\n"
+
+
+def test_what_contract_tests_skip_without_comes_with_the_command_for_tests():
+    """That of README.md, which `.ci/run` carries out: the tests are skipped on nobody's machine for want of an extra."""
+    command = re.search(r"<!-- test -->\n```sh\n(.*)\n", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert command is not None
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    installed: set[str] = set()
+    waiting = re.findall(r"\[([\w,]+)\]", command[1])
+    while waiting:
+        for name in waiting.pop().split(","):
+            for line in extras[name]:
+                found = re.match(r"([\w.-]+)(?:\[([\w,]+)\])?", line)
+                assert found is not None
+                if found[1] == "rtfs-lang":
+                    waiting.append(found[2])
+                installed.add(found[1].replace("-", "_"))
+    # a distribution is called as its package here, or as this says
+    called = {"llama_cpp": "llama_cpp_python", "tests": "gguf"}
+    wanted: set[str] = set()
+    for path in sorted((ROOT / "tests" / "contract").glob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.For) and isinstance(node.iter, ast.Tuple):
+                wanted |= {item.value for item in node.iter.elts if isinstance(item, ast.Constant)} if "importorskip" in ast.dump(node) else set()
+            elif isinstance(node, ast.Call) and "importorskip" in ast.dump(node.func) and isinstance(node.args[0], ast.Constant):
+                wanted.add(node.args[0].value)
+    packages = {called.get(name.split(".")[0], name.split(".")[0]) for name in wanted}
+    assert {"openai", "fastapi", "uvicorn", "llama_cpp_python", "httpx2"} <= packages
+    assert packages <= installed

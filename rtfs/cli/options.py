@@ -45,8 +45,14 @@ def add_running(parser: Any, *, level: str = "aggressive") -> None:
     limits.add_argument(
         "--budget", default=None, metavar="LIMITS", help="for delegated calls: usd=0.50,tokens=20000,calls=50,seconds=60 (no limit)"
     )
-    at_once = f"parts of the program that may wait for models at once ({DEFAULT_IN_FLIGHT})"
-    limits.add_argument("--max-in-flight", type=int, default=DEFAULT_IN_FLIGHT, metavar="N", help=at_once)
+    limits.add_argument(
+        "--max-in-flight",
+        type=in_flight,
+        action="append",
+        default=[],
+        metavar="[NAME=]N",
+        help=f"requests to models at once ({DEFAULT_IN_FLIGHT}); with NAME those to a provider or target: kimi=20, local:smollm2=1",
+    )
     add_path(parser)
     parser.add_argument(
         "--policy", default=None, metavar="FILE", help="where calls go (RTFS_POLICY, or delegation.toml beside the program)"
@@ -61,6 +67,21 @@ def add_running(parser: Any, *, level: str = "aggressive") -> None:
     add_optimization(parser, level)
     add_caching(parser)
     parser.add_argument("--quiet", "-q", action="store_true", help="no progress of delegated calls")
+
+
+def in_flight(text: str) -> tuple[str, int]:
+    """What `16` or `kimi=20` stands for: a name, which may be empty, and a number.
+
+    Raises:
+        ArgumentTypeError: it stands for none.
+    """
+    from argparse import ArgumentTypeError
+
+    name, _, number = text.rpartition("=")
+    try:
+        return name, int(number)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no number of requests; write one like 16, or kimi=20") from None
 
 
 _UNITS = {"": 1, "B": 1} | {
@@ -151,8 +172,10 @@ def make_runtime(
         timeout_s=options.timeout,
         max_memory_bytes=options.max_memory,
     )
+    at_once = dict(options.max_in_flight)
+    least = min(at_once.values(), default=None)
     for name, value in (("--max-depth", limits.max_depth), ("--max-steps", limits.max_steps), ("--timeout", limits.timeout_s),
-                        ("--max-memory", limits.max_memory_bytes), ("--max-in-flight", options.max_in_flight)):  # fmt: skip
+                        ("--max-memory", limits.max_memory_bytes), ("--max-in-flight", least)):  # fmt: skip
         if value is not None and not value > 0:  # NaN is not either
             raise ConfigError(f"{name} is {value:g}; it must be positive", hint="leave it out for the usual limit, or none")
     for option in ("allow_read", "allow_write", "path"):
@@ -179,7 +202,8 @@ def make_runtime(
         write=options.allow_write,
         limits=limits,
         budget=budget,
-        max_in_flight=options.max_in_flight,
+        max_in_flight=at_once.pop("", DEFAULT_IN_FLIGHT),
+        max_in_flight_by=at_once,
         policy=None if options.no_models else policy_of(folder, options, terminal),
         environment=terminal.environ.get("RTFS_ENV", "") if options.env is None else options.env,
         tenant=options.tenant,

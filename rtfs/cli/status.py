@@ -1,6 +1,7 @@
 """What delegated calls have to go on: models, keys, policy, budgets, and what the log says of the last days.
 
-Models: which can be reached from here, as far as that can be told without asking them anything. Budgets: of the policy in force
+Models: which can be used from here; servers of this machine, and those that there is a key for, are asked for a list of their
+models, and so whether they are there. In flight: how many requests a program may have under way. Budgets: of the policy in force
 they begin anew with each run, and what was used is what the log has. Failing: targets whose last requests
 of the past hour all failed. A program that runs leaves such a target alone for a while; only that program knows for how long.
 """
@@ -13,6 +14,7 @@ import time
 from rtfs.cli.logs import cost_text, shown, time_text
 from rtfs.cli.options import add_output
 from rtfs.cli.terminal import json_line
+from rtfs.config import DEFAULT_IN_FLIGHT
 from rtfs.errors import ConfigError
 from rtfs.folders import log_path
 
@@ -28,17 +30,21 @@ PERIODS = {"last hour": 3600, "last 24 hours": 86_400, "last 30 days": 30 * 86_4
 
 
 def arguments(parser: Any) -> None:
-    parser.usage = "rtfs status [--policy FILE] [--env NAME] [--json]"
+    parser.usage = "rtfs status [--policy FILE] [--env NAME] [--offline] [--json]"
     parser.add_argument("--policy", metavar="FILE", help="the policy file; as `rtfs run` finds it in this folder when left out")
     parser.add_argument("--env", metavar="NAME", help="the environment whose overlay holds; RTFS_ENV when left out")
+    parser.add_argument("--offline", action="store_true", help="ask no server whether it is there")
     add_output(parser)
 
 
 def execute(options: Any, terminal: Terminal) -> int:
+    in_force = policy(options, terminal)
+    known, at_once = models(terminal, ask=not options.offline)
     found = {
-        "models": models(terminal),
+        "models": known,
         "keys": keys(terminal),
-        "policy": policy(options, terminal),
+        "policy": in_force,
+        "in_flight": {"all": DEFAULT_IN_FLIGHT, **at_once, **(in_force or {}).get("max_in_flight", {})},
         **log(log_path(terminal.environ), time.time()),
     }
     if options.json:
@@ -49,7 +55,12 @@ def execute(options: Any, terminal: Terminal) -> int:
     return 0
 
 
-def models(terminal: Terminal) -> list[dict[str, Any]]:
+def models(terminal: Terminal, *, ask: bool) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """What can be used, and how many requests those answer at once that say so: by model.
+
+    Args:
+        ask: have servers say whether they are there.
+    """
     from rtfs.models import weights
     from rtfs.models.registry import default_registry
 
@@ -57,20 +68,22 @@ def models(terminal: Terminal) -> list[dict[str, Any]]:
         terminal.environ, weights.default_data_dir(terminal.environ), weights.default_cache_dir(terminal.environ)
     )
     try:
-        entries = registry.entries()
+        entries = registry.entries(ask=ask)
     finally:
         registry.close()
-    return [
+    found = [
         {
             "name": entry.name,
             "kind": entry.kind,
             "provider": entry.provider,
             "usable": entry.availability.usable,
+            "reached": entry.reached,
             "detail": entry.availability.detail,
             "hint": entry.availability.hint,
         }
         for entry in entries
     ]
+    return found, {entry.name: entry.at_once for entry in entries if entry.at_once is not None}
 
 
 def keys(terminal: Terminal) -> dict[str, Any]:
@@ -106,6 +119,7 @@ def policy(options: Any, terminal: Terminal) -> dict[str, Any] | None:
         "engines": sorted(found.engines),
         "tenants": sorted(found.tenants),
         "budget": dict(found.budget),
+        "max_in_flight": {one.name: one.most for one in found.max_in_flight},
         "call_budget": dict(found.settings.budget),
         "warnings": len(found.warnings),
     }
@@ -153,10 +167,14 @@ def lines(found: dict[str, Any]) -> list[str]:
     out = ["models"]
     width = max([len(model["name"]) for model in found["models"]], default=0)
     for model in found["models"]:
-        state = "usable" if model["usable"] else "not usable"
-        out.append(f"  {model['name']:<{width}}  {model['kind']:<6}  {state:<10}  {model['detail']}")
+        state = model["reached"]
+        if state in (None, "not asked"):
+            state = "usable" if model["usable"] else "not usable"
+        note = f" ({model['reached']})" if model["reached"] == "not asked" else ""
+        out.append(f"  {model['name']:<{width}}  {model['kind']:<6}  {state:<13}  {model['detail']}{note}")
     out += ["keys", *[f"  {line}" for line in key_text(found["keys"])]]
-    out += ["policy", *[f"  {line}" for line in policy_lines(found["policy"])], "log"]
+    out += ["policy", *[f"  {line}" for line in policy_lines(found["policy"])]]
+    out += ["in flight", *[f"  {name}  {most:,} at once" for name, most in found["in_flight"].items()], "log"]
     about = found["log"]
     out.append(f"  {about['path']}, {about['size_bytes'] / 1e6:.2f} MB" if about["size_bytes"] else f"  {about['path']}: none yet")
     if "error" in about:

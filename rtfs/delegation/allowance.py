@@ -119,7 +119,8 @@ def parse_allowance(text: str) -> Allowance:
             number = Decimal(value.strip())
         except InvalidOperation:
             raise ConfigError(f"`{value}` is no number", hint="write limits like usd=1.5,calls=50") from None
-        whole = name in ("tokens", "calls") and number.is_finite() and number == number.to_integral_value()
+        fits = number.is_finite() and abs(number) <= _LARGEST  # an exponent is quickly written
+        whole = name in ("tokens", "calls") and fits and number == number.to_integral_value()
         given[name] = int(number) if whole else number
     return Allowance.of(given)
 

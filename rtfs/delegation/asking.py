@@ -1,9 +1,12 @@
 """Asks one target: its provider, a re-ask when the reply does not fit the type, retries when a failure may pass.
 
-    registry.resolve ─▶ provider.complete ─▶ coerce (repairs) ─▶ value
-                             ▲  ▲                 │ does not fit
-                             │  └── one re-ask ◀──┘
-                             └── retries, after a pause that doubles, or that the server asks for
+    registry.resolve ─▶ place ─▶ provider.complete ─▶ coerce (repairs) ─▶ value
+                          ▲  ▲                            │ does not fit
+                          │  └───────── one re-ask ◀──────┘
+                          └── retries, after a pause that doubles, or that the server asks for
+
+Each request waits for a place at its provider (`places`).  The time that it may take begins when it has one; that of the run and of
+its budgets goes on meanwhile.
 """
 
 from __future__ import annotations
@@ -12,21 +15,24 @@ import math
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rtfs.delegation.breaker import Breakers
 from rtfs.delegation.budget import Budget
 from rtfs.delegation.confidence import Confidences
 from rtfs.delegation.options import CallOptions
+from rtfs.delegation.places import NOWHERE, Places
 from rtfs.delegation.record import Attempt
 from rtfs.delegation.settings import CallSettings
 from rtfs.delegation.spending import Charge, Spending
-from rtfs.delegation.targets import ContentAddressed, ModelTarget
+from rtfs.delegation.targets import ModelTarget
 from rtfs.delegation.tools import ToolBox
+from rtfs.delegation.trace import Answer, Misfit, Trace
 from rtfs.delegation.watching import Watcher, watched
 from rtfs.errors import DelegationError, LimitExceeded, RtfsError
-from rtfs.models.protocol import ModelProvider, ModelReply, ModelRequest, Parameter, PreviousTry, ToolsRefused
+from rtfs.models.protocol import ModelProvider, ModelRequest, Parameter, PreviousTry, ToolsRefused
 from rtfs.models.registry import ModelRegistry
 from rtfs.models.typed_tools import by_types, step_of
 from rtfs.semantics.protocols import DelegatedCall
@@ -34,74 +40,10 @@ from rtfs.semantics.stopping import Stopped
 from rtfs.types.coercion import CoercionError, coerce
 
 if TYPE_CHECKING:
-    from rtfs.caching.manager import Answered
     from rtfs.delegation.cached import CachedReplies
 
 #: Seconds; a server that asks to wait longer is not waited for.
 LONGEST_WAIT_S = 30.0
-
-
-@dataclass(slots=True)
-class Answer:
-    """What a target answered; a step on the way where the reply calls tools first."""
-
-    value: Any
-    target: ModelTarget | ContentAddressed
-    provider: str
-    reply: ModelReply
-    repairs: tuple[str, ...]
-    confidence: float | None = None
-    """What its score is worth, where that was fitted to outcomes."""
-    cached: Answered | None = None
-    """Where in the caches the reply was; None: the model gave it."""
-
-    @property
-    def sureness(self) -> float | None:
-        """The confidence, or else the score that was never fitted to outcomes; None when the provider gives neither."""
-        return self.reply.score if self.confidence is None else self.confidence
-
-
-@dataclass(slots=True)
-class Trace:
-    """What happened so far in one call; becomes its record."""
-
-    budget: Budget
-    """What its requests are charged to."""
-    version: str
-    """The hash of the function (`requests.Requests.function_hash`)."""
-    attempts: list[Attempt] = field(default_factory=list)
-    provider: str | None = None
-    """The last that was asked."""
-    answer: Answer | None = None
-    under_way: dict[int, tuple[str, str, float, Charge]] = field(default_factory=dict)
-    """Requests that are not over: provider, target, when they began, and their charges, by whose identities they go."""
-    cache_note: dict[str, Any] | None = None
-    """What a cache would have answered, where it was only checked."""
-    kept_errors: list[Answered] = field(default_factory=list)
-    """Errors of targets that came from caches: those were not asked."""
-    tools: ToolBox | None = None
-    """What the model may have called, and has had; None for a call without tools."""
-
-    def all_attempts(self, now: float) -> tuple[Attempt, ...]:
-        """The attempts so far, with those that nobody waits for any more: another was quicker, or the call was stopped."""
-        left = [
-            Attempt(
-                provider=provider, target=target, outcome="left", problem=_LEFT, latency_s=now - begin, cost_usd=charge.cost_usd
-            )
-            for provider, target, begin, charge in list(self.under_way.values())
-        ]
-        return (*self.attempts, *left)
-
-
-_LEFT = "not waited for; what it uses is charged when it is over"
-
-
-class Misfit(Exception):
-    """A reply that does not fit its type; never leaves this module."""
-
-    def __init__(self, previous: PreviousTry) -> None:
-        super().__init__(previous.problem)
-        self.previous = previous
 
 
 class Asking:
@@ -115,6 +57,7 @@ class Asking:
         sleep: waits for seconds.
         jitter: a number in [0, 1).
         confidences: what scores are worth; nothing is known of any when None.
+        places: how many requests are under way at once; as many as there are calls when None.
     """
 
     def __init__(
@@ -129,8 +72,12 @@ class Asking:
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
         confidences: Confidences | None = None,
+        places: Places | None = None,
     ) -> None:
         self._registry = registry
+        self._places = places
+        #: The runtime is closed, be the models open or not.
+        self.is_over = False
         self.breakers = breakers
         self._spending = spending
         self._redact = redact
@@ -178,21 +125,17 @@ class Asking:
         """The same, whatever caches there are."""
         name = target.printed
         if not self.breakers.allows(name):
-            problem = f"{spoken(target)} failed {self.breakers.threshold} times in a row and is left alone for a while"
-            trace.attempts.append(Attempt(provider=trace.provider or "", target=name, outcome="skipped", problem=problem))
-            left_alone = DelegationError(problem, kind="model-unavailable", retryable=True)
-            left_alone.of_caller = True
-            raise left_alone
-        begin, patience_s = self._timer(), math.inf
+            raise self._left_alone(target, trace)
+        begin, patience_s, waits = self._timer(), math.inf, [0.0]
         try:
             provider, request = prepared or self._prepared(call, target, options, settings, trace)
             patience_s = request.timeout_s
-            answer = self._tries(call, target, provider, request, settings, trace)
+            answer = self._tries(call, target, provider, request, settings, trace, waits)
         except DelegationError as error:
             if not error.retryable:
                 self.breakers.ignored(name)
             trace.budget.check_time()  # where its own time was over, that is no answer to others who ask the same
-            error.of_caller = error.of_caller or self._timer() - begin >= patience_s
+            error.of_caller = error.of_caller or self._timer() - begin - sum(waits) >= patience_s
             raise
         except BaseException:
             self.breakers.ignored(name)
@@ -200,10 +143,22 @@ class Asking:
         self.breakers.succeeded(name)
         return answer
 
+    def _left_alone(self, target: ModelTarget, trace: Trace) -> DelegationError:
+        """The error for a target whose breaker is open."""
+        problem = f"{spoken(target)} failed {self.breakers.threshold} times in a row and is left alone for a while"
+        trace.attempts.append(Attempt(provider=trace.provider or "", target=target.printed, outcome="skipped", problem=problem))
+        error = DelegationError(problem, kind="model-unavailable", retryable=True)
+        error.of_caller = True
+        return error
+
     def _prepared(
         self, call: DelegatedCall, target: ModelTarget, options: CallOptions, settings: CallSettings, trace: Trace
     ) -> tuple[ModelProvider, ModelRequest]:
         """Who is asked, and what."""
+        if self.is_over:
+            closed = DelegationError("the runtime is closed", kind="model-unavailable")
+            closed.of_caller = True
+            raise closed
         provider = self._registry.resolve(target.kind, target.model)
         trace.provider = provider.name
         request = request_of(call, target, options, settings, trace.tools)
@@ -220,15 +175,27 @@ class Asking:
         request: ModelRequest,
         settings: CallSettings,
         trace: Trace,
+        waits: list[float],
     ) -> Answer:
+        """The answer, at last.
+
+        Args:
+            waits: is told of the seconds that a place was waited for.
+        """
         left_s = trace.budget.remaining_s()
         deadline = self._timer() + (request.timeout_s if left_s is None else min(request.timeout_s, left_s))
         retries = 0 if self.breakers.is_shaken(target.printed) else settings.retries
         wait_s = settings.backoff_s
         while True:
+            place, waited_s = self._placed(call, provider, target, request.model, trace)
             try:
-                # a hedge that waited for the first request to give back what it does not need would come too late
-                return self._attempt(provider, target, request, trace, call.watcher, patient=settings.hedge_after_s is None)
+                with place:
+                    if waited_s:
+                        waits.append(waited_s)
+                        deadline += waited_s
+                        request = self._in_time_of_run(request, trace)
+                    # a hedge that waited for the first request to give back what it does not need would come too late
+                    return self._attempt(provider, target, request, trace, call.watcher, patient=settings.hedge_after_s is None)
             except ToolsRefused:
                 if not self._calls_tools(provider, request.model):
                     raise
@@ -260,6 +227,40 @@ class Asking:
                 retries -= 1
                 wait_s *= 2
                 request = replace(request, timeout_s=left_s)
+
+    def _placed(
+        self, call: DelegatedCall, provider: ModelProvider, target: ModelTarget, model: str, trace: Trace
+    ) -> tuple[AbstractContextManager[Any], float]:
+        """A place for one request, and the seconds that it was waited for.
+
+        Raises:
+            Stopped, LimitExceeded: as `Places.enter`; DelegationError: the target has begun to be left alone meanwhile.
+        """
+        if self._places is None:
+            return NOWHERE, 0.0
+        place = self._places.enter_now(provider, target, model)
+        if place is not None:
+            return place, 0.0
+        begin = self._timer()
+        until = trace.until
+        place = self._places.enter(
+            provider,
+            target,
+            model,
+            trace.budget,
+            left_s=lambda: None if until is None else max(0.0, until - self._timer()),
+            stops=tuple([stop for stop in (call.stop, trace.settled) if stop is not None]),
+            branch=call.branch,
+        )
+        if self.breakers.is_open(target.printed):
+            with place:
+                raise self._left_alone(target, trace)
+        return place, self._timer() - begin
+
+    def _in_time_of_run(self, request: ModelRequest, trace: Trace) -> ModelRequest:
+        """The request, with no more time than the run has left."""
+        left_s = None if trace.until is None else max(trace.until - self._timer(), 0.001)
+        return request if left_s is None or left_s >= request.timeout_s else replace(request, timeout_s=left_s)
 
     def _attempt(
         self,

@@ -47,6 +47,12 @@ class Breakers:
             state.trying = True
             return True
 
+    def is_open(self, target: str) -> bool:
+        """Whether it is left alone now, and nobody tries again: for who was allowed, and has waited since."""
+        with self._lock:
+            state = self._states.get(target)
+            return state is not None and state.opened_at is not None and not state.trying
+
     def is_shaken(self, target: str) -> bool:
         """Whether the last call failed: the next one does not wait through all retries."""
         with self._lock:

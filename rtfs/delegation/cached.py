@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rtfs.caching.manager import Answered, CacheManager
-    from rtfs.delegation.asking import Answer, Trace
     from rtfs.delegation.options import CallOptions
     from rtfs.delegation.settings import CallSettings
     from rtfs.delegation.targets import ModelTarget
+    from rtfs.delegation.trace import Answer, Trace
     from rtfs.models.protocol import ModelProvider, ModelRequest
     from rtfs.semantics.protocols import DelegatedCall
 
@@ -120,7 +120,7 @@ class CachedReplies:
             trace.attempts.append(self._attempt(target, provider, found, self._timer() - begin, self._redact(found.kept.message)))
             trace.kept_errors.append(found)
             raise found.kept.error()
-        from rtfs.delegation.asking import Answer
+        from rtfs.delegation.trace import Answer
 
         try:
             coerced = coerce(found.kept.text, request.result, names=request.aliases)

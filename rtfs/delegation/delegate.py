@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from rtfs.caching.wish import CacheWish
-from rtfs.delegation.asking import Answer, Asking, Trace, spoken
+from rtfs.delegation.asking import Asking, spoken
 from rtfs.delegation.breaker import Breakers
 from rtfs.delegation.budget import Budget
 from rtfs.delegation.confidence import Confidences
@@ -27,6 +27,7 @@ from rtfs.delegation.fallbacks import Fallbacks
 from rtfs.delegation.hedging import first_answer
 from rtfs.delegation.linking import metadata_of
 from rtfs.delegation.options import CallOptions
+from rtfs.delegation.places import Places
 from rtfs.delegation.prices import PriceTable
 from rtfs.delegation.record import NOT_SENT, Attempt, CallRecord, RecordSink
 from rtfs.delegation.requests import Requests, hash_of, readable
@@ -36,10 +37,11 @@ from rtfs.delegation.spending import Spending, budget_of_call
 from rtfs.delegation.tags import private_to_remote, tags_of
 from rtfs.delegation.targets import ContentAddressed, ExecTarget, LocalModel, LocalPure, ModelTarget, RemoteModel
 from rtfs.delegation.tools import ToolBox
+from rtfs.delegation.trace import Answer, Trace
 from rtfs.errors import DelegationError, RtfsError
 from rtfs.models.registry import ModelRegistry
 from rtfs.semantics.protocols import DelegatedCall
-from rtfs.semantics.stopping import Stopped
+from rtfs.semantics.stopping import Stop, Stopped
 from rtfs.values.sequences import Vector
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ class ModelDelegate:
         keep_arguments: bool = False,
         confidences: Confidences | None = None,
         code: CodeCalls | None = None,
+        places: Places | None = None,
     ) -> None:
         """
         Args:
@@ -82,13 +85,15 @@ class ModelDelegate:
             keep_arguments: have the operands in each record.
             confidences: what scores are worth; nothing is known of any when None.
             code: carries out calls by published code; None: there is none.
+            places: how many requests are under way at once; as many as there are calls when None.
         """
         #: Of the targets that were asked: which are left alone for a while.
         self.breakers = Breakers()
         spending = spending or Spending(lambda: PriceTable.load({}))
         self._asking = Asking(
-            registry, self.breakers, spending, redact=redact, replies=replies, timer=timer, sleep=sleep, confidences=confidences
-        )
+            registry, self.breakers, spending, redact=redact, replies=replies, timer=timer, sleep=sleep, confidences=confidences,
+            places=places,
+        )  # fmt: skip
         self._sharing = Sharing()
         self._fallbacks = Fallbacks(report, redact)
         self._records = records
@@ -114,6 +119,7 @@ class ModelDelegate:
         decision = call.plan or hinted(call)
         started, begin = self._clock(), self._timer()
         trace = Trace(self._budget(call, decision, options), self._requests.function_hash(call))
+        trace.until = None if call.remaining_s is None else begin + call.remaining_s
         if call.target == "engine" and isinstance(decision.target, LocalPure):
             return self._here(call, self._record(call, decision, trace, started, 0.0, (decision.reasoning, "targets-refused")))
         if call.tools:
@@ -217,11 +223,16 @@ class ModelDelegate:
             return self._sharing.answer(call, target, options, trace, request)
 
         hedge_after_s = settings.hedge_after_s if call.watcher is None else None  # two at once cannot be watched
+        settled = trace.settled = Stop() if len(asked) > 1 and hedge_after_s is not None else None
 
         def wait() -> Answer:
             if len(asked) == 1:
                 return ask(asked[0])
-            return first_answer([lambda target=target: ask(target) for target in asked], hedge_after_s)  # type: ignore[misc]
+            try:
+                return first_answer([lambda target=target: ask(target) for target in asked], hedge_after_s)  # type: ignore[misc]
+            finally:
+                if settled is not None:  # who is still in a queue is not sent any more
+                    settled.set()
 
         if call.branch is None or all(self._asking.is_instant(target) for target in asked):
             return wait()
@@ -343,6 +354,10 @@ class ModelDelegate:
     def summary(self) -> list[str]:
         """What `close` will report; see `Fallbacks.summary`."""
         return self._fallbacks.summary()
+
+    def end(self) -> None:
+        """Ask nobody any more: calls fail, or run their bodies."""
+        self._asking.is_over = True
 
     def close(self) -> None:
         """Report the summary, and begin to count anew."""

@@ -27,7 +27,7 @@ class Delegation:
     Args:
         caches: as in `runtime.Runtime`.
         models: a `models.registry.ModelRegistry`; "default": the one of the environment; None: no calls are delegated.
-        budget, run_budget, log, metrics, code, tenant: as in `runtime.Runtime`.
+        budget, run_budget, log, metrics, code, tenant, max_in_flight_by: as in `runtime.Runtime`.
         load_code: loads published code into a sandbox (`caching.code.publishing.Load`).
         environ: environment variables.
         warn: takes one line for the person who runs the program.
@@ -49,6 +49,7 @@ class Delegation:
         code: Any,
         load_code: Callable[..., Any],
         tenant: str,
+        max_in_flight_by: Mapping[str, int] | None,
         environ: Mapping[str, str],
         warn: Callable[[str], None],
         surroundings: Iterable[str] = (),
@@ -65,6 +66,7 @@ class Delegation:
             check_places(caches)  # they are opened with the first call
         self._machine = machine
         self._models = models
+        self._own_models: Any = None  # made here, and closed here
         self._log, self._metrics = log, metrics
         self._tenant, self._surroundings = tenant, tuple(surroundings)
         self._given_caches = caches
@@ -88,6 +90,12 @@ class Delegation:
         self._own_code: Any = None  # opened here, and closed here
         if code is not None and code is not False:
             self.library = self._open_code(code, load_code)
+        self._in_flight: Any = ()
+        if max_in_flight_by:
+            from rtfs.delegation.places import checked
+
+            self._in_flight = checked(max_in_flight_by)
+        self._places: Any = None
         machine.make_budget = self._make_budget
         if hasattr(models, "listen"):
             models.listen(self._models_changed)
@@ -120,7 +128,7 @@ class Delegation:
             from rtfs.models import weights
             from rtfs.models.registry import default_registry
 
-            self._models = default_registry(
+            self._models = self._own_models = default_registry(
                 self._environ, weights.default_data_dir(self._environ), weights.default_cache_dir(self._environ)
             )
             self._models.listen(self._models_changed)
@@ -182,8 +190,25 @@ class Delegation:
                     keep_arguments=self._sinks.keeps_arguments,
                     confidences=self._confidences(),
                     code=code,
+                    places=self.places,
                 )
         return self._delegate
+
+    @property
+    def places(self) -> Any:
+        """The `delegation.places.Places`: how many requests are under way, and may be; made when first asked for."""
+        if self._places is None:
+            from rtfs.delegation.places import Places
+
+            machine = self._machine
+            with self._making:
+                if self._places is None:
+                    self._places = Places(machine.outside, self._in_flight, self._in_flight_of_policy, machine.fuel.too_late)
+        return self._places
+
+    def _in_flight_of_policy(self) -> Any:
+        linker = self._machine.engine
+        return () if linker is None else getattr(linker.engine, "max_in_flight", ())
 
     def _confidences(self) -> Any:
         """What scores are worth, as outcomes have shown; a file that cannot be used costs a line, and the confidences."""
@@ -217,10 +242,13 @@ class Delegation:
         """The capability `:ai.llm-execute`."""
         from rtfs.delegation.llm_execute import llm_execute
 
-        models, spending, machine = self.models, self.accounts.spending, self._machine
+        models, spending, places, machine = self.models, self.accounts.spending, self.places, self._machine
         budget, branch, remaining_s = machine.spending(), machine.branch, machine.remaining_s()
-        stop = None if branch is None else branch.stop
-        text: str = machine.away(lambda: llm_execute(models, spending, budget, *operands, stop=stop, remaining_s=remaining_s))
+
+        def work() -> str:
+            return llm_execute(models, spending, budget, *operands, places=places, branch=branch, remaining_s=remaining_s)
+
+        text: str = machine.away(work, asks=True)
         return text
 
     # --- the engine ---
@@ -363,10 +391,11 @@ class Delegation:
             replies.store.count(self.plans.name, self.plans.untold())
 
     def close(self) -> None:
-        """Release models and connections, and say how often functions fell back, if they did."""
+        """Release the models and connections that were made here, and say how often functions fell back, if they did."""
         try:
             if self._delegate is not None:
                 self._delegate.close()
+                self._delegate.end()
                 self._sinks.close()
             elif self._metrics:
                 self._metrics.close()
@@ -387,8 +416,10 @@ class Delegation:
                 # one that was given may be somebody else's too
                 self._caches.flush() if self._caches is self._given_caches else self._caches.close()
         finally:
-            if self._models not in ("default", None):
-                self._models.close()
+            if hasattr(self._models, "forget"):
+                self._models.forget(self._models_changed)
+            if self._own_models is not None:
+                self._own_models.close()
 
 
 def engine_of_policy(

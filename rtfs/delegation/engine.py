@@ -85,7 +85,8 @@ class DelegationEngine(Protocol):
     """Decides where calls go. Safe to ask from several threads; `decide` is pure: the same context, the same decision, until
     `changed` tells its listeners otherwise.
 
-    One that has budgets for runs gives them by `run_budgets(tenant)`, as `PolicyEngine` does. One that learns has `add(record)`,
+    One that has budgets for runs gives them by `run_budgets(tenant)`, as `PolicyEngine` does, and how many requests may be under
+    way at once in `max_in_flight`, a tuple of `policy.model.InFlight`. One that learns has `add(record)`,
     called after each call, and `judged(function, target, right)`; one that wants to know of earlier calls and of prices has
     `equip(past, prices)`, as `CostedRouter` does, called before its first decision. One that goes by what functions are is told of
     them by `defined(symbol, fn, types)`, as `CodeEngine` is. One with tags of its own for calls that stay on this machine has them,
@@ -199,6 +200,11 @@ class ChainEngine(Listeners):
     def run_budgets(self, tenant: str) -> list[tuple[str, tuple[tuple[str, float], ...]]]:
         """The budgets of all of them: a run is in each."""
         return [budget for engine in self.engines if hasattr(engine, "run_budgets") for budget in engine.run_budgets(tenant)]
+
+    @property
+    def max_in_flight(self) -> tuple[Any, ...]:
+        """The limits of all of them: each holds."""
+        return tuple([one for limits in self._having("max_in_flight") for one in limits])
 
     def resolve(self, symbol: str, *, tags: frozenset[str] | None = None, tenant: str = "") -> Decision | None:
         engine = self._for(symbol)

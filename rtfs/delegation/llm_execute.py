@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from rtfs.delegation.asking import in_time
 from rtfs.delegation.budget import Budget
 from rtfs.delegation.spending import Spending
+from rtfs.delegation.targets import LocalModel, RemoteModel
 from rtfs.errors import DelegationError, HostError
 from rtfs.models.protocol import ModelRequest, Parameter
 from rtfs.models.registry import ModelRegistry
@@ -17,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from rtfs.semantics.stopping import Stop
+    from rtfs.delegation.places import Places
 
 ECHO = "echo-model"
 
@@ -30,14 +33,16 @@ def llm_execute(
     prompt: Any,
     system: Any = None,
     *,
-    stop: Stop | None = None,
+    places: Places | None = None,
+    branch: Any = None,
     remaining_s: float | None = None,
 ) -> str:
     """The text that a model gives for a prompt.
 
     Args:
         budget: pays for it.
-        stop: set when nobody wants it any more.
+        places: how many requests are under way at once.
+        branch: the part of the program that asks (a `semantics.branches.Branch`).
         remaining_s: seconds until the run's time is over; None when it has no limit.
         model: `echo-model` gives the prompt back; any other id is looked for among local, then remote models.
         system: put in front as `System:` and `User:` sections.
@@ -67,6 +72,7 @@ def llm_execute(
             hint = error.hint
     if provider is None:
         raise HostError(f"llm-execute: no model is called {model!r}", kind="unknown-capability", hint=hint)
+    stop = None if branch is None else branch.stop
     request = ModelRequest(
         model=registry.served_id(model),
         function="llm-execute",
@@ -75,10 +81,20 @@ def llm_execute(
         result=STRING,
         stop=stop,
     )
-    if remaining_s is not None:
-        request = replace(request, timeout_s=min(request.timeout_s, max(remaining_s, 0.001)))
+    until = None if remaining_s is None else time.monotonic() + remaining_s
+
+    def left_s() -> float | None:
+        return None if until is None else max(0.0, until - time.monotonic())
+
+    asked = (LocalModel if target == "local-model" else RemoteModel)(model)
+    stops = () if stop is None else (stop,)
+    place: AbstractContextManager[Any] = nullcontext()
+    if places is not None:
+        place = places.enter(provider, asked, request.model, budget, left_s=left_s, stops=stops, branch=branch)
+    if until is not None:
+        request = replace(request, timeout_s=min(request.timeout_s, max(left_s() or 0.0, 0.001)))
     try:
-        with spending.reserve(provider, request, budget, local=target == "local-model") as charge:
+        with place, spending.reserve(provider, request, budget, local=target == "local-model") as charge:
             reply = provider.complete(in_time(request, budget))
             charge.answered(reply)
     except DelegationError:

@@ -15,11 +15,11 @@ from collections.abc import Callable
 
 from rtfs.caching.single_flight import SingleFlight
 from rtfs.delegation.allowance import ONE_CALL
-from rtfs.delegation.asking import Answer, Trace
 from rtfs.delegation.options import CallOptions
 from rtfs.delegation.record import Attempt
 from rtfs.delegation.requests import Requests
 from rtfs.delegation.targets import ModelTarget
+from rtfs.delegation.trace import Answer, Trace
 from rtfs.errors import DelegationError
 from rtfs.semantics.protocols import DelegatedCall
 

@@ -136,6 +136,7 @@ class AnthropicProvider(HttpProvider):
     name = "anthropic"
     calls_tools = True
     path = "/v1/messages"
+    models_path = "/v1/models"
     usual_url = f"is usually {ANTHROPIC_URL}"
 
     def __init__(

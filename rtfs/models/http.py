@@ -61,6 +61,8 @@ class HttpProvider(HttpFaults):
     free = False
     #: Below the base URL.
     path = "/"
+    #: The same of the list of models.
+    models_path = "/models"
 
     def __init__(
         self,
@@ -158,6 +160,17 @@ class HttpProvider(HttpFaults):
             missing = self._no_library()
             return Availability(usable=False, detail=missing.message, hint=missing.hint)
         return Availability(usable=True, detail=self.address + ("" if self._key else " (no key)"))
+
+    def list_models(self, timeout_s: float) -> int:
+        """The status with which the server answers when it is asked for its models.
+
+        Raises:
+            DelegationError: it does not.
+        """
+        self._check_settings()
+        client = self._opened()
+        with self.translated(timeout_s), client.stream("GET", self._base_url + self.models_path, timeout=timeout_s) as response:
+            return int(response.status_code)
 
     def preview(self, request: ModelRequest) -> dict[str, Any]:
         """What `complete` would send first, without the key; nothing is sent."""

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from rtfs.errors import DelegationError
+from rtfs.models.presets import is_loopback
 from rtfs.models.protocol import NO_USAGE, ModelRequest
 
 _TOO_LONG = (
@@ -49,6 +50,30 @@ class HttpFaults:
             return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         except ValueError:
             return "(an address that cannot be read)"
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the server is certainly on this machine."""
+        return is_loopback(self._base_url)
+
+    @property
+    def has_key(self) -> bool:
+        return bool(self._key)
+
+    @property
+    def may_be_asked(self) -> bool:
+        """Whether it may be asked for what it has before anybody wants an answer: it is here, or there is a key for it."""
+        return self.is_here or self.has_key
+
+    @property
+    def key_name(self) -> str:
+        """The variable that the key comes from."""
+        return self._key_name
+
+    @property
+    def url_name(self) -> str:
+        """The variable that the address comes from."""
+        return self._url_name
 
     def late(self, timeout_s: float) -> DelegationError:
         return DelegationError(

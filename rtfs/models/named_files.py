@@ -145,7 +145,7 @@ def add_file(
     folder = data_dir / "models" / name
     about = profile or _profile_so_far(folder)
     remote = urlsplit(source).scheme in ("http", "https")
-    with _translated(folder):
+    with _translated(folder), not_left_empty(folder):
         if not remote and not Path(source).is_file():
             raise ConfigError(f"there is no file {source}", hint="give the path of a GGUF file, or an https address")
         if link:
@@ -329,6 +329,18 @@ def open_address(address: str, offset: int) -> tuple[IO[bytes], int, int | None]
 def _check_room(folder: Path, size: int) -> None:
     if shutil.disk_usage(folder).free < size:
         raise OSError(errno.ENOSPC, "disk full")
+
+
+@contextlib.contextmanager
+def not_left_empty(*folders: Path) -> Iterator[None]:
+    """Folders in which nothing came to be in the end go away again; part of a download is something."""
+    try:
+        yield
+    except BaseException:
+        for folder in folders:
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # only one that is empty can be
+        raise
 
 
 @contextlib.contextmanager

@@ -147,4 +147,15 @@ PRESETS = (
         dialect={},
         quirks="a key only where the server was started with one",
     ),
+    Preset(
+        name="sglang",
+        server="SGLang",
+        base_url="http://localhost:30000/v1",
+        url_variable="SGLANG_BASE_URL",
+        key_variable="SGLANG_API_KEY",
+        needs_key=False,
+        example="Qwen/Qwen3-0.6B",
+        dialect={},
+        quirks="a key only where the server was started with one",
+    ),
 )

@@ -224,6 +224,8 @@ class ModelProvider(Protocol):
     For budgets, a provider may also have `count_tokens(request) -> int`, the tokens of a request's prompt; `server`, the host that
     bills; `free = True` when nobody does, and `uses_tokens = False` when it has none.
 
+    One that answers only so many requests of a model at once says so by `at_once(model) -> int`; others wait before they reach it.
+
     For caches, `version(model) -> str | None`: what its replies depend on besides the request, such as the address of a server or a
     checksum of weights; None when that cannot be told now, and replies are not kept.
     """
@@ -237,3 +239,11 @@ class ModelProvider(Protocol):
     def close(self) -> None:
         """Release weights and connections; the provider is not used afterwards. May be called twice."""
         ...
+
+
+def at_once(provider: ModelProvider, model: str) -> int | None:
+    """How many requests of a model a provider answers at once, where it says so."""
+    say = getattr(provider, "at_once", None)
+    # as large is the pool of contexts over a model file, whose own queue is not fair
+    found: int | None = getattr(provider, "_pool_size", None) if say is None else say(model)
+    return found

@@ -1,7 +1,8 @@
 """Which provider answers for a model name.
 
-A registry belongs to one `Runtime`, so two runtimes never meet.  It holds providers, or factories that are called when a
-provider is first asked for: listing and resolving import no model library.
+A registry belongs to who makes it: a `Runtime` that is given none makes one and closes it; one that is given may be used by
+several, and whoever gives it closes it.  It holds providers, or factories that are called when a provider is first asked for:
+listing and resolving import no model library.
 
 Every entry is `local`, `remote` or `any`, and a hint reaches only its own side: a function that says `:local-model` is
 never answered by another machine, whatever the host registered under that name.  One entry of each side may be its
@@ -17,9 +18,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rtfs.errors import ConfigError, DelegationError, nearest
-from rtfs.models.protocol import Availability, ModelProvider
+from rtfs.models.protocol import Availability, ModelProvider, at_once
+from rtfs.models.reaching import NOT_ASKED, Reached, reach_all
 
 KINDS = ("local", "remote", "any")
 #: target of a hint -> side of the registry
@@ -40,6 +43,17 @@ class ModelEntry:
     availability: Availability
     default: bool = False
     """It stands for all ids of its side that have no entry of their own."""
+    at_once: int | None = None
+    """How many requests of it its provider answers at once, where it says so."""
+    reached: str | None = None
+    """What became of asking its server (`reaching.Reached.state`); None for what has none, or cannot be used anyway."""
+
+    @property
+    def state(self) -> str:
+        """For people: whether it can be used, as far as that is known."""
+        if self.reached not in (None, NOT_ASKED):
+            return str(self.reached)
+        return "usable" if self.availability.usable else "not usable"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,9 +79,20 @@ class ModelRegistry:
         self._closed = False
         self._listeners: list[Callable[[], None]] = []
 
+    def __enter__(self) -> ModelRegistry:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def listen(self, changed: Callable[[], None]) -> None:
         """Have `changed` called after each registration: what was decided with others may be decided otherwise."""
         self._listeners.append(changed)
+
+    def forget(self, changed: Callable[[], None]) -> None:
+        """Take back what `listen` was given."""
+        if changed in self._listeners:
+            self._listeners.remove(changed)
 
     def register(
         self,
@@ -189,13 +214,17 @@ class ModelRegistry:
                 known.update(entry.models())
         return sorted(known)
 
-    def entries(self) -> list[ModelEntry]:
+    def entries(self, *, ask: bool = False) -> list[ModelEntry]:
         """What `rtfs models` lists: every model known by name, and one line for each default that takes any id.
 
         Providers are made for this where they can be; the line of one that cannot says why.
+
+        Args:
+            ask: have servers that may be asked say whether they are there (`reaching`); takes two seconds at most.
         """
         with self._lock:
             entries = list(self._entries.values())
+        reached = self._reached(entries, ask)
         lines: list[ModelEntry] = []
         for entry in entries:
             names = sorted(entry.models()) if entry.default and entry.models is not None else []
@@ -203,10 +232,29 @@ class ModelRegistry:
                 name = f"{name}:…" if entry.prefix else name
                 availability = self._availability(entry, "" if entry.default and not names else name)
                 rest = entry.default and not names
-                lines.append(
-                    ModelEntry(name=name, kind=entry.kind, provider=entry.name, availability=availability, default=rest)
+                found = reached.get(entry.name)
+                if found is not None and found.is_there is False:
+                    availability = Availability(usable=False, detail=found.detail, hint=found.hint)
+                state = None if found is None else found.state
+                line = ModelEntry(
+                    name=name,
+                    kind=entry.kind,
+                    provider=entry.name,
+                    availability=availability,
+                    default=rest,
+                    at_once=None if entry.provider is None else at_once(entry.provider, name),
+                    reached=state,
                 )
+                lines.append(line)
         return lines
+
+    def _reached(self, entries: list[_Entry], ask: bool) -> dict[str, Reached]:
+        """What became of asking the servers of those that could be used: name of the entry -> that."""
+        servers: dict[str, Any] = {}
+        for entry in entries:
+            if self._availability(entry, "").usable and hasattr(entry.provider, "may_be_asked"):
+                servers[entry.name] = entry.provider
+        return reach_all(servers) if ask else dict.fromkeys(servers, Reached(NOT_ASKED))
 
     def close(self) -> None:
         """Close every provider that was made, also after one that fails to. May be called twice; afterwards nothing resolves."""

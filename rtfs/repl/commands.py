@@ -226,7 +226,7 @@ def models(session: Session, rest: str) -> None:
     if registry is None:
         session.terminal.note("; models are off (--no-models)")
         return
-    for line in model_lines(registry.entries()):
+    for line in model_lines(registry.entries(ask=True)):
         session.terminal.result(line)
 
 

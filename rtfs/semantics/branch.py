@@ -56,16 +56,23 @@ class Branch:
         self.gate.acquire()
         self._ends: list[Callable[[], None]] = []
 
-    def away(self, work: Callable[[], Any]) -> Any:
+    def away(self, work: Callable[[], Any], *, asks: bool = False) -> Any:
         """The value of `work()`, which waits for the outside while others have the turn. Called by anyone but the branch itself,
         as by another thread that works for it, just that value.
 
+        Args:
+            asks: it gets itself a place outside (`outside.Outside`) for each request; else it is outside from here on.
         Raises:
             Stopped: the branch is not wanted any more.
         """
         if self.is_away or self.thread != get_ident():
             return work()
-        return self._branches.away(self, work)
+        return self._branches.away(self, work, asks=asks)
+
+    def aside(self) -> Callable[[], None]:
+        """It waits for a place at a server that is full, in whatever thread works for it: others may begin meanwhile. Gives what
+        is called when it has waited."""
+        return self._branches.aside(self)
 
     def back(self, work: Callable[[], Any]) -> Any:
         """The value of `work()`, which is a part of the program, in a turn; from inside of what is `away`."""

@@ -11,8 +11,10 @@ own: depth, hints, budget.  So evaluators and built-ins know nothing of threads,
 in order.  Branches begin in the order in which they were made; those that have waited go on in the order in which answers arrive.
 
 A thread is made when a branch begins while all others wait. None begins while `most_active` others have begun, have not ended and
-do not wait for branches, and no more than that are outside at once.  A branch that is not wanted any more is told by its `stop`:
-its waiting ends with `Stopped`, which no program catches, and on the way of that its `finally` forms run, in a turn.
+wait neither for branches nor for a place at a server that is full; how many are outside at once is the business of `outside`.
+
+A branch that is not wanted any more is told by its `stop`: its waiting ends with `Stopped`, which no program catches, and on the
+way of that its `finally` forms run, in a turn.
 """
 
 from __future__ import annotations
@@ -26,7 +28,6 @@ from collections.abc import Callable
 from rtfs.errors import EvalError, LimitExceeded
 from rtfs.semantics import calls
 from rtfs.semantics.branch import Branch, Single, Worker
-from rtfs.semantics.outside import Outside
 from rtfs.semantics.stopping import Stop, Stopped
 from rtfs.values.meter import metered
 
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 MAX_NESTING = 8
 #: Seconds that branches which are called off have to unwind; a thread that cannot be interrupted is left to itself then.
 GRACE_S = 1.0
+#: Branches that wait for a place at a full server, and in whose place others have begun: those may ask one that is free. Each of
+#: them has a thread.
+MOST_ASIDE = 256
 _IDLE_S = 2.0  # after which a thread without work ends
 
 
@@ -48,7 +52,7 @@ class Branches:
     """The branches of one machine; made when a program first has some.
 
     Args:
-        most_active: how many may have begun that neither have ended nor wait for others, and how many may be outside.
+        most_active: how many may have begun that neither have ended nor wait for others.
     """
 
     def __init__(self, machine: Machine, most_active: int) -> None:
@@ -60,7 +64,9 @@ class Branches:
         self._sources: list[Source] = []  # the newest last: what is deeper inside comes first
         self._active = 0
         self._outside = 0  # that are away, or about to be
-        self._flights = Outside(most_active)
+        self._aside = 0  # of the active ones, those that wait for a place at a full server
+        self._most_aside = MOST_ASIDE
+        self._flights = machine.outside
         self._waiting: dict[Branch, tuple[threading.Event, bool]] = {}  # for other branches: until when, and whether for ever
         self._working: set[Branch] = set()  # those with a thread
         self._given_up: set[Branch] = set()  # of those, what was waited for in vain: it will end some time, and nobody needs it
@@ -110,8 +116,8 @@ class Branches:
 
     @property
     def in_flight(self) -> int:
-        """How many branches wait for the outside now."""
-        return self._flights.count
+        """How many requests and the like are under way now."""
+        return self._flights.all.count
 
     # --- making branches ---
 
@@ -158,34 +164,55 @@ class Branches:
         assert branch is not None, "only the program has branches"
         return branch
 
-    def away(self, branch: Branch, work: Callable[[], Any]) -> Any:
+    def away(self, branch: Branch, work: Callable[[], Any], *, asks: bool = False) -> Any:
         """See `Branch.away`; called by the branch, which has the turn."""
         branch.stop.check()
         self._leave(branch)
-        went = False
+        place = None
         try:
-            went = self._flights.enter(branch.stop, self._machine.remaining_s())
-            return work() if went else None
+            if not asks:
+                place = self._flights.enter(self._flights.only, (branch.stop,), self._machine.remaining_s())
+                if place is None:
+                    return None
+            return work()
         except KeyboardInterrupt:
+            self._flights.leave_all()
             self.interrupt()
             raise
         finally:
-            if went:
-                self._flights.leave()
+            if place is not None:
+                self._flights.leave(place)
             self._take_turn(branch, outside=1)
             branch.stop.check()
-            if not went:  # the time of the run was over before
+            if place is None and not asks:  # the time of the run was over before
                 self._machine.fuel.end()
 
     def back(self, branch: Branch, work: Callable[[], Any]) -> Any:
         """See `Branch.back`."""
-        self._flights.leave()
-        self._take_turn(branch, outside=1)
-        try:
-            return work()
-        finally:
-            self._leave(branch)
-            self._flights.again()
+
+        def in_turn() -> Any:
+            self._take_turn(branch, outside=1)
+            try:
+                return work()
+            finally:
+                self._leave(branch)
+
+        return self._flights.inside(in_turn)
+
+    def aside(self, branch: Branch) -> Callable[[], None]:
+        """See `Branch.aside`."""
+        if branch is self.root:  # which is no active one
+            return _nothing
+        with self._lock:
+            self._aside += 1
+            if self._turn is None:
+                self._pass_on()
+
+        def end() -> None:
+            with self._lock:
+                self._aside -= 1
+
+        return end
 
     def wait(self, event: threading.Event, timeout_s: float | None = None) -> bool:
         """Wait for what other branches do; whether it has happened. It may come back early without it.
@@ -282,7 +309,8 @@ class Branches:
 
     def _following(self) -> Branch | None:
         """A branch that begins now."""
-        if self._active < self._most and self.root is not None and not self.root.stop.is_set:
+        busy = self._active - min(self._aside, self._most_aside)
+        if busy < self._most and self.root is not None and not self.root.stop.is_set:
             for source in reversed(self._sources):
                 branch = source.following()
                 if branch is not None:
@@ -305,7 +333,8 @@ class Branches:
             self._turn = None
             self._active -= 1
             self._working.discard(branch)
-            self._most = max(1, self._active)
+            self._most_aside = min(self._aside, self._most_aside)
+            self._most = max(1, self._active - self._most_aside)
             no_more = LimitExceeded("there are no more threads to be had", kind="memory-exhausted", hint="keep fewer in flight")
             branch.end(None, no_more)
             return False
@@ -409,3 +438,7 @@ class Branches:
         if branch.pauses is not None:
             branch.pauses()
             branch.pauses = None
+
+
+def _nothing() -> None:
+    """What ends what has not begun."""

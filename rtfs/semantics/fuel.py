@@ -180,8 +180,16 @@ class Fuel:
         self._batch = repeat(True, following)
         return self._batch
 
+    def too_late(self) -> LimitExceeded:
+        """The error of a run whose time is over; for another thread too, which works for it."""
+        message, kind, hint = self._lateness()
+        return LimitExceeded(message, kind=kind, hint=hint)
+
+    def _lateness(self) -> tuple[str, str, str]:
+        return f"more than {self.limits.timeout_s:g} seconds", "time-exhausted", "raise --timeout, or Limits(timeout_s=…)"
+
     def _late(self) -> NoReturn:
-        self._exceed(f"more than {self.limits.timeout_s:g} seconds", "time-exhausted", "raise --timeout, or Limits(timeout_s=…)")
+        self._exceed(*self._lateness())
 
     def _weigh(self, resident: Callable[[], int], more: int) -> int:
         """The bytes that are left; the limit is passed when `more` is more than that."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from rtfs.semantics.branches import Branches
+    from rtfs.semantics.outside import Outside
     from rtfs.semantics.protocols import Delegate, Host
     from rtfs.semantics.stopping import Stop
 
@@ -65,6 +66,7 @@ class Machine:
         self.branch: Any = None
         self.tickets: Any = None  # semantics.tickets.Tickets
         self.max_in_flight = DEFAULT_IN_FLIGHT
+        self._outside: Outside | None = None
         #: set by the runtime: (budget around it or None, limits or None) -> budget; without limits, that of a run
         self.make_budget: Callable[[Any, Any], Any] = _no_budget
         #: (function, watcher) of the delegated function whose next call is watched while it is answered; None when none is
@@ -89,6 +91,8 @@ class Machine:
 
     def end_run(self, failed: bool = False) -> None:
         """Call off what the run has begun and not awaited; `failed`: it has not come to its end."""
+        if self._outside is not None:
+            self._outside.leave_all()
         if self.branches is not None and self.branches.root is not None:
             if self.tickets is not None:
                 self.tickets.end_run(failed)
@@ -108,10 +112,26 @@ class Machine:
             self.branches = Branches(self, self.max_in_flight)
         self.branches.begin(stop, state)
 
-    def away(self, work: Callable[[], Any]) -> Any:
-        """The value of `work()`, which waits for the outside; other branches of the program go on meanwhile."""
+    @property
+    def outside(self) -> Outside:
+        """What counts who is outside, in all runs together; made when first asked for."""
+        if self._outside is None:
+            from rtfs.semantics.outside import Outside
+
+            with self._opening:
+                if self._outside is None:
+                    self._outside = Outside(self.max_in_flight)
+        return self._outside
+
+    def inside(self, work: Callable[[], Any]) -> Any:
+        """The value of `work()`, which is a part of the program that somebody has called who may be outside. With branches, who has
+        the turn is not, and `Branch.back` knows of the others."""
+        return work() if self._outside is None or self.branch is not None else self._outside.inside(work)
+
+    def away(self, work: Callable[[], Any], *, asks: bool = False) -> Any:
+        """The value of `work()`, which waits for the outside; other branches of the program go on meanwhile; see `Branch.away`."""
         branch = self.branch
-        return work() if branch is None else branch.away(work)
+        return work() if branch is None else branch.away(work, asks=asks)
 
     def remaining_s(self) -> float | None:
         """Seconds of wall time that are left to this run; None without a limit."""

@@ -58,13 +58,13 @@ class DelegatedCall:
     """The part of the program that makes the call (a `semantics.branches.Branch`); None where nothing else goes on."""
 
     def away(self, work: Callable[[], Any]) -> Any:
-        """The value of `work()`, which waits for the outside: other parts of the program go on meanwhile. What is part of the
-        program, as the body, is run outside of it.
+        """The value of `work()`, which asks the outside: other parts of the program go on meanwhile. What is part of the
+        program, as the body, is run outside of it. How many requests there are at once is the business of who sends them.
 
         Raises:
             Stopped: nobody wants the call any more.
         """
-        return work() if self.branch is None else self.branch.away(work)
+        return work() if self.branch is None else self.branch.away(work, asks=True)
 
     @property
     def is_private(self) -> bool:

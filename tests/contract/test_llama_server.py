@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("llama_cpp")
-pytest.importorskip("uvicorn")
-pytest.importorskip("httpx2")
+pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed: pip install 'rtfs-lang[local]'")
+for name in ("fastapi", "pydantic_settings", "sse_starlette", "starlette_context", "uvicorn"):
+    pytest.importorskip(name, reason=f"what llama_cpp.server runs on is not whole, without {name}: pip install 'rtfs-lang[test]'")
+pytest.importorskip("httpx2", reason="httpx2 is not installed: pip install 'rtfs-lang[remote]'")
 app_of = pytest.importorskip("llama_cpp.server.app")
 
 from rtfs.models.openai_compatible import OpenAICompatibleProvider  # noqa: E402

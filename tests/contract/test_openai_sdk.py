@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.openai_server import Events, OpenAIServer, Say, Status, event
 
-openai = pytest.importorskip("openai")
+openai = pytest.importorskip("openai", reason="the official SDK is not installed: pip install 'rtfs-lang[test]'")
 
 CALL = {"id": "functions.lookup:0", "type": "function", "function": {"name": "lookup", "arguments": '{"id": 7}'}}
 TOOL = {"type": "function", "function": {"name": "lookup", "parameters": {"type": "object", "properties": {"id": {"type": "integer"}}}}}

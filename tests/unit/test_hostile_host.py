@@ -117,10 +117,9 @@ def test_what_fails_to_close_keeps_nothing_else_open() -> None:
             closed.append("log")
             raise OSError("the disk is full")
 
-    models = ModelRegistry()
+    runtime = Runtime(environ={}, log=Log())
     for name in ("a", "b"):
-        models.register(name, Model(name))
-    runtime = Runtime(models=models, log=Log())
+        runtime.models.register(name, Model(name))
     assert runtime.run('(defn f ^:delegation :remote "a" [] "no") (f)') == "yes"
     with pytest.raises(OSError, match="it cannot") as failed:
         runtime.close()

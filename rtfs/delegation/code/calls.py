@@ -13,9 +13,9 @@ from typing import Any
 from rtfs.caching.code.entries import CodeRefused
 from rtfs.caching.code.publishing import ABSTAIN
 from rtfs.caching.code.retrieval import CodeLibrary, Found
-from rtfs.delegation.asking import Answer, Trace
 from rtfs.delegation.record import Attempt
 from rtfs.delegation.targets import ContentAddressed
+from rtfs.delegation.trace import Answer, Trace
 from rtfs.errors import RtfsError
 from rtfs.models.protocol import NO_USAGE, ModelReply
 from rtfs.semantics.protocols import DelegatedCall

@@ -140,6 +140,11 @@ class CodeEngine(Listeners):
         of_inner = getattr(self.inner, "run_budgets", None)
         return () if of_inner is None else of_inner(tenant)
 
+    @property
+    def max_in_flight(self) -> tuple[Any, ...]:
+        found: tuple[Any, ...] = getattr(self.inner, "max_in_flight", ())
+        return found
+
     def refresh(self) -> bool:
         self._library.refresh()
         refresh = getattr(self.inner, "refresh", None)

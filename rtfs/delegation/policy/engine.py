@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from rtfs.delegation.engine import DelegationEngine
     from rtfs.delegation.policy.files import PolicyFile
-    from rtfs.delegation.policy.model import Budget
+    from rtfs.delegation.policy.model import Budget, InFlight
     from rtfs.delegation.policy.outcome import Refusal
     from rtfs.delegation.record import CallRecord
     from rtfs.delegation.targets import ExecTarget
@@ -103,6 +103,11 @@ class PolicyEngine(Listeners):
     def private_tags(self) -> frozenset[str]:
         """Tags of calls whose data never leaves the machine, for the policy or an engine that its rules hand over to."""
         return self._active.private_tags
+
+    @property
+    def max_in_flight(self) -> tuple[InFlight, ...]:
+        """How many requests may be under way at once, by provider and target."""
+        return self._active.policy.max_in_flight
 
     def run_budgets(self, tenant: str) -> list[tuple[str, Budget]]:
         """What a run on behalf of a tenant may use up: (whose limits these are, the limits)."""

@@ -98,6 +98,12 @@ _SHARED = (
     Field("rules", Tables(RULE), "the first rule that fits a call decides; a call that none fits runs the function's own body"),
     Field("settings", Table(SETTINGS), "how calls are made, unless the rule says otherwise"),
     Field("budget", BUDGET, "what a run may use up"),
+    Field(
+        "max_in_flight",
+        Named(Number("a number of requests", 1, 100_000, whole=True)),
+        "how many requests may be under way at once, by provider (`kimi`), target (`local:smollm2`, `remote:gpt-4o*`) or name in "
+        "[targets]; all that fit, together",
+    ),
     Field("allow", _PATTERNS, "the only targets that are used at all"),
     Field("deny", _PATTERNS, "targets that are not used, whoever asks for them"),
     Field("private_tags", _ANY_TAGS, "tags besides `private` whose calls never reach a remote target"),

@@ -200,6 +200,26 @@ class Limits(Struct):
         return bool(self.allow or self.deny)
 
 
+class InFlight(Struct):
+    """How many requests may be under way at once, of all that fit together.
+
+    Attributes:
+        name: as it is written, for people.
+        patterns: names of providers, and patterns of targets, which have a colon.
+    """
+
+    name: str
+    most: int
+    patterns: tuple[str, ...]
+
+    def fits(self, provider: str, target: str) -> bool:
+        """
+        Args:
+            target: as policies write it.
+        """
+        return any(is_match(target, pattern) if ":" in pattern else pattern == provider for pattern in self.patterns)
+
+
 class Engine(Struct):
     """An engine that rules may hand over to: its entry point, and what it takes."""
 
@@ -220,6 +240,7 @@ class Policy(Struct):
         rules: the environment's own before the others; the first that fits decides.
         settings: of calls that no rule fits, and of functions with a hint.
         budget: of a whole run.
+        max_in_flight: how many requests may be under way at once.
         limits: which targets are used at all.
         private_tags: of calls whose data never leaves the machine; `private` is one of them.
         tenants: name -> limits.
@@ -234,6 +255,7 @@ class Policy(Struct):
     rules: tuple[Rule, ...] = ()
     settings: CallSettings = DEFAULTS
     budget: Budget = ()
+    max_in_flight: tuple[InFlight, ...] = ()
     limits: Limits = Limits("the policy")
     private_tags: frozenset[str] = frozenset({PRIVATE})
     tenants: Mapping[str, Limits] = _NOTHING

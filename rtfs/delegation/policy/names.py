@@ -101,3 +101,26 @@ class Names:
                 hint = f"did you mean `{near[0]}`?" if near else forms
                 self._problems.error((*path, i) if len(texts) > 1 else path, f"fits no target: `{text}`", hint=hint)
         return tuple(dict.fromkeys(found))
+
+    def counted(self, text: str, path: Path) -> tuple[str, ...]:
+        """What a key of `[max_in_flight]` stands for: a provider, or targets."""
+        kind, colon, model = text.partition(":")
+        if text in self._texts:
+            self.used.add(text)
+            return tuple([written(target) for target in self._chains.get(text, ()) if isinstance(target, ModelTarget)])
+        if colon and not (model and kind in ("local", "remote", "*")):
+            hint = f"a model of a provider is a target: remote:{text}"
+            self._problems.error(path, "is neither a provider nor a target", hint=hint, key=True)
+        elif not colon:
+            known = _known_providers()
+            if text not in known:
+                near = nearest(text, [*self._texts, *known])
+                hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}"
+                self._problems.warn(path, "is the name of no provider that RTFS brings", hint=hint, key=True)
+        return (text,)
+
+
+def _known_providers() -> list[str]:
+    from rtfs.models.presets import PRESETS
+
+    return ["llama.cpp", "openai-compatible", *[preset.name for preset in PRESETS]]

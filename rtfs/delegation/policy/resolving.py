@@ -6,7 +6,7 @@ import os
 
 from rtfs.delegation.context import hash_64
 from rtfs.delegation.policy.kinds import Values
-from rtfs.delegation.policy.model import Conditions, Engine, Limits, MetadataCondition, Option, Policy, Rule
+from rtfs.delegation.policy.model import Conditions, Engine, InFlight, Limits, MetadataCondition, Option, Policy, Rule
 from rtfs.delegation.policy.names import Names
 from rtfs.delegation.settings import CallSettings
 from rtfs.delegation.tags import PRIVATE
@@ -71,6 +71,7 @@ class View:
             rules=tuple([rule for _, rule in rules]),
             settings=call_settings(settings),
             budget=tuple(self._merged("budget").items()),
+            max_in_flight=self._in_flight(),
             limits=limits,
             private_tags=frozenset({PRIVATE, *[tag for _, layer in self._layers() for tag in _tags(layer, "private_tags")]}),
             tenants=tenants,
@@ -90,6 +91,14 @@ class View:
         return {**self._base.get(name, {}), **self._overlay.get(name, {})}
 
     # --- limits ---
+
+    def _in_flight(self) -> tuple[InFlight, ...]:
+        layers = {name: path for path, layer in self._layers() for name in layer.get("max_in_flight", {})}
+        found = []
+        for name, most in self._merged("max_in_flight").items():
+            patterns = self._names.counted(name, (*layers[name], "max_in_flight", name))
+            found.append(InFlight(name=name, most=most, patterns=patterns))
+        return tuple(found)
 
     def _tenant(self, name: str) -> Limits:
         layers = [((*path, "tenants", name), layer.get("tenants", {}).get(name, {})) for path, layer in self._layers()]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rtfs.cli.main import main
+from rtfs.delegation.delegation import Delegation
 from tests.support.openai_server import OpenAIServer
 
 ASK = '(defn ask ^:delegation :local-model "echo" [n : int] : int n)\n'
@@ -33,7 +34,45 @@ def test_the_error_for_machines(capsys: pytest.CaptureFixture[str]):
 @pytest.mark.parametrize("text", ["calls", "calls=x", "calls=1.5", "cals=1", "usd=-1", "usd=nan", ""])
 def test_a_budget_that_is_none_is_misuse(text: str, capsys: pytest.CaptureFixture[str]):
     assert main(["eval", "--budget", text, "1"]) == 2
-    assert capsys.readouterr().err.startswith("error[RTFS-C001]")
+    said = capsys.readouterr().err
+    assert said.startswith("error[RTFS-C001]")
+    assert "#<" not in said
+
+
+@pytest.mark.parametrize(("text", "shown"), [("calls=nan", "NaN"), ("calls=1.5", "1.5"), ("usd=-inf", "-Infinity"), ("tokens=1e99", "1E+99")])
+def test_a_limit_that_is_none_is_shown_as_it_is(text: str, shown: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["eval", "--budget", text, "1"]) == 2
+    assert capsys.readouterr().err.splitlines()[0].endswith(f", got {shown}")
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--max-in-flight", "x"], "'x' is no number of requests; write one like 16, or kimi=20"),
+        (["--max-in-flight", "kimi="], "'kimi=' is no number of requests"),
+        (["--max-in-flight", "0"], "--max-in-flight is 0; it must be positive"),
+        (["--max-in-flight", "kimi=0"], "--max-in-flight is 0; it must be positive"),
+        (["--max-in-flight", "kimi:k2=3"], "'kimi:k2' is neither a provider nor a target"),
+    ],
+)
+def test_limits_of_requests_at_once_that_are_none(words: list[str], complaint: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["eval", *words, "1"]) == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_limits_of_requests_at_once_hold_together(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    seen: list[tuple[object, object]] = []
+
+    def noted(self: object, machine: object, **options: object) -> None:
+        seen.append((machine.max_in_flight, options["max_in_flight_by"]))  # type: ignore[attr-defined]
+        made(self, machine, **options)  # type: ignore[arg-type]
+
+    made = Delegation.__init__
+    monkeypatch.setattr(Delegation, "__init__", noted)
+    words = ["--max-in-flight", "64", "--max-in-flight", "kimi=20", "--max-in-flight", "remote:a=b*=5"]
+    assert main(["eval", *words, "1"]) == 0
+    assert main(["eval", "--max-in-flight", "kimi=1", "1"]) == 0
+    assert seen == [(64, {"kimi": 20, "remote:a=b*": 5}), (16, {"kimi": 1})]
 
 
 def test_a_model_without_a_price_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):

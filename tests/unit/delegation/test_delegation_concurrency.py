@@ -309,8 +309,8 @@ def test_the_branches_of_parallel_wait_at_the_same_time(strategy: str, stored: b
 
 
 def test_parallel_fails_as_one_after_the_other(strategy: str) -> None:
-    model = Waiting(lambda n: 60_000 if n == 3 else 1, fails=(1, 2))
-    model.during = lambda n: until(lambda: n != 1 or 3 in model.asked)
+    model = Waiting(lambda n: {1: 50, 3: 60_000}.get(n, 1), fails=(1, 2))
+    model.during = lambda n: until(lambda: n == 3 or 3 in model.asked)
     with runtime_with(model, strategy, strict=True) as runtime:
         with pytest.raises(DelegationError, match="no answer to 1"):
             runtime.run("(parallel [a (ask 1)] [b (ask 2)] [c (ask 3)])")

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from rtfs.delegation.asking import Answer, Trace
 from rtfs.delegation.budget import Budget
 from rtfs.delegation.options import CallOptions
 from rtfs.delegation.requests import Requests
 from rtfs.delegation.sharing import Sharing
 from rtfs.delegation.targets import LocalModel
+from rtfs.delegation.trace import Answer, Trace
 from rtfs.models.protocol import ModelReply
 from rtfs.semantics.stopping import Stop
 from rtfs.values.sequences import Vector

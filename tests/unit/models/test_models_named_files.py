@@ -97,6 +97,24 @@ def test_a_path_that_is_no_file(tmp_path: Path):
 # --- changes afterwards ----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("source", ["nothing.gguf", "bad.gguf", "http://127.0.0.1:1/a.gguf", "https://127.0.0.1:1/a.gguf"])
+@pytest.mark.parametrize("link", [False, True])
+def test_what_cannot_be_added_leaves_no_folder(tmp_path: Path, source: str, link: bool):
+    (tmp_path / "bad.gguf").write_bytes(b"no model")
+    with pytest.raises(ConfigError):
+        add_file("foo", source if "://" in source else str(tmp_path / source), data_dir=tmp_path / "data", link=link)
+    assert not (tmp_path / "data" / "models" / "foo").exists()
+    assert installed(tmp_path / "data") == []
+
+
+def test_what_has_the_name_stays_when_another_file_cannot_be_added(tiny: Path, tmp_path: Path):
+    path = add_file("foo", str(tiny), data_dir=tmp_path)
+    (tmp_path / "bad.gguf").write_bytes(b"no model")
+    with pytest.raises(ConfigError):
+        add_file("foo", str(tmp_path / "bad.gguf"), data_dir=tmp_path)
+    assert locate("foo", {}, tmp_path) == path
+
+
 def test_a_touched_file_is_hashed_once_and_used(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = add_file("mine", str(tiny), data_dir=tmp_path)
     hashed: list[Path] = []

@@ -205,3 +205,42 @@ def test_importing_brings_in_no_model_library(module: str) -> None:
     code = f"import sys, {module}; print([m for m in {heavy.split()!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_registry_that_several_runtimes_have_stays_open_until_who_made_it_closes_it() -> None:
+    from rtfs.runtime import Runtime
+
+    provider = Scripted()
+    ask = '(defn ask ^:delegation :remote "m" "It." [x :string] :-> :string "body")'
+    with ModelRegistry() as registry:
+        registry.register("m", provider)
+        first, second = Runtime(models=registry), Runtime(models=registry, on_warning=lambda *_: None)
+        for runtime in (first, second):
+            runtime.run(ask)
+        assert first.run('(ask "a")') == "ok"
+        first.close()
+        assert provider.closed == 0
+        assert second.run('(ask "b")') == "ok"
+        call = second.function("ask")
+        second.close()
+        assert call("c") == "body", "a closed runtime asks nobody"
+        third = Runtime(models=registry)
+        third.run(ask)
+        assert third.run('(ask "d")') == "ok"
+        assert registry._listeners == [third.delegation._models_changed], "those that are closed are forgotten"
+        third.close()
+        assert (provider.closed, registry._listeners) == (0, [])
+    assert provider.closed == 1
+
+
+def test_a_runtime_closes_the_registry_that_it_made() -> None:
+    from rtfs.runtime import Runtime
+
+    provider, other = Scripted(), Scripted()
+    with Runtime(environ={}) as runtime:
+        runtime.models.register("mine", provider)
+    assert provider.closed == 1
+    with Runtime(environ={}) as runtime, ModelRegistry() as registry:
+        runtime.models.register("mine", other)
+        runtime.replace_models(registry)
+    assert other.closed == 1

@@ -44,6 +44,47 @@ def doubts(text: str) -> list[tuple[int, str]]:
 # --- what a file means ---
 
 
+IN_FLIGHT = """\
+[targets]
+both = ["local:smollm2", "local", "remote:kimi-k2"]
+[max_in_flight]
+kimi = 20
+both = 3
+"remote:gpt-4o*" = 5
+[environments.test.max_in_flight]
+kimi = 2
+openai = 1
+"""
+
+
+def test_how_many_may_be_in_flight():
+    found = {label: policy.max_in_flight for label, policy in read_all(IN_FLIGHT, "delegation.toml").items()}
+    assert [(one.name, one.most) for one in found[""]] == [("kimi", 20), ("both", 3), ("remote:gpt-4o*", 5)]
+    assert [(one.name, one.most) for one in found["test"]] == [("kimi", 2), ("both", 3), ("remote:gpt-4o*", 5), ("openai", 1)]
+    kimi, both, wide = found[""]
+    assert [one.fits("kimi", "remote:kimi:k2") for one in (kimi, both, wide)] == [True, False, False]
+    assert [one.fits("llama.cpp", "local:smollm2") for one in (kimi, both, wide)] == [False, True, False]
+    assert [one.fits("openai", "remote:gpt-4o-mini") for one in (kimi, both, wide)] == [False, False, True]
+    assert [one.fits("openai", "remote:kimi") for one in (kimi, both, wide)] == [False, False, False]
+
+
+def test_mistakes_about_what_is_in_flight():
+    text = '[max_in_flight]\n"kimi:k2" = 1\n"local:" = 1\nkimi = 0\nollama = 2.5\n"remote:m" = true\n'
+    found = mistakes(text)
+    assert [(line, message.partition(", got")[0]) for line, message, _ in found] == [
+        (2, "`max_in_flight.kimi:k2` is neither a provider nor a target"),
+        (3, "`max_in_flight.local:` is neither a provider nor a target"),
+        (4, "`max_in_flight.kimi` should be a number of requests from 1 to 100,000"),
+        (5, "`max_in_flight.ollama` should be a number of requests from 1 to 100,000"),
+        (6, "`max_in_flight.remote:m` should be a number of requests from 1 to 100,000"),
+    ]
+    assert found[0][2] == "a model of a provider is a target: remote:kimi:k2"
+    assert doubts("[max_in_flight]\nkimmi = 1\nmine = 2\nvllm = 3\n") == [
+        (2, "`max_in_flight.kimmi` is the name of no provider that RTFS brings"),
+        (3, "`max_in_flight.mine` is the name of no provider that RTFS brings"),
+    ]
+
+
 def test_an_empty_file_is_a_policy():
     policy = read_policy("", "delegation.toml")
     assert (policy.rules, policy.settings, policy.warnings) == ((), CallSettings(), ())
