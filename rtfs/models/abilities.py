@@ -44,6 +44,7 @@ TABLE: tuple[tuple[str, str, Abilities], ...] = (
     ("openrouter", "*", Abilities(logprobs=False, embeddings=False)),
     ("ollama", "*", Abilities(json_schema=True, logprobs=False, embeddings=False)),
     ("vllm", "*", Abilities(json_schema=True, logprobs=False, embeddings=False)),
+    ("sglang", "*", Abilities(json_schema=True, logprobs=False, embeddings=False)),
     ("openai-compatible", "*", Abilities(logprobs=False, embeddings=False)),
 )
 

@@ -188,6 +188,10 @@ class LlamaCppProvider:
             with pool.lease() as loaded:
                 yield pool, loaded
 
+    def at_once(self, model: str) -> int:
+        """How many requests run at once: one in each context of the pool, whose own queue is not fair."""
+        return self._pool_size
+
     def unload(self) -> int:
         """Free the weights and contexts that no call is using; how many models that were. The next call loads them again."""
         with self._lock:

@@ -244,6 +244,5 @@ class ModelProvider(Protocol):
 def at_once(provider: ModelProvider, model: str) -> int | None:
     """How many requests of a model a provider answers at once, where it says so."""
     say = getattr(provider, "at_once", None)
-    # as large is the pool of contexts over a model file, whose own queue is not fair
-    found: int | None = getattr(provider, "_pool_size", None) if say is None else say(model)
+    found: int | None = None if say is None else say(model)
     return found
