@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from rtfs.models.protocol import NO_USAGE, ModelRequest
 _TOO_LONG = (
     "context_length", "context length", "maximum context", "context window", "context size", "exceed_context", "prompt is too long",
 )  # fmt: skip
+_LONGEST_WORD = 7  # a key that is no longer is no secret, and may stand inside a word
 _LONGEST_DETAIL = 300  # characters of the server's own words in a message
 _LONGEST_COMPLAINT = 4_000  # characters of them that are looked at
 
@@ -184,8 +186,10 @@ class HttpFaults:
 
     def shown(self, text: str) -> str:
         """Foreign text for a message: the key taken out, control characters too, on one line, not long."""
-        if self._key:
+        if len(self._key) > _LONGEST_WORD:
             text = text.replace(self._key, "[key]")
+        elif self._key:  # `x` for a server that wants any key: `maximum` stays
+            text = re.sub(rf"(?<!\w){re.escape(self._key)}(?!\w)", "[key]", text)
         text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         return text if len(text) <= _LONGEST_DETAIL else text[:_LONGEST_DETAIL] + "…"
 

@@ -313,6 +313,14 @@ def test_a_key_never_comes_back(server: OpenAIServer, provider: OpenAICompatible
     assert "bad key [key]" in error.message
 
 
+def test_a_key_that_is_no_secret_leaves_words_whole(server: OpenAIServer) -> None:
+    provider = OpenAICompatibleProvider(base_url=server.base_url, api_key="x")
+    server.script(Events(({"error": {"message": "no key x: the maximum is exceeded"}},)))
+    _, error = received(provider.stream(request()))
+    assert "no key [key]: the maximum is exceeded" in error.message
+    provider.close()
+
+
 def test_closing_a_stream_closes_its_connection(server: OpenAIServer, provider: OpenAICompatibleProvider) -> None:
     server.script(Events(tuple(x for _ in range(400) for x in (event({"content": "x"}), 0.02))))
     coming = provider.stream(request())
