@@ -64,7 +64,7 @@ class CacheManager:
         semantic: opens L3, when the first question of mode `semantic` comes; it may answer None: there is none.
         layers: further layers, for figures and for clearing: those of plans and code.
         default: the mode of questions whose function and policy say nothing.
-        refresh: the layers (`L2` …) in which nothing kept before is used: each question is asked once, and its reply kept anew.
+        refresh: the layers (`L2` …) in which nothing kept before is used: each question is asked until its reply is kept anew.
         samples: how many replies are kept of a question of mode `sample` that does not say.
     """
 
@@ -127,7 +127,7 @@ class CacheManager:
         """
         key, request = self._turn(question)
         replies = None if self._closed else self.replies
-        fresh = NAME in self._refresh and self._to_refresh(key)
+        fresh = self._is_to_refresh(key)
         before = self._flights.ended
         if replies is not None and not fresh:
             kept = replies.find(question, key)
@@ -135,8 +135,9 @@ class CacheManager:
                 return Answered(kept, key, NAME)
 
         def work() -> Answered:
-            if replies is not None and not fresh and self._flights.ended != before:  # it may have come since it was looked for
-                kept = replies.find_late(question, key)
+            # it may have come since it was looked for
+            if replies is not None and self._flights.ended != before and not (fresh and self._is_to_refresh(key)):
+                kept = replies.find(question, key) if fresh else replies.find_late(question, key)
                 if kept is not None:
                     return Answered(kept, key, NAME)
             return self._beyond(question, key, request, ask)
@@ -150,7 +151,7 @@ class CacheManager:
         if own or answered.layer is not None:
             return answered
         if replies is not None:
-            replies.shared(answered.kept)
+            replies.shared(answered.kept, looked_for=not fresh)
         return Answered(answered.kept, key, NAME, {"shared": True})
 
     def forget(self, key: bytes) -> None:
@@ -170,11 +171,11 @@ class CacheManager:
         if self._closed:  # meanwhile; a store would open its file anew
             return Answered(kept, key)
         if isinstance(kept, KeptError):
-            if self.replies is not None:
-                self.replies.keep_error(question, key, kept)
+            if self.replies is not None and self.replies.keep_error(question, key, kept):
+                self._is_refreshed(key)
             return Answered(kept, key)
-        if self.replies is not None:
-            self.replies.keep(question, key, kept)
+        if self.replies is not None and self.replies.keep(question, key, kept):
+            self._is_refreshed(key)
         if semantic is None:
             return Answered(kept, key)
         if look is not None:
@@ -199,14 +200,13 @@ class CacheManager:
         request = question.request
         return keys.key(NAME, question.key, number), replace(request, seed=(request.seed + number) % 2**31)
 
-    def _to_refresh(self, key: bytes) -> bool:
-        """Whether a key is met for the first time."""
-        with self._lock:
-            if key in self._refreshed:
-                return False
-            if len(self._refreshed) < _MOST_TURNS:
-                self._refreshed.add(key)
-            return True
+    def _is_to_refresh(self, key: bytes) -> bool:
+        """Whether what is kept under a key is not to be used: nothing was kept under it since this began."""
+        return NAME in self._refresh and key not in self._refreshed
+
+    def _is_refreshed(self, key: bytes) -> None:
+        if NAME in self._refresh and len(self._refreshed) < _MOST_TURNS:
+            self._refreshed.add(key)
 
     # --- all layers ---
 

@@ -278,20 +278,24 @@ class ReplyCache:
             self._counts.misses -= 1
         return kept
 
-    def shared(self, kept: Kept | KeptError) -> None:
-        """A reply that was being made for another call was of use for one more, which had counted as a miss."""
+    def shared(self, kept: Kept | KeptError, *, looked_for: bool = True) -> None:
+        """A reply that was being made for another call was of use for one more, a miss if it was looked for."""
         with self._lock:
             self._counts.hits += 1
             self._counts.negative += type(kept) is KeptError
-            self._counts.misses -= 1
+            self._counts.misses -= looked_for
             self._counts.save(kept.saved)
 
     def keep(self, question: Question, key: bytes, reply: Kept) -> bool:
-        """Keep a reply, so that it is found by model, function and operands as well."""
+        """Keep a reply, so that it is found by model, function and operands as well; an error before it is gone in any case."""
+        kept = self._keep(question, key, reply)
+        if not kept and type(self._read(key, question.private)) is KeptError:  # it is no longer so
+            self.invalidate(key)
+        return kept
+
+    def _keep(self, question: Question, key: bytes, reply: Kept) -> bool:
         ttl_s = question.ttl_s if question.nothing_s is None else question.limit_s(reply)
         if ttl_s == 0:
-            if type(self._read(key, question.private)) is KeptError:  # it is no longer so
-                self.invalidate(key)
             return False
         later, text = self._later, reply.text
         if later is None or not text.isascii():  # others may have half a character in them, and are not kept then

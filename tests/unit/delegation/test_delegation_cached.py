@@ -19,7 +19,7 @@ from rtfs.caching.stores.tiered import TieredStore
 from rtfs.delegation.allowance import Allowance
 from rtfs.delegation.budget import Budget
 from rtfs.errors import DelegationError, EvalError, LimitExceeded
-from rtfs.models.protocol import ModelReply, ModelRequest
+from rtfs.models.protocol import ModelReply, ModelRequest, Usage
 from rtfs.models.registry import ModelRegistry
 from rtfs.types.nodes import STRING
 from rtfs.values.maps import Map
@@ -190,6 +190,51 @@ def test_refreshing_asks_once_and_keeps_anew() -> None:
     bench = Bench("complaint", "never", store=store, refresh=frozenset({"L2"}))
     assert [bench(), bench()] == ["complaint"] * 2
     assert Bench("never", store=store)() == "complaint"
+
+
+def test_refreshing_that_failed_uses_nothing_from_before() -> None:
+    store = MemoryStore()
+    Bench("praise", store=store)()
+    bench = Bench(DelegationError("no", kind="model-refused"), "complaint", store=store, refresh=frozenset({"L2"}))
+    with pytest.raises(DelegationError):
+        bench()
+    assert [bench(), bench(), bench.asked] == ["complaint", "complaint", 2]
+    stats = bench.caches.stats()[0]
+    assert (stats.hits, stats.misses) == (1, 0), "what is not looked for is no miss"
+
+
+def test_who_comes_while_a_reply_is_refreshed_has_the_new_one() -> None:
+    store = MemoryStore()
+    Bench("praise", store=store)()
+    started, go = threading.Event(), threading.Event()
+
+    def slow(request: ModelRequest) -> str:
+        started.set()
+        go.wait(30)
+        return "complaint"
+
+    bench = Bench(slow, "never", store=store, refresh=frozenset({"L2"}))
+    values: list[Any] = []
+    threads = [threading.Thread(target=lambda: values.append(bench())) for _ in range(8)]
+    threads[0].start()
+    assert started.wait(30)
+    for thread in threads[1:]:
+        thread.start()
+    go.set()
+    for thread in threads:
+        thread.join(30)
+    assert values == ["complaint"] * 8
+    assert bench.asked == 1
+    stats = bench.caches.stats()[0]
+    assert (stats.hits, stats.misses) == (7, 0)
+
+
+def test_what_is_refreshed_and_not_kept_leaves_nothing_from_before_to_be_used() -> None:
+    store, given = MemoryStore(), options(cache=Map([(Keyword("min-confidence"), 0.8)]))
+    Bench("praise", store=store)(options=given)
+    unsure = ModelReply(text="complaint", usage=Usage(prompt_tokens=1, completion_tokens=1), score=0.5)
+    bench = Bench(unsure, store=store, refresh=frozenset({"L2"}))
+    assert [bench(options=given), bench(options=given), bench.asked] == ["complaint", "complaint", 2]
 
 
 def test_a_stampede_makes_one_call() -> None:

@@ -15,6 +15,8 @@ from rtfs.caching.kept_error import KeptError, outcome_of
 from rtfs.caching.manager import CacheManager
 from rtfs.caching.question import Kept, Question, SemanticLook
 from rtfs.caching.replies import HELD_S, ReplyCache
+from rtfs.caching.stores.batched import BatchedStore
+from rtfs.caching.stores.guarded import GuardedStore
 from rtfs.caching.stores.memory import MemoryStore
 from rtfs.caching.stores.sqlite import SQLiteStore
 from rtfs.caching.stores.tiered import TieredStore
@@ -26,7 +28,7 @@ from rtfs.delegation.settings import CallSettings
 from rtfs.delegation.targets import LocalModel
 from rtfs.errors import ConfigError, DelegationError, EvalError, LimitExceeded, RtfsError, render
 from rtfs.models.openai_compatible import OpenAICompatibleProvider
-from rtfs.models.protocol import ModelRequest
+from rtfs.models.protocol import ModelReply, ModelRequest, Usage
 from rtfs.models.registry import ModelRegistry
 from rtfs.types.nodes import STRING
 from rtfs.values.maps import Map
@@ -518,6 +520,18 @@ def test_nothing_that_is_not_to_be_kept_takes_the_place_of_an_error() -> None:
     bench = Bench("", store=store, refresh=frozenset({"L2"}))
     assert [bench(**given), bench(**given)] == ["", ""]
     assert bench.asked == 2
+
+
+@pytest.mark.parametrize("file", [False, True])
+def test_an_answer_that_is_not_sure_enough_to_be_kept_takes_the_place_of_an_error(tmp_path: Path, file: bool) -> None:
+    inner = GuardedStore(SQLiteStore(str(tmp_path / "replies.sqlite")))
+    store = BatchedStore(inner, max_entries=1_000, max_bytes=1_000_000) if file else MemoryStore()
+    given = wish(errors_s=60, min_confidence=0.8)
+    failing(Bench(refusal(), store=store), options=given)
+    unsure = ModelReply(text="praise", usage=Usage(prompt_tokens=1, completion_tokens=1), score=0.5)
+    assert Bench(unsure, store=store, refresh=frozenset({"L2"}))(options=given) == "praise"
+    assert Bench("complaint", store=store)(options=given) == "complaint"
+    store.close()
 
 
 # --- what is written -------------------------------------------------------------------------
