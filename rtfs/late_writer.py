@@ -105,17 +105,25 @@ def _finish() -> None:
         writer.flush()
 
 
-#: Those that were there when a fork began.
+#: Those that stand still for a fork.
 _held: list[LateWriter] = []
 _forking = threading.Lock()
 
 
 def _before_fork() -> None:
     _forking.acquire()
-    _held[:] = _all
-    for writer in _held:
+    for writer in _everyone():
         writer._writing.acquire()
+        _held.append(writer)  # what comes now may be interrupted; the others are then not held, and are not to be released
         writer._before_fork()
+
+
+def _everyone() -> list[LateWriter]:
+    while True:
+        try:
+            return list(_all)
+        except RuntimeError:  # another thread has made one meanwhile
+            continue
 
 
 def _after_fork() -> None:
@@ -127,8 +135,8 @@ def _after_fork() -> None:
 def _forked() -> None:
     _forking.release()
     _running.clear()
-    while _held:
-        writer = _held.pop()
+    _held.clear()
+    for writer in _everyone():
         writer._begin()
         writer._forked()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import sys
 import threading
 import time
 import traceback
@@ -22,6 +23,7 @@ from rtfs.caching.single_flight import SingleFlight
 from rtfs.caching.stores.guarded import GuardedStore
 from rtfs.caching.stores.memory import MemoryStore
 from rtfs.caching.stores.sqlite import SQLiteStore
+from rtfs.late_writer import LateWriter
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 KEY = b"k" * 32
@@ -145,3 +147,25 @@ def test_a_runtime_with_caches_in_the_midst_of_calls(tmp_path: Path) -> None:
         for thread in threads:
             thread.join(PATIENCE_S)
         caches.close()
+
+
+class Interrupted(LateWriter):
+    """Ctrl+C comes while it is being written for a fork."""
+
+    def _before_fork(self) -> None:
+        raise KeyboardInterrupt
+
+
+def test_a_fork_that_was_interrupted_hinders_no_later_one() -> None:
+    def forks() -> bool:
+        sys.unraisablehook = lambda _: None  # what interrupts a fork is only printed
+        writers = [Interrupted("test", 0.01) for _ in range(3)]
+        statuses = []
+        for _ in range(2):
+            child = os.fork()
+            if child == 0:
+                os._exit(0 if all(writer._writing.acquire(blocking=False) for writer in writers) else 1)
+            statuses.append(os.waitpid(child, 0)[1])
+        return statuses == [0, 0]
+
+    assert in_a_child(forks)
