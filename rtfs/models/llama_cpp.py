@@ -160,7 +160,8 @@ class LlamaCppProvider:
         weights_are = "q8" if self._requantise else "as it is"
         labels_are = "calibrated" if self._calibrate else "raw"
         layers = self._gpu_layers if profile.gpu_layers is None else profile.gpu_layers
-        return f"{identity} {profile.form} {weights_are} {labels_are} {installed_version()} {layers}".rstrip()
+        room = "" if self._max_context_tokens == MAX_CONTEXT_TOKENS else f" {self._max_context_tokens} tokens"
+        return f"{identity} {profile.form} {weights_are} {labels_are} {installed_version()} {layers}{room}".rstrip()
 
     def availability(self, model: str) -> Availability:
         if importlib.util.find_spec("llama_cpp") is None:

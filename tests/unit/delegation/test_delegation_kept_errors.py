@@ -153,6 +153,14 @@ def test_an_error_is_kept_for_its_time_also_while_it_is_held_as_it_was_read() ->
     assert failing(Bench(refusal(), store=bench.store), args=("x",), options=given).kind == "model-refused"
 
 
+def test_an_error_that_was_kept_by_a_clock_that_was_wrong_is_not_used_until_then() -> None:
+    now = [1_000_000.0]
+    bench = Bench(refusal(), "praise", clock=lambda: now[0])
+    failing(bench, options=wish(errors_s=60))
+    now[0] = 1_000.0
+    assert bench(options=wish(errors_s=60)) == "praise"
+
+
 def test_zero_seconds_are_not_at_all() -> None:
     bench = Bench(refusal())
     for _ in range(2):

@@ -114,6 +114,7 @@ def test_the_version_is_that_of_the_file_and_of_how_it_is_asked(tiny: Path, tmp_
     provider = LlamaCppProvider(environ={}, data_dir=tmp_path, cache_dir=tmp_path)
     first = provider.version("mine")
     assert first == provider.version("mine") != LlamaCppProvider(environ={}, data_dir=tmp_path, cache_dir=tmp_path, calibrate=False).version("mine")
+    assert first != LlamaCppProvider(environ={}, data_dir=tmp_path, cache_dir=tmp_path, max_context_tokens=256).version("mine")
     copy.write_bytes(write_tiny_gguf(tmp_path / "other.gguf", seed=1).read_bytes())
     assert provider.version("mine") != first
     digest = sha256(tiny.read_bytes()).hexdigest()
