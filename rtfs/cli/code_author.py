@@ -36,7 +36,8 @@ class CodeAuthor:
     Args:
         subject: the function whose records it is to see; where its calls may not go, they may not either.
     Raises:
-        ConfigError: an option makes no sense.
+        ConfigError: an option makes no sense, or a tenant may not ask a model behind an API, which is then shown nobody's records:
+            a log does not say whose they are.
     """
 
     def __init__(self, subject: Subject, folder: str, options: Any, terminal: Terminal) -> None:
@@ -45,6 +46,7 @@ class CodeAuthor:
         from rtfs.delegation.crystallise.proposing import asking_program
         from rtfs.delegation.linking import options_of
         from rtfs.delegation.tags import PRIVATE_TAGS, tags_of
+        from rtfs.delegation.targets import RemoteModel
         from rtfs.runtime import Runtime
 
         for name, least, most in (("tries", 1, 20), ("max_tokens", 1, 1_000_000), ("timeout", 0.001, 86_400)):
@@ -63,6 +65,14 @@ class CodeAuthor:
         )
         #: `local-model`, or `remote`.
         self.kind = target_of(runtime, options.model)
+        if self.kind == "remote":
+            refusals: list[str] = getattr(runtime.engine, "refusing_tenants", lambda target: [])(RemoteModel(options.model))
+            if refusals:
+                runtime.close()
+                raise ConfigError(
+                    f"{options.model} is shown no records: {refusals[0]}, and they may be this tenant's",
+                    hint="name a model that all tenants may use, or one of this machine",
+                )
         #: Requests that were shown instead of being sent.
         self.shown: list[dict[str, Any]] = []
         if options.show_request:

@@ -99,6 +99,11 @@ class PolicyEngine(Listeners):
         """Why the policy's limits refuse a target for a call; None when they do not. Asked again before each target is used."""
         return self._active.policy.refusal(target, context)
 
+    def refusing_tenants(self, target: ExecTarget) -> list[str]:
+        """Why tenants must not use a target, a text for each that has limits against it."""
+        found = [limits.refusal(target) for limits in self._active.policy.tenants.values()]
+        return [why for why in found if why is not None]
+
     @property
     def private_tags(self) -> frozenset[str]:
         """Tags of calls whose data never leaves the machine, for the policy or an engine that its rules hand over to."""
