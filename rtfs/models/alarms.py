@@ -7,11 +7,14 @@ somebody has to set in time.
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import threading
 import time
 from collections.abc import Callable
+
+log = logging.getLogger("rtfs.models")
 
 #: Seconds between two looks at alarms, which their owners may set anew without telling anybody.
 TICK_S = 0.05
@@ -87,7 +90,10 @@ class Alarms:
                     self._wakes = min(self._wakes, now + TICK_S)
                     self._changed.wait(self._wakes - now)
             for alarm in due:
-                alarm.ring()
+                try:
+                    alarm.ring()
+                except Exception:  # which should not be; without this thread, no other alarm would ever ring
+                    log.exception("an alarm could not be told")
 
 
 ALARMS = Alarms()

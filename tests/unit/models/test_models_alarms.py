@@ -75,3 +75,11 @@ def test_one_thread_looks_after_all_and_begins_anew() -> None:
     rung = threading.Event()
     alarms.set(rung.set).rings_in(0.0)
     assert rung.wait(2)
+
+
+def test_an_alarm_that_fails_silences_no_other() -> None:
+    alarms, rung = Alarms(), threading.Event()
+    alarms.set(lambda: 1 / 0, time.monotonic())  # type: ignore[arg-type, return-value]
+    time.sleep(3 * TICK_S)
+    alarms.set(rung.set, time.monotonic())
+    assert rung.wait(5)
