@@ -142,9 +142,10 @@ class ReplyCache:
         return None
 
     def _is_good(self, kept: Kept, min_confidence: float, ttl_s: float | None) -> bool:
+        """Whether a reply may be used; one from a time to come was made by a clock that was wrong, and its age is as unsure."""
         least = self.config.min_confidence
         least = min_confidence if min_confidence > least else least
-        return kept.confidence >= least and (ttl_s is None or self._clock() - kept.created <= ttl_s)
+        return kept.confidence >= least and (ttl_s is None or abs(self._clock() - kept.created) <= ttl_s)
 
     def _read(self, key: bytes, private: bool) -> Kept | KeptError | None:
         held = None if private else self._held.get(key)

@@ -276,7 +276,7 @@ class SemanticCache:
     def _fresh(self, entry: CachedAnswer, question: Question) -> bool:
         least = max(question.min_confidence, self.config.min_confidence)
         limit_s = question.limit_s(entry.reply)
-        fresh = limit_s is None or (limit_s > 0 and self._clock() - entry.reply.created <= limit_s)
+        fresh = limit_s is None or (limit_s > 0 and abs(self._clock() - entry.reply.created) <= limit_s)
         return fresh and entry.reply.confidence >= least
 
     # --- the layer ---

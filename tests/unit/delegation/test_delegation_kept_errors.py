@@ -161,6 +161,15 @@ def test_an_error_that_was_kept_by_a_clock_that_was_wrong_is_not_used_until_then
     assert bench(options=wish(errors_s=60)) == "praise"
 
 
+def test_an_answer_that_was_kept_by_a_clock_that_was_wrong_is_not_used_until_then_either() -> None:
+    now = [1_000_000.0]
+    bench = Bench("praise", "complaint", clock=lambda: now[0])
+    given = wish(ttl_s=60)
+    assert bench(options=given) == bench(options=given) == "praise"
+    now[0] = 1_000.0
+    assert bench(options=given) == "complaint"
+
+
 def test_zero_seconds_are_not_at_all() -> None:
     bench = Bench(refusal())
     for _ in range(2):
