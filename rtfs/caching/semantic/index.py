@@ -2,13 +2,13 @@
 
 Measured on two cores with 384 dimensions (`benches/semantic_speed.py`): the product of a matrix with a vector answers in 0.2 ms
 at 10,000 vectors and in 4 ms at 100,000; the graph (HNSW; Malkov and Yashunin 2016) in 0.2 ms at either and 0.6 ms at a million,
-but takes 100 times as long to add one.  An index gives numbers to vectors and knows nothing else of them; it is not locked, its
-owner is.
+but takes 100 times as long to add one.  An index knows vectors by their keys and nothing else of them; it is not locked, its owner
+is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -19,77 +19,88 @@ if TYPE_CHECKING:
 #: Vectors from which on a graph is built, where FAISS is installed.
 GRAPH_FROM = 8_000
 _NEIGHBOURS = 32
-_BUILDING = 80
+_BUILDING = 128
+#: (vectors of a graph, candidates that a search keeps): wider where there is more to lose one's way in.
+_SEARCHING = ((600_000, 256), (200_000, 192), (0, 128))
 #: Removed vectors stay in a graph, unseen, until they are this part of it; then it is built anew.
 _REMOVED_SHARE = 0.25
 #: Vectors that go into a growing graph with each new one.
 _AT_ONCE = 8
+#: Vectors that are in single precision at a time, and bytes of a file.
+_STEP = 4096
+_PIECE = 1 << 20
 
 
 class Index(Protocol):
-    """Vectors under numbers."""
-
-    kind: str
+    """Vectors under keys."""
 
     def __len__(self) -> int: ...
 
-    def add(self, number: int, vector: Vector) -> None:
-        """Keep a vector under a number that is not in use."""
+    def keys(self) -> Iterable[bytes]: ...
 
-    def remove(self, number: int) -> bool:
+    def add(self, key: bytes, vector: Vector) -> None:
+        """Keep a vector under a key that is not in use."""
+
+    def remove(self, key: bytes) -> bool:
         """Forget a vector; whether there was one."""
 
-    def search(self, vector: Vector, most: int) -> list[tuple[int, float]]:
-        """(number, cosine) of the nearest, nearest first; at most `most`."""
-        ...
+    def vector(self, key: bytes) -> Vector | None:
+        """The vector under a key, if there is one."""
 
-    def items(self) -> Iterator[tuple[int, Vector]]: ...
+    def search(self, vector: Vector, most: int) -> list[tuple[bytes, float]]:
+        """(key, cosine) of the nearest, nearest first; at most `most`."""
+        ...
 
 
 class Exact:
     """All vectors in one matrix."""
-
-    kind = "exact"
 
     def __init__(self, dimensions: int) -> None:
         import numpy as np
 
         self.dimensions = dimensions
         self._matrix = np.empty((4, dimensions), np.float32)
-        self._numbers: list[int] = []
-        self._rows: dict[int, int] = {}
+        self._keys: list[bytes] = []
+        self._rows: dict[bytes, int] = {}
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self._keys)
 
-    def add(self, number: int, vector: Vector) -> None:
+    def keys(self) -> Iterable[bytes]:
+        return self._keys
+
+    def add(self, key: bytes, vector: Vector) -> None:
         import numpy as np
 
-        row = len(self._numbers)
+        row = len(self._keys)
         if row == len(self._matrix):
             grown = np.empty((2 * row, self._matrix.shape[1]), np.float32)
             grown[:row] = self._matrix
             self._matrix = grown
         self._matrix[row] = vector
-        self._numbers.append(number)
-        self._rows[number] = row
+        self._keys.append(key)
+        self._rows[key] = row
 
-    def remove(self, number: int) -> bool:
-        row = self._rows.pop(number, None)
+    def remove(self, key: bytes) -> bool:
+        row = self._rows.pop(key, None)
         if row is None:
             return False
         # the last one takes its place
-        last = self._numbers.pop()
-        if last != number:
-            self._matrix[row] = self._matrix[len(self._numbers)]
-            self._numbers[row] = last
+        last = self._keys.pop()
+        if last != key:
+            self._matrix[row] = self._matrix[len(self._keys)]
+            self._keys[row] = last
             self._rows[last] = row
         return True
 
-    def search(self, vector: Vector, most: int) -> list[tuple[int, float]]:
+    def vector(self, key: bytes) -> Vector | None:
+        row = self._rows.get(key)
+        return None if row is None else self._matrix[row]
+
+    def search(self, vector: Vector, most: int) -> list[tuple[bytes, float]]:
         import numpy as np
 
-        count = len(self._numbers)
+        count = len(self._keys)
         if not count:
             return []
         cosines = self._matrix[:count] @ vector
@@ -97,154 +108,186 @@ class Exact:
         # a few times the largest: a quarter of the time of a partial sort
         for _ in range(min(most, count)):
             row = int(cosines.argmax())
-            found.append((self._numbers[row], float(cosines[row])))
+            found.append((self._keys[row], float(cosines[row])))
             cosines[row] = -np.inf
         return found
 
-    def items(self) -> Iterator[tuple[int, Vector]]:
-        yield from zip(self._numbers, self._matrix)
-
-    def vector(self, number: int) -> Vector | None:
-        """The vector under a number, if there is one."""
-        row = self._rows.get(number)
-        return None if row is None else self._matrix[row]
-
 
 class Graph:
-    """An HNSW graph of FAISS; what was removed is skipped until the graph is built anew."""
+    """An HNSW graph of FAISS over vectors in half precision, which is what the store has of them too.
 
-    kind = "graph"
+    What was removed stays a way through the graph, and is never an answer; see `worn`.
+    """
 
     def __init__(self, dimensions: int) -> None:
-        import faiss
-
+        faiss = _faiss()
         faiss.omp_set_num_threads(1)
-        self._dimensions = dimensions
-        self._graph: Any = faiss.IndexHNSWFlat(dimensions, _NEIGHBOURS, faiss.METRIC_INNER_PRODUCT)
+        self.dimensions = dimensions
+        half = faiss.ScalarQuantizer.QT_fp16
+        self._graph: Any = faiss.IndexHNSWSQ(dimensions, half, _NEIGHBOURS, faiss.METRIC_INNER_PRODUCT)
         self._graph.hnsw.efConstruction = _BUILDING
-        self.numbers: list[int] = []
-        """By place in the graph; -1 for what was removed."""
-        self._places: dict[int, int] = {}
+        self.places: list[bytes | None] = []
+        """The key of each place in the graph; None for what was removed."""
+        self._of_key: dict[bytes, int] = {}
+        self._there = bytearray()
+        """A bit for each place, the lowest first: whether its key is still there."""
 
     @classmethod
-    def of(cls, numbers: list[int], vectors: Any) -> Graph:
-        """A graph of many vectors at once."""
+    def of(cls, keys: list[bytes], vectors: Any) -> Graph:
+        """A graph of many vectors at once, of any precision."""
+        import numpy as np
+
         graph = cls(vectors.shape[1])
-        graph._graph.add(vectors)
-        graph.numbers = list(numbers)
-        graph._places = {number: place for place, number in enumerate(numbers)}
+        for start in range(0, len(vectors), _STEP):
+            graph._graph.add(np.ascontiguousarray(vectors[start : start + _STEP], np.float32))
+        for key in keys:
+            graph._place(key)
         return graph
 
+    def _place(self, key: bytes | None) -> None:
+        """The next place is that of a key."""
+        place = len(self.places)
+        if not place & 7:
+            self._there.append(0)
+        self.places.append(key)
+        if key is not None:
+            self._of_key[key] = place
+            self._there[place >> 3] |= 1 << (place & 7)
+
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._of_key)
 
-    def add(self, number: int, vector: Vector) -> None:
-        self._places[number] = len(self.numbers)
-        self.numbers.append(number)
-        self._graph.add(vector[None])
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._of_key
 
-    def remove(self, number: int) -> bool:
-        place = self._places.pop(number, None)
+    def keys(self) -> Iterable[bytes]:
+        return self._of_key
+
+    @property
+    def worn(self) -> bool:
+        """Whether so much was removed that it had better be built anew."""
+        return len(self.places) - len(self._of_key) > max(64, _REMOVED_SHARE * len(self.places))
+
+    def add(self, key: bytes, vector: Vector) -> None:
+        import numpy as np
+
+        self._place(key)
+        self._graph.add(np.ascontiguousarray(vector[None], np.float32))
+
+    def remove(self, key: bytes) -> bool:
+        place = self._of_key.pop(key, None)
         if place is None:
             return False
-        self.numbers[place] = -1
-        if len(self.numbers) - len(self._places) > max(64, _REMOVED_SHARE * len(self.numbers)):
-            self._rebuild()
+        self.places[place] = None
+        self._there[place >> 3] &= ~(1 << (place & 7))
         return True
 
-    def _rebuild(self) -> None:
+    def vector(self, key: bytes) -> Vector | None:
+        place = self._of_key.get(key)
+        if place is None:
+            return None
+        found: Vector = self._graph.reconstruct(place)
+        return found
+
+    def search(self, vector: Vector, most: int) -> list[tuple[bytes, float]]:
         import numpy as np
 
-        kept = list(self.items())
-        vectors = np.array([vector for _, vector in kept], np.float32).reshape(len(kept), self._dimensions)
-        fresh = Graph.of([number for number, _ in kept], vectors)
-        self._graph, self.numbers, self._places = fresh._graph, fresh.numbers, fresh._places
-
-    def search(self, vector: Vector, most: int) -> list[tuple[int, float]]:
-        count = len(self.numbers)
-        if not self._places:
+        faiss = _faiss()
+        count = len(self.places)
+        if not self._of_key:
             return []
-        # wider where there is more to lose one's way in: recall of the nearest stays above 0.99 (measured to a million)
-        removed = count - len(self._places)
-        self._graph.hnsw.efSearch = 64 if count <= 200_000 else 96 if count <= 600_000 else 160
-        wanted = min(count, most + min(removed, 60))
-        cosines, places = self._graph.search(vector[None], wanted)
-        found = [(self.numbers[place], cosine) for place, cosine in zip(places[0].tolist(), cosines[0].tolist()) if place >= 0]
-        return [pair for pair in found if pair[0] >= 0][:most]
+        how = faiss.SearchParametersHNSW()
+        how.efSearch = next(width for least, width in _SEARCHING if count >= least)
+        if len(self._of_key) < count:
+            how.sel = faiss.IDSelectorBitmap(np.frombuffer(self._there, np.uint8))
+        cosines, places = self._graph.search(vector[None], min(count, most), params=how)
+        found = []
+        for place, cosine in zip(places[0].tolist(), cosines[0].tolist()):
+            key = self.places[place] if place >= 0 else None
+            if key is not None:
+                found.append((key, cosine))
+        return found
 
-    def items(self) -> Iterator[tuple[int, Vector]]:
-        import numpy as np
-
-        step = 4096
-        for start in range(0, len(self.numbers), step):
-            vectors = self._graph.reconstruct_n(start, min(step, len(self.numbers) - start))
-            for number, vector in zip(self.numbers[start : start + step], np.asarray(vectors)):
-                if number >= 0:
-                    yield number, vector
-
-    def to_bytes(self) -> bytes:
-        import faiss
-
-        return bytes(faiss.serialize_index(self._graph))
+    def write(self, out: Callable[[bytes], object]) -> None:
+        """Give the graph out in pieces, so that there is never a second one in memory."""
+        faiss = _faiss()
+        faiss.write_index(self._graph, faiss.PyCallbackIOWriter(out, _PIECE))
 
     @classmethod
-    def from_bytes(cls, data: bytes, numbers: list[int], dimensions: int) -> Graph:
-        """
+    def read(cls, take: Callable[[int], bytes], keys: Iterable[bytes | None], dimensions: int) -> Graph:
+        """A graph that was written, with the keys that its places have now.
+
         Raises:
             ValueError: this is no graph of that many vectors of that width.
         """
-        import faiss
-        import numpy as np
-
+        faiss = _faiss()
         try:
-            found = faiss.deserialize_index(np.frombuffer(data, np.uint8))
+            found = faiss.read_index(faiss.PyCallbackIOReader(take, _PIECE))
         except RuntimeError as error:
             raise ValueError("no index of FAISS") from error
-        if not isinstance(found, faiss.IndexHNSWFlat) or found.ntotal != len(numbers) or found.d != dimensions:
-            raise ValueError("another index than expected")
         graph = cls(dimensions)
+        for key in keys:
+            graph._place(key)
+        if not isinstance(found, faiss.IndexHNSWSQ) or found.ntotal != len(graph.places) or found.d != dimensions:
+            raise ValueError("another index than expected")
         graph._graph = found
-        graph.numbers = list(numbers)
-        graph._places = {number: place for place, number in enumerate(numbers) if number >= 0}
+        graph._graph.hnsw.efConstruction = _BUILDING
         return graph
 
 
 class Growing:
-    """An exact index on its way to a graph: a few vectors more with each one that is added, so that no single one waits for all."""
+    """An index on its way to a graph: a few vectors more with each change, so that no single one waits for all.
 
-    kind = "growing"
+    The older one answers until then: an exact index that has become large, or a graph that is worn.
+    """
 
-    def __init__(self, exact: Exact) -> None:
-        self._exact = exact
-        self.graph = Graph(exact.dimensions)
+    def __init__(self, older: Exact | Graph) -> None:
+        self._older = older
+        self.graph = Graph(older.dimensions)
         """Complete when `done`."""
-        self._left = [number for number, _ in exact.items()]
+        self._left = list(older.keys())
 
     @property
     def done(self) -> bool:
         return not self._left
 
     def __len__(self) -> int:
-        return len(self._exact)
+        return len(self._older)
 
-    def add(self, number: int, vector: Vector) -> None:
-        self._exact.add(number, vector)
-        self.graph.add(number, vector)
+    def keys(self) -> Iterable[bytes]:
+        return self._older.keys()
+
+    def _grow(self) -> None:
         for _ in range(min(_AT_ONCE, len(self._left))):
-            older = self._left.pop()
-            row = self._exact.vector(older)
-            if row is not None:
-                self.graph.add(older, row)
+            key = self._left.pop()
+            vector = self._older.vector(key)
+            # gone meanwhile, or replaced
+            if vector is not None and key not in self.graph:
+                self.graph.add(key, vector)
 
-    def remove(self, number: int) -> bool:
-        self.graph.remove(number)
-        return self._exact.remove(number)
+    def add(self, key: bytes, vector: Vector) -> None:
+        self._older.add(key, vector)
+        self.graph.add(key, vector)
+        self._grow()
 
-    def search(self, vector: Vector, most: int) -> list[tuple[int, float]]:
-        return self._exact.search(vector, most)
+    def remove(self, key: bytes) -> bool:
+        self.graph.remove(key)
+        removed = self._older.remove(key)
+        self._grow()
+        return removed
 
-    def items(self) -> Iterator[tuple[int, Vector]]:
-        return self._exact.items()
+    def vector(self, key: bytes) -> Vector | None:
+        return self._older.vector(key)
+
+    def search(self, vector: Vector, most: int) -> list[tuple[bytes, float]]:
+        return self._older.search(vector, most)
+
+
+def _faiss() -> Any:
+    # its stubs know the classes without what its Python part adds to them
+    import faiss
+
+    return faiss
 
 
 def faiss_there() -> bool:

@@ -22,9 +22,10 @@ from rtfs.caching.semantic.index import GRAPH_FROM, Exact, Graph, Growing, Index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, BinaryIO
 
-_MAGIC = b"rtfs-graph-1\n"
+_MAGIC = b"rtfs-graph-2\n"
+_DIGEST = 32
 
 
 class Partitions:
@@ -40,10 +41,9 @@ class Partitions:
         self._folder = folder
         self._graph_from = graph_from if faiss_there() else 1 << 62
         self._buckets: dict[bytes, dict[bytes, Index]] = {}
-        #: key of an entry -> (its number, partition, bucket), the one that was used the longest ago first
-        self._where: OrderedDict[bytes, tuple[int, bytes, bytes]] = OrderedDict()
-        self._keys: dict[int, bytes] = {}
-        self._next = 0
+        #: key of an entry -> (partition, bucket), one pair for all of a bucket; the one that was used the longest ago first
+        self._where: OrderedDict[bytes, tuple[bytes, bytes]] = OrderedDict()
+        self._places: dict[tuple[bytes, bytes], tuple[bytes, bytes]] = {}
         self._unsaved: set[tuple[bytes, bytes]] = set()
 
     def __len__(self) -> int:
@@ -59,38 +59,35 @@ class Partitions:
         """Take in what the store has for a partition: (key, bucket, vector) of each entry."""
         if partition in self._buckets:
             return
-        self._buckets[partition] = {}
-        several: dict[bytes, list[tuple[bytes, Any]]] = {}
-        for key, bucket, vector in entries:
-            several.setdefault(bucket, []).append((key, vector))
-        for bucket, rows in several.items():
-            self._fill(partition, bucket, rows)
-
-    def _fill(self, partition: bytes, bucket: bytes, rows: list[tuple[bytes, Any]]) -> None:
         import numpy as np
 
-        numbers = []
-        for key, _ in rows:
-            numbers.append(self._number(key, partition, bucket))
+        several: dict[bytes, tuple[list[bytes], bytearray]] = {}
+        for key, bucket, vector in entries:
+            keys, rows = several.setdefault(bucket, ([], bytearray()))
+            keys.append(key)
+            # a million rows in single precision would be 1.5 GB
+            rows += np.asarray(vector, "<f2").tobytes()
+        self._buckets[partition] = {}
+        for bucket in list(several):
+            keys, rows = several.pop(bucket)
+            self._fill(partition, bucket, keys, np.frombuffer(rows, "<f2").reshape(len(keys), self._dimensions))
+
+    def _fill(self, partition: bytes, bucket: bytes, keys: list[bytes], rows: Any) -> None:
         index: Index
-        if len(rows) >= self._graph_from:
-            saved = self._read(bucket, dict(zip([key for key, _ in rows], zip(numbers, [vector for _, vector in rows]))))
+        if len(keys) >= self._graph_from:
+            saved = self._read(bucket, keys, rows)
             if saved is None:
-                saved = Graph.of(numbers, np.array([vector for _, vector in rows], np.float32))
+                saved = Graph.of(keys, rows)
                 self._unsaved.add((partition, bucket))
             index = saved
         else:
             index = Exact(self._dimensions)
-            for number, (_, vector) in zip(numbers, rows):
-                index.add(number, vector)
+            for key, row in zip(keys, rows):
+                index.add(key, row)
+        place = self._place(partition, bucket)
+        for key in keys:
+            self._where[key] = place
         self._buckets[partition][bucket] = index
-
-    def _number(self, key: bytes, partition: bytes, bucket: bytes) -> int:
-        number = self._next
-        self._next += 1
-        self._where[key] = (number, partition, bucket)
-        self._keys[number] = key
-        return number
 
     def add(self, key: bytes, partition: bytes, bucket: bytes, vector: Any) -> None:
         """Take in an entry; one of the same key is replaced."""
@@ -99,28 +96,41 @@ class Partitions:
         index = buckets.get(bucket)
         if index is None:
             index = buckets[bucket] = Exact(self._dimensions)
-        index.add(self._number(key, partition, bucket), vector)
-        if isinstance(index, Graph):
-            self._unsaved.add((partition, bucket))
-        elif isinstance(index, Growing) and index.done:
-            buckets[bucket] = index.graph
-            self._unsaved.add((partition, bucket))
+        index.add(key, vector)
+        self._where[key] = self._place(partition, bucket)
+        self._changed(partition, bucket, index)
+
+    def _place(self, partition: bytes, bucket: bytes) -> tuple[bytes, bytes]:
+        """The same pair each time: a million of them would be 60 MB."""
+        return self._places.setdefault((partition, bucket), (partition, bucket))
+
+    def _changed(self, partition: bytes, bucket: bytes, index: Index) -> None:
+        """An index may have come to be of another kind than suits it."""
+        buckets = self._buckets[partition]
+        if isinstance(index, Growing):
+            if index.done:
+                index = buckets[bucket] = index.graph
+        elif isinstance(index, Graph):
+            if index.worn:
+                buckets[bucket] = Growing(index)
         elif isinstance(index, Exact) and len(index) >= self._graph_from:
             buckets[bucket] = Growing(index)
+        if isinstance(index, Graph):
+            self._unsaved.add((partition, bucket))
 
     def remove(self, key: bytes) -> bool:
         """Forget an entry; whether it was known."""
         found = self._where.pop(key, None)
         if found is None:
             return False
-        number, partition, bucket = found
-        del self._keys[number]
+        partition, bucket = found
         index = self._buckets[partition][bucket]
-        index.remove(number)
-        if not len(index):
+        index.remove(key)
+        if len(index):
+            self._changed(partition, bucket, index)
+        else:
             del self._buckets[partition][bucket]
-        elif index.kind == "graph":
-            self._unsaved.add((partition, bucket))
+            self._places.pop(found, None)
         return True
 
     def search(self, partition: bytes, bucket: bytes, vector: Any, most: int) -> list[tuple[bytes, float]]:
@@ -128,7 +138,7 @@ class Partitions:
         index = self._buckets.get(partition, {}).get(bucket)
         if index is None:
             return []
-        return [(self._keys[number], cosine) for number, cosine in index.search(vector, most)]
+        return index.search(vector, most)
 
     def search_all(self, partition: bytes, vector: Any, most: int) -> list[tuple[bytes, float]]:
         """The same over all buckets of a partition: for explaining, not for answering."""
@@ -152,7 +162,7 @@ class Partitions:
     def clear(self) -> None:
         self._buckets.clear()
         self._where.clear()
-        self._keys.clear()
+        self._places.clear()
         self._unsaved.clear()
 
     # --- files ---
@@ -176,39 +186,60 @@ class Partitions:
     def _write(self, bucket: bytes, graph: Graph) -> None:
         path = self._path(bucket)
         assert path is not None
-        keys = b"".join(self._keys.get(number, bytes(32)) for number in graph.numbers)
-        body = encode([self._identity, keys, graph.to_bytes()])
+        head = encode([self._identity, b"".join([key or bytes(32) for key in graph.places])])
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
         try:
             with os.fdopen(handle, "wb") as out:
-                out.write(_MAGIC + blake2b(body, digest_size=32).digest() + body)
+                digest = blake2b(digest_size=_DIGEST)
+
+                def write(data: bytes) -> None:
+                    digest.update(data)
+                    out.write(data)
+
+                out.write(_MAGIC + bytes(_DIGEST))
+                write(len(head).to_bytes(8))
+                write(head)
+                graph.write(write)
+                out.seek(len(_MAGIC))
+                out.write(digest.digest())
             os.replace(name, path)
         finally:
             Path(name).unlink(missing_ok=True)
 
-    def _read(self, bucket: bytes, there: dict[bytes, tuple[int, Any]]) -> Graph | None:
-        """The saved graph of a bucket, brought up to what the store has; None when it is of no use."""
+    def _read(self, bucket: bytes, there: list[bytes], rows: Any) -> Graph | None:
+        """The saved graph of a bucket, brought up to what the store has; None when it is of no use.
+
+        Args:
+            there: keys in the store.
+            rows: and the vector of each.
+        """
         path = self._path(bucket)
         try:
-            data = b"" if path is None else path.read_bytes()
-        except OSError:
+            with contextlib.nullcontext() if path is None else path.open("rb") as file:
+                if file is None or not _whole(file):
+                    return None
+                identity, keys = decode(file.read(int.from_bytes(file.read(8))))
+                if identity != self._identity:
+                    return None
+                left = {key: at for at, key in enumerate(there)}
+                known = [left.pop(keys[at : at + 32], -1) for at in range(0, len(keys), 32)]
+                if known.count(-1) + len(left) > len(there) // 4:
+                    return None
+                graph = Graph.read(file.read, [None if at < 0 else there[at] for at in known], self._dimensions)
+        except (OSError, Malformed, ValueError, TypeError):
             return None
-        start = len(_MAGIC) + 32
-        if not data.startswith(_MAGIC) or blake2b(data[start:], digest_size=32).digest() != data[len(_MAGIC) : start]:
-            return None
-        try:
-            identity, keys, raw = decode(data[start:])
-            if identity != self._identity:
-                return None
-            known = [bytes(keys[at : at + 32]) for at in range(0, len(keys), 32)]
-            left = dict(there)
-            numbers = [left.pop(key)[0] if key in left else -1 for key in known]
-            if numbers.count(-1) + len(left) > len(there) // 4:
-                return None
-            graph = Graph.from_bytes(raw, numbers, self._dimensions)
-        except (Malformed, ValueError, TypeError):
-            return None
-        for number, vector in left.values():
-            graph.add(number, vector)
+        for at in left.values():
+            graph.add(there[at], rows[at])
         return graph
+
+
+def _whole(file: BinaryIO) -> bool:
+    """Whether a file is what was written; it is left at the begin of its content."""
+    if file.read(len(_MAGIC)) != _MAGIC:
+        return False
+    expected, digest = file.read(_DIGEST), blake2b(digest_size=_DIGEST)
+    while piece := file.read(1 << 20):
+        digest.update(piece)
+    file.seek(len(_MAGIC) + _DIGEST)
+    return digest.digest() == expected

@@ -14,6 +14,7 @@ from rtfs.caching.semantic.entries import CachedAnswer
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import random
+    from collections.abc import Iterator
     from threading import RLock
     from typing import Any
 
@@ -53,15 +54,16 @@ class Shelf:
     def _load(self, store: Store, partition: bytes) -> None:
         if self.index.loaded(partition):
             return
-        entries = []
+        self.index.load(partition, self._stored(store, partition))
+
+    def _stored(self, store: Store, partition: bytes) -> Iterator[tuple[bytes, bytes, Any]]:
         for key, data in store.items(SPACE, tag=partition_tag(partition)):
             try:
                 entry = CachedAnswer.from_bytes(data, self._dimensions)
             except Malformed:
                 continue
             if entry.partition == partition:
-                entries.append((key, entry.bucket, entry.row()))
-        self.index.load(partition, entries)
+                yield key, entry.bucket, entry.row()
 
     def entry(self, store: Store, key: bytes) -> CachedAnswer | None:
         """An entry as the store has it now; one that is gone, or damaged, goes from the index too."""
