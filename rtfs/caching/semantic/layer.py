@@ -21,7 +21,7 @@ from rtfs.caching.question import Kept, SemanticLook
 from rtfs.caching.semantic.agreement import agree
 from rtfs.caching.semantic.alignment import Alignment
 from rtfs.caching.semantic.asked import Asked, take_apart
-from rtfs.caching.semantic.budget import BudgetSettings, Standing
+from rtfs.caching.semantic.budget import GRID, BudgetSettings, Standing
 from rtfs.caching.semantic.budgets import SPACE, Budgets
 from rtfs.caching.semantic.entries import CachedAnswer
 from rtfs.caching.semantic.explain import USUAL_THRESHOLD, Explanation, compare
@@ -104,7 +104,7 @@ class SemanticCache:
         self._embedded: OrderedDict[tuple[bytes, bool], tuple[Asked, Any]] = OrderedDict()
         self._counts = Counts()
         self.refused: Counter[str] = Counter()
-        """How many matches each guard, the score, a floor or the verifier has refused, by name."""
+        """How many matches the score, a guard, a floor or the verifier has refused, by name of the first that did."""
 
     # --- questions ---
 
@@ -143,24 +143,24 @@ class SemanticCache:
             entry = self._shelf.entry(store, key)
             if entry is None or not self._fresh(entry, question):
                 continue
-            score = self._score(asked, entry, cosine)
-            if score is not None and (best is None or score > best[0]):
+            pairs = [Alignment(one, two) for one, two in zip(asked.views, entry.views)]
+            score = min([self._scorer.score(pair, cosine) for pair in pairs])
+            # what would not be taken anyway need not pass the guards, which take longest
+            if score < GRID[0]:
+                self.refused["score"] += 1
+            elif (best is None or score > best[0]) and self._unrefused(pairs):
                 best = score, cosine, key, entry
                 if score >= enough:
                     break
         return None if best is None else self._judged(asked, question, *best)
 
-    def _score(self, asked: Asked, entry: CachedAnswer, cosine: float) -> float | None:
-        """The least score of the pairs of texts; None when a guard refuses one."""
-        scores = []
-        for one, two in zip(asked.views, entry.views):
-            pair = Alignment(one, two)
+    def _unrefused(self, pairs: list[Alignment]) -> bool:
+        for pair in pairs:
             refusal = first_refusal(pair)
             if refusal is not None:
                 self.refused[refusal.guard] += 1
-                return None
-            scores.append(self._scorer.score(pair, cosine))
-        return min(scores)
+                return False
+        return True
 
     def _judged(
         self, asked: Asked, question: Question, score: float, cosine: float, key: bytes, entry: CachedAnswer
