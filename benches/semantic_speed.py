@@ -1,13 +1,10 @@
-"""How fast the semantic cache looks up: embedding, the whole look-up at 10,000 entries, and the index beyond.
+"""How fast the semantic cache looks up: embedding, and the whole look-up at 10,000 entries; `semantic_scale` has a million.
 
     python -m benches.semantic_speed                                             10,000 entries, vectors of the hashed embedder
     python -m benches.semantic_speed --data FOLDER --minilm FOLDER               real questions and real vectors
-    python -m benches.semantic_speed --vectors FILE.npy --index 100000 --index 1000000
 
 Times are process time of one thread, so that what else runs on the machine hardly moves them; `--wall` measures the clock instead.
-`--vectors` keeps the embedded questions between runs.  Beyond the vectors that there are, further ones are normalised sums of two
-with a little noise, which is near what a text of two sentences has.  Recall is that of the nearest against the exact answer, for
-queries that are near-duplicates.
+`--vectors` keeps the embedded questions between runs.
 """
 
 from __future__ import annotations
@@ -30,7 +27,6 @@ from rtfs.caching.layer import CacheConfig
 from rtfs.caching.question import Kept, Question
 from rtfs.caching.semantic.budget import BudgetSettings
 from rtfs.caching.semantic.embedding import Embedder, HashedEmbedder
-from rtfs.caching.semantic.index import Exact, Graph
 from rtfs.caching.semantic.layer import SemanticCache
 from rtfs.caching.semantic.masking import mask
 from rtfs.caching.semantic.minilm import MiniLM
@@ -89,14 +85,6 @@ def ask(text: str) -> Question:
     return Question(request, "p", "1", "", False, keys.key("L2", text), "semantic")
 
 
-def resident() -> int:
-    """Bytes of memory in use; 0 where the system does not say."""
-    try:
-        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0
-
-
 def embedding(embedder: Embedder, texts: list[str]) -> None:
     embedder.embed(texts[:1])
     times = []
@@ -137,41 +125,6 @@ def look_up(embedder: Embedder, texts: list[str], vectors: Any | None) -> None:
     print(f"look-up at {len(texts)} entries, embedding excluded: {quantiles(times)}; {hits} of {len(asked)} served")
 
 
-def index(vectors: Any, count: int) -> None:
-    rng = np.random.default_rng(0)
-    rows = np.asarray(vectors[:count], np.float32)
-    real = len(rows)
-    while len(rows) < count:
-        more = min(count - len(rows), 100_000)
-        one, two = rng.integers(0, real, more), rng.integers(0, real, more)
-        made = rows[one] + rows[two] + rng.normal(0, 0.01, (more, rows.shape[1])).astype(np.float32)
-        rows = np.concatenate([rows, made / np.linalg.norm(made, axis=1, keepdims=True)])
-    before = resident()
-    start = clock()
-    graph = Graph.of(list(range(count)), rows)
-    built = clock() - start
-    grown = (resident() - before) / 2**20
-    picked = rng.integers(0, count, 1000)
-    queries = rows[picked] + rng.normal(0, 0.015, (1000, rows.shape[1])).astype(np.float32)
-    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
-    times, right = [], 0
-    best = np.concatenate([(rows @ queries[at : at + 50].T).argmax(0) for at in range(0, 1000, 50)])
-    for query, expected in zip(queries, best.tolist()):
-        start = clock()
-        found = graph.search(query, 4)
-        times.append(clock() - start)
-        right += found[0][0] == expected
-    exact = Exact(rows.shape[1])
-    exact._matrix, exact._numbers = rows, list(range(count))
-    brute = []
-    for query in queries[:50]:
-        start = clock()
-        exact.search(query, 4)
-        brute.append(clock() - start)
-    print(f"\nindex of {count} vectors ({real} real): graph {quantiles(times)}, recall@1 {right / 1000:.3f}", end="")
-    print(f", built in {built:.0f} s, +{grown:.0f} MB; exact {quantiles(brute)}", flush=True)
-
-
 def main() -> None:
     global clock
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -179,7 +132,6 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder with banking77/train.csv")
     parser.add_argument("--entries", type=int, default=10_000)
     parser.add_argument("--vectors", type=Path, help="of the questions; written when it is not there")
-    parser.add_argument("--index", type=int, action="append", default=[], help="a size to build a graph of; may be repeated")
     parser.add_argument("--wall", action="store_true")
     options = parser.parse_args()
     if options.wall:
@@ -191,13 +143,11 @@ def main() -> None:
     if options.vectors and options.vectors.is_file():
         vectors = np.load(options.vectors).astype(np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    elif options.vectors or options.index:
+    elif options.vectors:
         vectors = embedder.embed([mask(text).spoken() for text in texts])
         if options.vectors:
             np.save(options.vectors, vectors.astype(np.float16))
     look_up(embedder, texts[: options.entries], None if vectors is None or len(vectors) < options.entries else vectors)
-    for count in options.index:
-        index(vectors, count)
 
 
 if __name__ == "__main__":

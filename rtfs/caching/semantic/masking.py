@@ -115,11 +115,15 @@ class Masked:
 
     def restore(self) -> str:
         """The normalised text."""
+        if not self.slots:
+            return self.template
         parts = iter(self.slots)
         return "".join(next(parts).written if sign in KINDS else sign for sign in self.template)
 
     def spoken(self) -> str:
         """The template with words for the slots: what is embedded."""
+        if not self.slots:
+            return self.template
         return "".join(SPOKEN[KINDS[sign]] if sign in KINDS else sign for sign in self.template)
 
     def key(self) -> tuple[tuple[str, str], ...]:

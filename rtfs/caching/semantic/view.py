@@ -70,7 +70,7 @@ class Token:
 class View:
     """What guards read of one text; not to be changed."""
 
-    __slots__ = ("bases", "content", "counts", "frame", "known", "lows", "masked", "names", "question", "tokens")
+    __slots__ = ("bases", "content", "counts", "frame", "known", "lows", "masked", "names", "passive", "question", "tokens")
 
     def __init__(self, text: str, lexicon: Lexicon | None = None) -> None:
         lexicon = lexicon or english()
@@ -90,6 +90,8 @@ class View:
         """The words of `frame` that carry what the text is about."""
         self.question = _question(self.frame)
         """What is asked for: `who`, `when`, `how many`, …; `may` for yes or no with possibility, `` for anything else."""
+        self.passive: bool | None = None
+        """Whether it has a passive; None: nobody has looked yet."""
         words = [token.low for token in self.tokens if token.low.isalpha() and token.low not in self.names]
         self.known = sum(lexicon.known(word) for word in words) / len(words) if words else 1.0
         """The share of the words, names left out, that are English."""

@@ -82,7 +82,7 @@ def _bound(view: View, renamed: dict[str, str], words: set[str]) -> dict[str, se
 def _binding(pair: Alignment) -> str | None:
     words = set(pair.order_a)
     mine, theirs = _bound(pair.a, {}, words), _bound(pair.b, pair.renamed, words)
-    if _symmetric(pair) or _passive(pair.a, pair) != _passive(pair.b, pair):
+    if _symmetric(pair) or _passive(pair.a) != _passive(pair.b):
         return None
     for x in pair.order_a:
         for y in pair.order_a:
@@ -100,9 +100,9 @@ def _sides(pair: Alignment) -> str | None:
     # when something happens may be said anywhere
     temporal = pair.lexicon.classes["temporal"]
     mine, theirs = ([word for word in order if word not in temporal] for order in (pair.order_a, pair.order_b))
-    if mine == theirs and _passive(pair.a, pair) == _passive(pair.b, pair):
+    if mine == theirs and _passive(pair.a) == _passive(pair.b):
         return None
-    turned_a, turned_b = _passive(pair.a, pair), _passive(pair.b, pair)
+    turned_a, turned_b = _passive(pair.a), _passive(pair.b)
     if turned_a != turned_b:
         mine = _active(pair.a, mine, {}) if turned_a else mine
         theirs = _active(pair.b, theirs, pair.renamed) if turned_b else theirs
@@ -176,8 +176,14 @@ def _possessive(pair: Alignment, x: str, y: str) -> bool:
     )
 
 
-def _passive(view: View, pair: Alignment) -> bool:
+def _passive(view: View) -> bool:
     """`was painted by`, `should be watered`: a form of be and soon a participle."""
+    if view.passive is None:
+        view.passive = "be" in view.bases and _participle_after_be(view)
+    return view.passive
+
+
+def _participle_after_be(view: View) -> bool:
     for at, token in enumerate(view.tokens):
         if token.base != "be":
             continue
@@ -203,7 +209,7 @@ def _pronouns(pair: Alignment) -> str | None:
         return ["m" if t.low in male else "f" for t in view.tokens if t.low in male or t.low in female]
 
     mine, theirs = order(pair.a), order(pair.b)
-    if mine != theirs and sorted(mine) == sorted(theirs) and _passive(pair.a, pair) == _passive(pair.b, pair):
+    if mine != theirs and sorted(mine) == sorted(theirs) and _passive(pair.a) == _passive(pair.b):
         return "the pronouns have changed places"
     people_a = ["I" if w in ("I", "we") else w for w in pair.a.frame if w in ("I", "we", "you")]
     people_b = ["I" if w in ("I", "we") else w for w in pair.b.frame if w in ("I", "we", "you")]
