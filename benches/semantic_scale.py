@@ -272,10 +272,8 @@ def size(options: argparse.Namespace, vectors: Any, texts: list[str], count: int
         (folder / "texts.txt").write_text("".join(f"{text}\n" for text in own), encoding="utf-8")
         best = {f"{kind} best": nearest(entries, rows) for kind, rows in queries.items()}
         np.savez(folder / "queries.npz", **queries, **best)
-        print(
-            f"\n{count} entries, all of them embeddings of texts; goal p99 below {_GOALS[goal]} ms, recall {_RECALL}, whole below {_WHOLE} ms",
-            flush=True,
-        )
+        print(f"\n{count} entries, all of them embeddings of texts; goals: p99 below {_GOALS[goal]} ms", end="")
+        print(f", recall {_RECALL}, the whole look-up below {_WHOLE} ms", flush=True)
         for kind in queries:
             print(f"  cosine of the nearest, {kind}: median {np.median(best[kind + ' best']):.2f}")
         del entries, own
