@@ -1,9 +1,9 @@
 """Nearest neighbours among vectors of length 1: exact below some thousands, a graph of FAISS above.
 
-Measured on two cores with 384 dimensions and real embeddings (`benches/semantic_scale.py`): the product of a matrix with a vector
-answers in 0.2 ms at 10,000 vectors and in 4 ms at 100,000; the graph (HNSW; Malkov and Yashunin 2016) in 0.1, 0.4 and, at a million,
-0.9 ms, but takes 100 times as long to add one.  An index knows vectors by their keys and nothing else of them; it is not locked, its owner
-is.
+Measured on two cores with 384 dimensions and real embeddings (`benches/semantic_scale.py`): the product of a matrix with a
+vector answers in 0.2 ms at 10,000 vectors and in 4 ms at 100,000; the graph (HNSW; Malkov and Yashunin 2016) in 0.1, 0.4 and, at
+a million, 0.9 ms, but takes 100 times as long to add one.  An index knows vectors by their keys and nothing else of them; it is
+not locked, its owner is.
 """
 
 from __future__ import annotations
