@@ -317,14 +317,13 @@ def main() -> None:
         if source not in counts:
             print(source, len(kept), flush=True)
         counts[source] = counts.get(source, 0) + 1
-        if len(kept) == options.most:
-            break
     random.Random(0).shuffle(kept)
+    del kept[options.most :]
     for name, at in (("texts.txt", 0), ("spoken.txt", 1)):
         (options.folder / name).write_text("".join(f"{_SPACE.sub(' ', pair[at])}\n" for pair in kept), encoding="utf-8")
     asked = sum(text.endswith("?") for text, _ in kept)
     (options.folder / "sources.json").write_text(json.dumps(counts, indent=1) + "\n")
-    print(f"{sum(counts.values())} texts of {len(counts)} sources, {asked} of them questions")
+    print(f"{sum(counts.values())} texts of {len(counts)} sources, {len(kept)} kept, {asked} of them questions")
 
 
 if __name__ == "__main__":
