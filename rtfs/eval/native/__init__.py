@@ -10,5 +10,5 @@ C function around it, `engine` makes it run.  It works on the plain IR, before a
 Such a function is pure, so a call can always be made again.  Whatever machine code cannot do exactly, above all an integer beyond
 64 bits and every error, ends the call without a result, and the ordinary tier makes it anew: values, errors, their places and the
 call stack are the ordinary tier's.  Recursion deeper than a part of the C stack goes the same way.  Under limits of steps, time or
-a small depth the tier is off; it polls for signals, so that control-C works.
+a small depth the tier is off; it polls, so that control-C works and other threads get their turns.
 """

@@ -46,23 +46,33 @@ def _stack_bytes() -> int:
     return min(_STACK_BYTES, size // 4) if size else _STACK_BYTES
 
 
+def _pause() -> None:
+    """At the beginning of a function CPython does what is due: handlers of signals, so that control-C raises KeyboardInterrupt,
+    and a turn for a thread that has waited for the switch interval.
+
+    To let go of the lock and take it again at each poll would be no turn for anybody: who waits is woken too late to get it, and
+    waits anew, so that its time is never over.
+    """
+
+
 def _functions() -> dict[str, str]:
-    names = ("PyEval_SaveThread", "PyEval_RestoreThread", "PyErr_CheckSignals")
-    return {name: python_function(name) for name in names}
+    names = ("PyObject_CallNoArgs", "Py_DecRef")
+    return {**{name: python_function(name) for name in names}, "pause": python_object(_pause)}
 
 
-# A poll lets other threads run Python, and runs the handlers of signals that came: control-C raises KeyboardInterrupt.
 _HEAD = f"""\
 @calls = global i64 0
 declare ptr @llvm.stacksave.p0()
 
 define internal i64 @poll() #2 {{{{
-  %state = call ptr {{PyEval_SaveThread}}()
-  call void {{PyEval_RestoreThread}}(ptr %state)
-  %failed = call i32 {{PyErr_CheckSignals}}()
-  %good = icmp eq i32 %failed, 0
-  %fuel = select i1 %good, i64 {FUEL}, i64 {RAISED}
-  ret i64 %fuel
+  %none = call ptr {{PyObject_CallNoArgs}}(ptr {{pause}})
+  %failed = icmp eq ptr %none, null
+  br i1 %failed, label %raised, label %good
+raised:
+  ret i64 {RAISED}
+good:
+  call void {{Py_DecRef}}(ptr %none)
+  ret i64 {FUEL}
 }}}}
 """
 
