@@ -17,7 +17,7 @@ from collections.abc import MutableMapping
 
 #: Rounds of libgomp's waiting loop before a thread sleeps.
 _SPINS = "1000"
-#: More threads than this were not measured.
+#: Two were measured, on two cores. That more go on helping up to here is expected, and was not measured.
 MOST_THREADS = 4
 #: From so many tokens on two threads pay that sleep at once.
 _TOKENS_FOR_SLEEPERS = 32
